@@ -1,0 +1,62 @@
+"""The one protocol that every kind of account fulfils, and the promises that its contract suite tests.
+
+A connector knows no contacts, SQL, schedules or logging of failures. It translates every foreign exception into one of
+the four of syncd.errors, with a message for a person and a cure. One account is used by one thread at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from syncd.model import Batch, Cursor, Item, ItemId
+
+
+class Stream(Protocol):
+    """One ordered source with its own cursor: an IMAP folder, a calendar, a task list."""
+
+    @property
+    def name(self) -> str:
+        """What the admin calls it (`INBOX`, `Sent`); unique within the account, stable over passes."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """`mail`, `calendar` or `tasks`."""
+        ...
+
+    @property
+    def excluded(self) -> str:
+        """Why it is never read (`junk`, `drafts`, `bin`, `folder_excluded`), or empty. An excluded one only shows itself."""
+        ...
+
+    def changes(self, cursor: Cursor | None) -> Iterator[Batch]:
+        """Yield what came since `cursor`, or the whole window, newest first, when it is None.
+
+        Starting again from a batch's cursor yields, at least once, all that had not been yielded before it. Nothing new
+        yields no batch. `CursorExpired` asks the caller to begin again from None.
+        """
+        ...
+
+    def read(self, ids: Sequence[ItemId], *, text: bool) -> Iterator[Item]:
+        """Yield these items again, by id, in any order, with their text if asked; what is gone comes as `Removed`.
+
+        May be called between two batches of `changes` of the same stream.
+        """
+        ...
+
+    def inventory(self) -> Iterator[ItemId]:
+        """Yield the id of every item within the window; for reconciliation and audit."""
+        ...
+
+
+class Account(Protocol):
+    """One registered account; holds its connection between passes."""
+
+    def streams(self) -> Sequence[Stream]:
+        """What can be read; cheap, but it signs in."""
+        ...
+
+    def close(self) -> None:
+        """Give back the connection; the account may be used again afterwards."""
+        ...

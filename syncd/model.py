@@ -1,0 +1,228 @@
+"""The vocabulary: frozen values that cross every boundary. No I/O and no clock.
+
+All datetimes are aware and in UTC. Addresses are bare addr-specs (`anna@example.com`) as written, never `Name <...>`.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NewType, TypeAlias
+
+ItemId = NewType("ItemId", str)
+"""A provider's id, unique within one stream; of IMAP `<UIDVALIDITY>.<UID>`."""
+
+Cursor = NewType("Cursor", str)
+"""Opaque text; only the connector that made it reads it."""
+
+PARSER_VERSION = 1
+"""Raised when a parser learns something, so that what was quarantined is tried again."""
+
+
+class Level(enum.IntEnum):
+    """How much of an item may be stored; of several owners the lowest wins."""
+
+    METADATA = 0
+    SUBJECT = 1
+    FULL = 2
+
+
+class Role(enum.StrEnum):
+    FROM = "from"
+    SENDER = "sender"
+    REPLY_TO = "reply_to"
+    TO = "to"
+    CC = "cc"
+    BCC = "bcc"
+    ORGANIZER = "organizer"
+    ATTENDEE = "attendee"
+
+
+class Direction(enum.StrEnum):
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+
+
+class Verdict(enum.StrEnum):
+    """What was decided on one sighting of an item."""
+
+    LOGGED = "logged"
+    SKIPPED = "skipped"
+    PENDING = "pending"
+    QUARANTINED = "quarantined"
+
+
+@dataclass(frozen=True, slots=True)
+class Participant:
+    role: Role
+    address: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """Name, type and size are all that is ever read of an attachment."""
+
+    name: str
+    content_type: str
+    size: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One copy of one mail, as a mailbox holds it."""
+
+    id: ItemId
+    received_at: datetime | None
+    """When the provider took it in (INTERNALDATE); None where the server does not say or it is no sane date."""
+    sent_at: datetime | None
+    """The Date header; None where it is absent or no sane date."""
+    message_id: str | None
+    """Without angle brackets; the original one where a relay put its own in place of it."""
+    in_reply_to: str | None
+    references: tuple[str, ...]
+    subject: str
+    participants: tuple[Participant, ...]
+    headers: Mapping[str, str]
+    """Only those that tell of automation, privacy and kind (connectors.mime.TELLING), names in lower case."""
+    folders: tuple[str, ...]
+    size: int | None
+    problem: str = ""
+    """What could not be read of it; the rest is as good as any."""
+    text: str | None = None
+    """New text only, without quoted history and signature; None until it was read."""
+    attachments: tuple[Attachment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """The stream no longer holds this item."""
+
+    id: ItemId
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """The item exists, but the server would not give it or nothing could be made of it."""
+
+    id: ItemId
+    reason: str
+
+
+Item: TypeAlias = Message | Removed | Unreadable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Some items, and the cursor that is true once they are saved."""
+
+    items: tuple[Item, ...]
+    cursor: Cursor
+    listing: frozenset[ItemId] | None = None
+    """Set when the connector listed the whole stream (within its window): what is stored and not in it has left."""
+    epoch: str = ""
+    """Changes when the server gave all items new ids (UIDVALIDITY); ids of another epoch are no removals."""
+    remaining: int | None = None
+    """How many items are still to come in this pass, for the progress bar."""
+
+
+# ---------------------------------------------------------------------------------------------- the directory
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    id: str
+    account_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Opportunity:
+    """Open at an instant t when opened_at <= t (or unknown) and t < closed_at (or not closed)."""
+
+    id: str
+    account_id: str | None
+    contact_ids: frozenset[str]
+    opened_at: datetime | None
+    closed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """What is known of the addresses of one batch. Keys are those of matching.address."""
+
+    contacts: Mapping[str, tuple[Contact, ...]] = field(default_factory=dict)
+    """address key -> every contact that holds it; more than one is an ambiguity, kept as data."""
+    accounts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """domain -> account ids"""
+    users: Mapping[str, str] = field(default_factory=dict)
+    """address key -> user id"""
+    opportunities: tuple[Opportunity, ...] = ()
+    """Of all the contacts and accounts above, whatever their dates."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """The rules that hold for one mailbox: the organisation's, and its owner's own."""
+
+    own_domains: frozenset[str] = frozenset()
+    """Sub-domains of these are own as well."""
+    own_addresses: frozenset[str] = frozenset()
+    """Address keys of owners and aliases on other domains."""
+    outsiders: frozenset[str] = frozenset()
+    """Address keys on an own domain that count as outside (a contractor)."""
+    never_log: tuple[str, ...] = ()
+    """Addresses, domains (`@example.com`) of the organisation's list."""
+    never_log_personal: tuple[str, ...] = ()
+    excluded_folders: frozenset[str] = frozenset()
+    level: Level = Level.SUBJECT
+    max_recipients: int = 100
+    key: bytes = b""
+    """For the keyed hashes of what must not be stored in clear (HMAC)."""
+
+
+# ---------------------------------------------------------------------------------------------- the decision
+
+
+class LinkState(enum.StrEnum):
+    LINKED = "linked"
+    CANDIDATE = "candidate"
+    UNLINKED = "unlinked"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """activity -> contact, account or opportunity, with the reason (`from address`, `domain of example.com`, ...)."""
+
+    entity_kind: str
+    entity_id: str
+    reason: str
+    state: LinkState = LinkState.LINKED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What makes two copies the same activity (matching.identity)."""
+
+    key: bytes
+    """The keyed hash of the normalised Message-ID, or the fingerprint where there is none."""
+    fingerprint: bytes
+    """The keyed hash of sender, date, subject and recipients: the key when the Message-ID is contradicted."""
+    sender: bytes
+    subject: bytes
+    """Keyed hashes, so that a copy stored without its subject can still corroborate."""
+    sent_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Logged, or skipped by a named rule; `facts` is what the rule saw, and never a subject, text or address."""
+
+    verdict: Verdict
+    rule: str
+    facts: str = ""
+    hashes: tuple[bytes, ...] = ()
+    """Keyed hashes of the outside addresses of what was skipped for no known contact."""
+    direction: Direction | None = None
+    links: tuple[Link, ...] = ()
