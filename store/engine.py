@@ -183,8 +183,8 @@ def _hold_sqlite(engine: Engine) -> Iterator[Callable[[], None]]:
 @contextmanager
 def _hold_postgresql(engine: Engine) -> Iterator[Callable[[], None]]:
     with translated(), engine.connect() as connection:
-        connection.detach()  # its own session, never given back to the pool
         connection.execution_options(isolation_level="AUTOCOMMIT")
+        connection.detach()  # its own session, never given back to the pool
         if not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _DAEMON_LOCK}).scalar_one():
             raise StoreInUse(f"another syncd holds the database {engine.url.database}")
 

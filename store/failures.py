@@ -32,7 +32,7 @@ _SQLITE: dict[int, tuple[type[SyncError], str, str]] = {
 _POSTGRESQL: tuple[tuple[str, type[SyncError], str, str], ...] = (
     ("53100", Retryable, "no space is left for the store", _FULL),
     ("53", Retryable, "the database server is out of resources", "see its log; max_connections may be too low"),
-    ("08", Retryable, "the connection to the database was lost", ""),
+    ("08", Retryable, "the database cannot be reached", "is the server running? check host and port in [store] url"),
     ("57P", Retryable, "the database server is shutting down or starting", ""),
     ("57014", Retryable, "the database server cancelled the statement", ""),
     ("25P03", Retryable, "the database server ended an idle transaction", ""),
