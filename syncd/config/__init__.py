@@ -1,0 +1,19 @@
+"""The configuration: TOML in, frozen values out, every problem reported at once."""
+
+from syncd.config.load import load
+from syncd.config.policy import policy
+from syncd.config.store_key import store_key, store_url
+from syncd.config.values import Config, DaemonSettings, DirectorySource, Mailbox, Organisation, StoreSettings
+
+__all__ = [
+    "Config",
+    "DaemonSettings",
+    "DirectorySource",
+    "Mailbox",
+    "Organisation",
+    "StoreSettings",
+    "load",
+    "policy",
+    "store_key",
+    "store_url",
+]

@@ -1,0 +1,245 @@
+"""TOML -> Config. Everything that is wrong with a file is collected and raised at once."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from connectors import KINDS
+from syncd.config import values, words
+from syncd.errors import ConfigError
+
+Table = dict[str, object]
+T = TypeVar("T")
+
+SECTIONS: Mapping[str, type] = {
+    "store": values.StoreSettings,
+    "daemon": values.DaemonSettings,
+    "organisation": values.Organisation,
+    "directory": values.DirectorySource,
+    "mailboxes": values.Mailbox,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Problems:
+    """What is wrong so far, each line with the file and the place in front."""
+
+    file: str
+    lines: list[str] = field(default_factory=list)
+
+    def add(self, place: str, said: str) -> None:
+        self.lines.append(f"{self.file}: {place}: {said}" if place else f"{self.file}: {said}")
+
+
+def load(path: Path) -> values.Config:
+    """Raises ConfigError with all problems. Relative paths in the file are relative to the file."""
+    problems = _Problems(path.name)
+    table = _read(path)
+    for name in table.keys() - SECTIONS.keys():
+        problems.add("", words.unknown(name, SECTIONS, _elsewhere(name, "")))
+    store = _section("store", table, problems, required=True)
+    daemon = _section("daemon", table, problems)
+    organisation = _section("organisation", table, problems, required=True)
+    directory = _section("directory", table, problems) if "directory" in table else None
+    mailboxes = _mailboxes(table, problems)
+    if problems.lines:
+        raise ConfigError(problems.lines)
+    config = values.Config(
+        path=path,
+        store=_made(store, values.StoreSettings),
+        daemon=_made(daemon, values.DaemonSettings),
+        organisation=_made(organisation, values.Organisation),
+        directory=None if directory is None else _made(directory, values.DirectorySource),
+        mailboxes=tuple(mailboxes),
+    )
+    return _anchored(config, path.resolve().parent)
+
+
+def _made(value: object, kind: type[T]) -> T:
+    assert isinstance(value, kind)  # a section that could not be made is a problem, raised above
+    return value
+
+
+def _read(path: Path) -> Table:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise ConfigError([f"{path}: does not exist; write one with: syncd init --path {path}"]) from None
+    except UnicodeDecodeError:
+        raise ConfigError([f"{path}: is not UTF-8 text; save it as UTF-8"]) from None
+    except OSError as error:
+        raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from None
+    except tomllib.TOMLDecodeError as error:
+        hint = "text needs quotes, lists need brackets, and no name may come twice in a section"
+        raise ConfigError([f"{path.name}: {error}; {hint}"]) from None
+
+
+def _section(name: str, table: Table, problems: _Problems, *, required: bool = False) -> object:
+    section = table.get(name, {})
+    if not isinstance(section, dict):
+        problems.add(name, f"must be a section; write [{name}] on a line of its own")
+        return None
+    if required and name not in table:
+        problems.add(name, f"is missing; add a [{name}] section (syncd init writes an example)")
+        return None
+    _refuse_unknown(section, SECTIONS[name], f"[{name}]", name, problems)
+    return _parsed(SECTIONS[name], section, name, problems)
+
+
+def _mailboxes(table: Table, problems: _Problems) -> list[values.Mailbox]:
+    entries = table.get("mailboxes", [])
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        problems.add("mailboxes", "must be [[mailboxes]] with two brackets, once for each mailbox")
+        return []
+    level = _organisation_level(table)
+    found = [_mailbox({**level, **entry}, _place(entry, n), problems) for n, entry in enumerate(entries, 1)]
+    _refuse_twins(entries, found, problems)
+    return [mailbox for mailbox in found if mailbox is not None]
+
+
+def _organisation_level(table: Table) -> Table:
+    """What holds for a mailbox that says nothing itself."""
+    organisation = table.get("organisation")
+    level = organisation.get("level") if isinstance(organisation, dict) else None
+    return {"level": level} if level in ("metadata", "subject", "full") else {}
+
+
+def _place(entry: Table, number: int) -> str:
+    name = entry.get("name")
+    return f'mailboxes[{number}] "{name}"' if isinstance(name, str) and name.isprintable() else f"mailboxes[{number}]"
+
+
+def _mailbox(entry: Table, place: str, problems: _Problems) -> values.Mailbox | None:
+    """The registration and the connector's own settings stand in one table; here they part."""
+    common = {each.name for each in fields(values.Mailbox)} - {"settings"}
+    registration: Table = {name: value for name, value in entry.items() if name in common}
+    inline: Table = {name: value for name, value in entry.items() if name not in common}
+    mailbox = _parsed(values.Mailbox, {**registration, "settings": {}}, place, problems)
+    kind = entry.get("kind")
+    if not isinstance(kind, str):
+        return None
+    if kind not in KINDS:
+        problems.add(place, f"kind: {words.unknown_value(KINDS, kind)}")
+        return None
+    settings_type = KINDS[kind].settings
+    _refuse_unknown(entry, settings_type, place, "mailboxes", problems, also=common)
+    known = {each.name for each in fields(settings_type)}
+    settings = _parsed(settings_type, {name: inline[name] for name in inline.keys() & known}, place, problems)
+    return None if mailbox is None or settings is None else replace(mailbox, settings=settings)
+
+
+def _refuse_unknown(
+    table: Table,
+    known_to: type[Any],
+    place: str,
+    section: str,
+    problems: _Problems,
+    *,
+    also: set[str] | None = None,
+) -> None:
+    known = {each.name for each in fields(known_to)} | (also or set())
+    for name in sorted(table.keys() - known):
+        problems.add(place, words.unknown(name, known, _elsewhere(name, section)))
+
+
+def _elsewhere(name: str, section: str) -> dict[str, str]:
+    """`name` -> the section that knows it, if that is one of a different name."""
+    homes = [other for other, kind in SECTIONS.items() if other != section and name in {f.name for f in fields(kind)}]
+    return {name: f"[[{homes[0]}]]" if homes[0] == "mailboxes" else f"[{homes[0]}]"} if len(homes) == 1 else {}
+
+
+@cache
+def _adapter(kind: Hashable) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def _parsed(kind: type[T], table: Table, place: str, problems: _Problems) -> T | None:
+    """JSON on the way, because pydantic's strict mode then takes a list for a tuple, but still no text for a number."""
+    known = {each.name for each in fields(kind)}  # type: ignore[arg-type]
+    text = json.dumps({name: value for name, value in table.items() if name in known}, default=str)
+    try:
+        made: T = _adapter(kind).validate_json(text, strict=True)
+        return made
+    except ValidationError as invalid:
+        for error in invalid.errors(include_url=False, include_input=False):
+            problems.add(place, words.problem(error))
+        return None
+
+
+def _refuse_twins(entries: list[Table], found: list[values.Mailbox | None], problems: _Problems) -> None:
+    """A name is a mailbox's identity in the store; the same account twice is a block copied and not finished."""
+    names: dict[object, int] = {}
+    accounts: dict[object, int] = {}
+    for number, (entry, mailbox) in enumerate(zip(entries, found, strict=True), 1):
+        first = names.setdefault(entry.get("name", number), number)
+        if first != number:
+            problems.add(_place(entry, number), f"name: is taken by mailboxes[{first}]; give each mailbox its own")
+        account = (mailbox.kind, repr(mailbox.settings)) if mailbox else number
+        first = accounts.setdefault(account, number)
+        if first != number:
+            problems.add(
+                _place(entry, number), f"is the same account as mailboxes[{first}]; change its user or remove it"
+            )
+
+
+def _anchored(config: values.Config, home: Path) -> values.Config:
+    """Every relative path made absolute, so that it does not matter where syncd is started."""
+    store, directory = config.store, config.directory
+    return replace(
+        config,
+        store=replace(
+            store,
+            url=_anchored_url(store.url, home),
+            password=_anchored_reference(store.password, home),
+            key=_anchored_reference(store.key, home),
+        ),
+        directory=None if directory is None else _anchored_directory(directory, home),
+        mailboxes=tuple(_anchored_mailbox(mailbox, home) for mailbox in config.mailboxes),
+    )
+
+
+def _anchored_url(url: str, home: Path) -> str:
+    scheme, separator, file = url.partition(":///")
+    return f"{scheme}{separator}{home / file}" if scheme.startswith("sqlite") and file else url
+
+
+def _anchored_reference(reference: str | None, home: Path) -> str | None:
+    if reference is None or not reference.startswith("file:"):
+        return reference
+    return f"file:{home / reference.removeprefix('file:')}"
+
+
+def _anchored_directory(source: values.DirectorySource, home: Path) -> values.DirectorySource:
+    password = _anchored_reference(source.password, home)
+    if source.kind == "sql":
+        return replace(source, url=_anchored_url(source.url, home), password=password)
+    return replace(
+        source,
+        contacts=_anchored_path(source.contacts, home),
+        accounts=_anchored_path(source.accounts, home),
+        opportunities=_anchored_path(source.opportunities, home),
+        users=_anchored_path(source.users, home),
+    )
+
+
+def _anchored_path(path: str, home: Path) -> str:
+    return str(home / path) if path else ""
+
+
+def _anchored_mailbox(mailbox: values.Mailbox, home: Path) -> values.Mailbox:
+    settings = mailbox.settings
+    paths = {
+        each.name: home / value
+        for each in fields(settings)  # type: ignore[arg-type]
+        if isinstance(value := getattr(settings, each.name), Path)
+    }
+    secret = _anchored_reference(mailbox.secret, home) or mailbox.secret
+    return replace(mailbox, secret=secret, settings=replace(settings, **paths) if paths else settings)  # type: ignore[type-var]

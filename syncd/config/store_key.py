@@ -1,0 +1,103 @@
+"""Where the store is, and the key of its keyed hashes: without the same key nothing that was seen is known again."""
+
+from __future__ import annotations
+
+import os
+import secrets as randomness
+from pathlib import Path
+from urllib.parse import quote
+
+from syncd import secrets
+from syncd.config.values import Config, StoreSettings
+from syncd.errors import ConfigError, SyncError
+
+_MAKE_ONE = "make one with: openssl rand -hex 32"
+
+
+def store_url(config: Config) -> str:
+    """The URL with its password, which is resolved here and printed nowhere."""
+    return with_password(config.store.url, config.store.password, "store.password")
+
+
+def with_password(url: str, reference: str | None, setting: str) -> str:
+    if reference is None:
+        return url
+    scheme, _, rest = url.partition("://")
+    user, at, host = rest.rpartition("@")
+    if not at:
+        raise ConfigError([f"{setting}: the url names no user; write {scheme}://user@host/database"])
+    return f"{scheme}://{user}:{quote(_resolved(reference, setting), safe='')}@{host}"
+
+
+def store_key(config: Config) -> bytes:
+    """32 bytes. Without a `[store] key` they are in a file beside the SQLite database, made at the first call."""
+    if config.store.key is not None:
+        return _key(_resolved(config.store.key, "store.key"), "store.key")
+    path = key_file(config)
+    if not path.exists():
+        _create(path, database_file(config.store))
+    return _key(_resolved(f"file:{path}", "store.key"), str(path))
+
+
+def key_file(config: Config) -> Path:
+    """Where the key is when the configuration does not say."""
+    database = database_file(config.store)
+    if database is not None:
+        return database.with_name(f"{database.name}.key")
+    directory = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    if not directory:
+        problem = (
+            f'store.key: is missing; {_MAKE_ONE} > syncd.key, chmod 600 syncd.key, and write key = "file:syncd.key"'
+        )
+        raise ConfigError([problem])
+    return Path(directory) / "syncd.key"
+
+
+def database_file(store: StoreSettings) -> Path | None:
+    scheme, _, path = store.url.partition(":///")
+    return Path(path) if scheme.startswith("sqlite") and path else None
+
+
+def _create(path: Path, database: Path | None) -> None:
+    """Whole or not at all, and never over another's: of two processes that start at once both read the same key."""
+    if database is not None and database.exists() and database.stat().st_size:
+        restore = f"copy {path.name} from the backup to {path}"
+        raise ConfigError([f"store.key: {database} is there, but its key {path} is not; {restore}"])
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(randomness.token_hex(32) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        _publish(draft, path)
+    except OSError as error:
+        problem = f"store.key: {path} cannot be made: {error.strerror}; let syncd's user write to {path.parent}"
+        raise ConfigError([problem]) from error
+
+
+def _publish(draft: Path, path: Path) -> None:
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass  # another process was first, and its key counts
+    finally:
+        draft.unlink()
+
+
+def _key(text: str, place: str) -> bytes:
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        key = b""
+    if not 32 <= len(key) <= 64:
+        raise ConfigError([f"{place}: must hold 64 hexadecimal digits; {_MAKE_ONE}"])
+    return key
+
+
+def _resolved(reference: str, setting: str) -> str:
+    """At the edge a secret that cannot be had is a fault of the configuration."""
+    try:
+        return secrets.resolve(reference)
+    except SyncError as error:
+        raise ConfigError([f"{setting}: {error}; {error.cure}" if error.cure else f"{setting}: {error}"]) from error

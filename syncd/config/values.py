@@ -1,0 +1,116 @@
+"""The settings: frozen values, defaults included. What each means for the admin is in docs/CONFIG.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from syncd.config.fields import (
+    Address,
+    DatabaseUrl,
+    Duration,
+    Line,
+    ListenAddress,
+    NeverLogEntry,
+    OwnDomain,
+    Reference,
+    SourceUrl,
+    StoredLevel,
+    is_address,
+    no_repeats,
+)
+from syncd.model import Level
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreSettings:
+    url: DatabaseUrl
+    password: Reference | None = None
+    key: Reference | None = None
+    """Of the keyed hashes; None is a file beside the SQLite database, or in systemd's state directory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaemonSettings:
+    workers: Annotated[int, Field(ge=1, le=512)] = 64
+    interval_min: Duration = timedelta(minutes=1)
+    interval_max: Duration = timedelta(minutes=15)
+    listen: ListenAddress = ""
+    log_format: Literal["human", "json"] = "human"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    def __post_init__(self) -> None:
+        if self.interval_min > self.interval_max:
+            raise ValueError("interval_min must not be longer than interval_max")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Organisation:
+    domains: Annotated[tuple[OwnDomain, ...], AfterValidator(no_repeats)]
+    level: StoredLevel = Level.SUBJECT
+    never_log: tuple[NeverLogEntry, ...] = ()
+    outsiders: tuple[Address, ...] = ()
+    max_recipients: Annotated[int, Field(ge=1, le=10_000)] = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectorySource:
+    """Where the known contacts come from: paths of files, or queries on the CRM's own database."""
+
+    kind: Literal["csv", "vcard", "sql"]
+    contacts: Line
+    accounts: str = ""
+    opportunities: str = ""
+    users: str = ""
+    url: SourceUrl = ""
+    password: Reference | None = None
+    region: Annotated[str, Field(pattern=r"^([A-Z]{2})?$")] = ""
+    """Of phone numbers without a country code."""
+    refresh: Duration = timedelta(hours=1)
+
+    def __post_init__(self) -> None:
+        if self.kind == "sql" and not self.url:
+            raise ValueError(
+                'url is missing; add the CRM\'s database, such as url = "postgresql://reader@crm.example.com/crm"'
+            )
+        if self.kind != "sql" and (self.url or self.password):
+            raise ValueError(f'url and password are for kind = "sql"; kind = "{self.kind}" reads files')
+        if self.kind == "vcard" and (self.accounts or self.opportunities or self.users):
+            raise ValueError('a vCard file holds contacts only; use kind = "csv" for accounts, opportunities and users')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mailbox:
+    """One registered account. `settings` is the frozen Settings of its kind (connectors.KINDS)."""
+
+    name: Line
+    owner: Line
+    kind: str
+    secret: Reference
+    settings: object
+    enabled: bool = True
+    level: StoredLevel = Level.SUBJECT
+    backfill: Duration = timedelta(days=180)
+    aliases: tuple[Address, ...] = ()
+    members: tuple[Address, ...] = ()
+    never_log: tuple[NeverLogEntry, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not is_address(self.owner) and not self.members:
+            raise ValueError(
+                'owner must be an email address, or the name of a team with members = ["anna@example.com", ...]'
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    path: Path
+    store: StoreSettings
+    daemon: DaemonSettings
+    organisation: Organisation
+    directory: DirectorySource | None
+    mailboxes: tuple[Mailbox, ...]
