@@ -1,0 +1,212 @@
+"""How a mailbox is doing, and how long it waits: the values and the pure functions from which the daemon acts.
+
+No clock and no chance in here: `now` and the jitter (a number of [0, 1)) are passed in.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from syncd.errors import CursorExpired, ReauthNeeded, Retryable, SyncError
+
+BASE = timedelta(seconds=10)
+CAP = timedelta(seconds=300)
+LONGEST_RETRY_AFTER = timedelta(hours=1)
+PROBE = timedelta(hours=1)
+"""How often a mailbox that waits for a person is tried all the same: never switched off, never hammered."""
+SHORTEST = timedelta(seconds=1)
+
+
+class State(enum.StrEnum):
+    NEW = "new"
+    BACKFILLING = "backfilling"
+    OK = "ok"
+    THROTTLED = "throttled"
+    RETRYING = "retrying"
+    REAUTH_NEEDED = "reauth_needed"
+    MISCONFIGURED = "misconfigured"
+    PAUSED = "paused"
+
+
+AWAITS_A_PERSON = frozenset({State.REAUTH_NEEDED, State.MISCONFIGURED})
+STANDS_STILL = AWAITS_A_PERSON | {State.THROTTLED, State.RETRYING}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How often it failed in a row, and until when it waits.
+
+    The delay is kept beside the instant, so that a clock that was set back never makes the wait longer than it was.
+    """
+
+    failures: int = 0
+    not_before: datetime | None = None
+    delay: timedelta = timedelta(0)
+
+    def wait(self, now: datetime) -> timedelta:
+        if self.not_before is None:
+            return timedelta(0)
+        return max(timedelta(0), min(self.not_before - now, self.delay))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailboxState:
+    state: State = State.NEW
+    since: datetime | None = None
+    error: str = ""
+    cure: str = ""
+    pace: Pace = field(default_factory=Pace)
+    """Of the account as a whole; a stream that alone fails has its own."""
+    last_success_at: datetime | None = None
+    """When every stream of it was last known to be up to date."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamOutcome:
+    """What one pass over one stream came to. `finished` is False where it was cut short, or not begun."""
+
+    name: str
+    kind: str = "mail"
+    seen: int = 0
+    batches: int = 0
+    counts: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """(verdict, rule) -> how many."""
+    seconds: float = 0.0
+    finished: bool = True
+    error: SyncError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What one pass over one mailbox came to; `error` is the account's own, that stopped the rest."""
+
+    streams: tuple[StreamOutcome, ...] = ()
+    error: SyncError | None = None
+
+    @property
+    def finished(self) -> bool:
+        return self.error is None and all(stream.finished and stream.error is None for stream in self.streams)
+
+    @property
+    def seen(self) -> int:
+        return sum(stream.seen for stream in self.streams)
+
+    @property
+    def progressed(self) -> bool:
+        """Something was saved, which proves more than a sign-in does."""
+        return any(stream.batches for stream in self.streams)
+
+    def worst(self) -> tuple[str, SyncError] | None:
+        """The error to show, with the stream it is of ('' for the account)."""
+        if self.error is not None:
+            return "", self.error
+        failed = [(stream.name, stream.error) for stream in self.streams if stream.error is not None]
+        return min(failed, key=lambda pair: _gravity(pair[1]), default=None)
+
+
+def _gravity(error: SyncError) -> int:
+    """Least is gravest: what a person must do something about comes first."""
+    if isinstance(error, ReauthNeeded):
+        return 0
+    return 2 if isinstance(error, Retryable | CursorExpired) else 1
+
+
+def retry_after(error: SyncError) -> timedelta | None:
+    """The server's own wish, if it had one that makes sense."""
+    wish = error.retry_after if isinstance(error, Retryable) else None
+    return wish if wish is not None and wish > timedelta(0) else None
+
+
+def state_for(error: SyncError) -> State:
+    if isinstance(error, ReauthNeeded):
+        return State.REAUTH_NEEDED
+    # A cursor that expires again as soon as it was made is the server's trouble, and passes.
+    if isinstance(error, Retryable | CursorExpired):
+        return State.THROTTLED if retry_after(error) else State.RETRYING
+    return State.MISCONFIGURED
+
+
+def back_off(failures: int, wish: timedelta | None, jitter: float) -> timedelta:
+    """Full jitter below a doubling ceiling; a server's own wish is kept to the second, but for an hour at most."""
+    if wish is not None:
+        return min(whole_seconds(wish), LONGEST_RETRY_AFTER)
+    ceiling = min(CAP, BASE * 2 ** min(max(failures - 1, 0), 10))
+    return max(SHORTEST, whole_seconds(ceiling * jitter))
+
+
+def after_failure(previous: Pace, error: SyncError, *, progressed: bool, now: datetime, jitter: float) -> Pace:
+    """Count the failure; what was saved before it proves that the ones before are over."""
+    failures = 1 if progressed else previous.failures + 1
+    passes = isinstance(error, Retryable | CursorExpired)
+    delay = back_off(failures, retry_after(error), jitter) if passes else PROBE
+    return Pace(failures=failures, not_before=_ceil(now + delay), delay=delay)
+
+
+def next_state(previous: MailboxState, outcome: Outcome, now: datetime, *, jitter: float) -> MailboxState:
+    """What the mailbox is after this pass.
+
+    Only a finished pass over every stream makes it `ok`, and only that or saved batches set the back-off back: that a
+    connection could be opened proves nothing.
+    """
+    worst = outcome.worst()
+    if worst is not None:
+        stream, error = worst
+        state = replace(
+            _in(previous, state_for(error), now),
+            error=f"{stream}: {error}" if stream else str(error),
+            cure=error.cure,
+        )
+        return replace(state, pace=_pace(previous.pace, outcome, now, jitter))
+    if outcome.finished:
+        return replace(_in(previous, State.OK, now), error="", cure="", pace=Pace(), last_success_at=now)
+    if previous.last_success_at is None and outcome.progressed:
+        return replace(_in(previous, State.BACKFILLING, now), error="", cure="", pace=Pace())
+    return previous
+
+
+def _pace(previous: Pace, outcome: Outcome, now: datetime, jitter: float) -> Pace:
+    """The account waits only for its own error; a stream that alone fails does not hold up the others."""
+    if outcome.error is None:
+        return Pace()
+    return after_failure(previous, outcome.error, progressed=outcome.progressed, now=now, jitter=jitter)
+
+
+def begun(previous: MailboxState, now: datetime) -> MailboxState:
+    """A mailbox whose first pass begins is backfilling from then on, not when the pass ends hours later."""
+    return _in(previous, State.BACKFILLING, now) if previous.state in {State.NEW, State.PAUSED} else previous
+
+
+def paused(previous: MailboxState, now: datetime) -> MailboxState:
+    return replace(_in(previous, State.PAUSED, now), error="", cure="", pace=Pace())
+
+
+def touched(previous: MailboxState) -> MailboxState:
+    """A person did something (a reload, a restart): what waits for a person need not wait for its next probe.
+
+    What the server asked to wait for is waited for all the same.
+    """
+    return replace(previous, pace=Pace()) if previous.state in AWAITS_A_PERSON else previous
+
+
+def _in(previous: MailboxState, state: State, now: datetime) -> MailboxState:
+    return previous if previous.state is state else replace(previous, state=state, since=now)
+
+
+def next_interval(previous: timedelta, *, busy: bool, shortest: timedelta, longest: timedelta) -> timedelta:
+    """Busy mailboxes sooner, quiet ones later: at once to the shortest, by halves more to the longest."""
+    if busy:
+        return shortest
+    return min(longest, max(shortest, previous * 1.5))
+
+
+def whole_seconds(duration: timedelta) -> timedelta:
+    """Rounded up: the store keeps whole seconds, and a wait may not become shorter by being written down."""
+    return timedelta(seconds=math.ceil(duration.total_seconds()))
+
+
+def _ceil(instant: datetime) -> datetime:
+    return instant.replace(microsecond=0) + timedelta(seconds=bool(instant.microsecond))
