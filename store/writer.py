@@ -1,0 +1,282 @@
+"""The one place that writes what a pass found: a plan and its cursor, in one transaction."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, Engine, func, insert, or_, select, update
+
+from store import bulk, known
+from store.engine import connect, read, write
+from store.ids import uuid7, uuid7s
+from store.schema import activity, change, link, sighting, stream, thread
+from syncd.ledger import ActivityChange, Plan, SightingRow, Stored
+from syncd.model import Cursor, Directory, Entry, Identity, ItemId, Level
+
+Checkpoint = Callable[[str], None]
+"""Called before, inside and after each transaction; a test stops the program there."""
+
+
+def open_store(url: str, key: bytes, *, checkpoint: Checkpoint = lambda point: None) -> Store:
+    return Store(connect(url), key, checkpoint)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where a stream stands. `strikes`: passes that began here and died before they saved anything."""
+
+    cursor: Cursor | None
+    epoch: str
+    strikes: int
+    suspect: ItemId | None
+    doubted: int
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    engine: Engine
+    key: bytes
+    """For the keyed hashes of what must not be stored in clear."""
+    checkpoint: Checkpoint
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    # -------------------------------------------------------------------------------------------------- reading
+
+    def directory(self, addresses: Iterable[str], domains: Iterable[str]) -> Directory:
+        with read(self.engine) as connection:
+            return known.directory(connection, addresses, domains)
+
+    def with_text(self, identities: Iterable[bytes]) -> Mapping[bytes, Identity]:
+        """Those whose activity has its text already, or may not have one."""
+        with read(self.engine) as connection:
+            return known.with_text(connection, identities)
+
+    def mark(self, stream_id: int) -> Mark:
+        columns = (stream.c.cursor, stream.c.epoch, stream.c.strikes, stream.c.suspect, stream.c.doubted)
+        with read(self.engine) as connection:
+            return Mark(*connection.execute(select(*columns).where(stream.c.id == stream_id)).one())
+
+    def waiting(self, stream_id: int, parser: int) -> tuple[ItemId, ...]:
+        """Items to try again: the pending ones, and the quarantined ones that an older parser failed on."""
+        s = sighting.c
+        again = or_(s.verdict == "pending", (s.verdict == "quarantined") & (s.parser < parser))
+        waits = s.verdict.in_(["pending", "quarantined"])  # in the words of the partial index
+        rows = select(s.item).where(s.stream_id == stream_id, waits, again, s.gone_at.is_(None)).order_by(s.id)
+        with read(self.engine) as connection:
+            return tuple(ItemId(item) for item in connection.execute(rows).scalars())
+
+    def live(self, stream_id: int) -> frozenset[ItemId]:
+        """Every item of the stream that has not left it."""
+        s = sighting.c
+        with read(self.engine) as connection:
+            rows = connection.execute(select(s.item).where(s.stream_id == stream_id, s.gone_at.is_(None)))
+            return frozenset(ItemId(item) for item in rows.scalars())
+
+    # -------------------------------------------------------------------------------------------------- writing
+
+    def strike(self, stream_id: int) -> None:
+        """Note that a pass has work in hand at this cursor; `Transaction.save_cursor` takes it back."""
+        self._set(stream_id, strikes=stream.c.strikes + 1)
+
+    def suspect(self, stream_id: int, item: ItemId | None) -> None:
+        self._set(stream_id, suspect=item)
+
+    def forgive(self, stream_id: int) -> None:
+        """The pass ended for a reason that has nothing to do with the items in hand."""
+        self._set(stream_id, strikes=0, suspect=None)
+
+    def doubt(self, stream_id: int, removals: int) -> None:
+        self._set(stream_id, doubted=removals, strikes=0, suspect=None)
+
+    def _set(self, stream_id: int, **values: object) -> None:
+        with self.transaction() as transaction:
+            transaction.connection.execute(update(stream).where(stream.c.id == stream_id).values(**values))
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        self.checkpoint("before")
+        with write(self.engine) as connection:
+            yield Transaction(connection)
+            self.checkpoint("inside")
+        self.checkpoint("after")
+
+    def log_entry(self, entry: Entry, now: datetime) -> str:
+        """Write a manual entry, and return its public id."""
+        public_id = uuid7(now)
+        with self.transaction() as transaction:
+            transaction.log(entry, public_id, now)
+        return public_id
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    connection: Connection
+
+    def stored(
+        self, stream_id: int, items: Iterable[ItemId], identities: Iterable[bytes], thread_keys: Iterable[bytes]
+    ) -> Stored:
+        return known.stored(self.connection, stream_id, items, identities, thread_keys)
+
+    def save_cursor(self, stream_id: int, cursor: Cursor, *, epoch: str | None = None) -> None:
+        """`epoch` is given with a complete listing only."""
+        values: dict[str, object] = {"cursor": cursor, "strikes": 0, "suspect": None, "doubted": 0}
+        if epoch is not None:
+            values["epoch"] = epoch
+        self.connection.execute(update(stream).where(stream.c.id == stream_id).values(values))
+
+    def apply(self, stream_id: int, plan: Plan, *, parser: int, now: datetime) -> None:
+        self._activities(plan, now)
+        self._people_and_links(plan)
+        self._threads(plan)
+        self._sightings(stream_id, plan, parser)
+        self._gone(plan.gone, now)
+        self._feed(plan, now)
+
+    def _activities(self, plan: Plan, now: datetime) -> None:
+        stamp = bulk.stamp(self.connection)
+        saved = stamp(now)
+        public = uuid7s(now, len(plan.activities))
+        columns = (
+            "id, public_id, identity, kind, occurred_at, subject, text, direction, level, source, message_id, problem,"
+            " thread_id, sender_hash, subject_hash, sent_at, created_at, updated_at"
+        )
+        rows = [
+            (
+                *(row.id, public_id, row.identity, "email", stamp(row.occurred_at), row.subject, row.text),
+                *(row.direction, row.level, "mail", row.message_id, row.problem, plan.thread_of[row.id]),
+                *(row.sender_hash, row.subject_hash, stamp(row.sent_at), saved, saved),
+            )
+            for row, public_id in zip(plan.activities, public, strict=True)
+        ]
+        bulk.insert(self.connection, "activity", columns, rows)
+        for changed in plan.changes:
+            self._change(changed)
+        bulk.run(
+            self.connection,
+            "UPDATE activity SET updated_at = ? WHERE id = ?",
+            [(saved, activity_id) for activity_id in sorted(plan.touched)],
+        )
+
+    def _change(self, changed: ActivityChange) -> None:
+        values: dict[str, object] = {
+            name: value
+            for name in ("occurred_at", "text", "direction", "level")
+            if (value := getattr(changed, name)) is not None
+        }
+        if changed.level is not None and changed.level < Level.FULL:
+            values["text"] = None
+            bulk.run(self.connection, "DELETE FROM attachment WHERE activity_id = ?", [(changed.id,)])
+        if changed.level is not None and changed.level < Level.SUBJECT:
+            values["subject"] = None
+        self.connection.execute(update(activity).where(activity.c.id == changed.id).values(values))
+
+    def _people_and_links(self, plan: Plan) -> None:
+        people = "activity_id, role, address_key, address, name"
+        bulk.insert(self.connection, "participant", people, plan.participants)
+        links = "activity_id, entity_kind, entity_id, reason, state, origin"
+        bulk.insert(
+            self.connection,
+            "link",
+            links,
+            [(*row, "rule") for row in plan.links],
+            # A candidate that became a link.
+            "ON CONFLICT (activity_id, entity_kind, entity_id) DO UPDATE SET reason = excluded.reason,"
+            " state = excluded.state",
+        )
+        bulk.insert(
+            self.connection,
+            "attachment",
+            "activity_id, position, name, content_type, size",
+            [
+                (activity_id, position, file.name, file.content_type, file.size)
+                for activity_id, files in plan.attachments
+                for position, file in enumerate(files)
+            ],
+            "ON CONFLICT DO NOTHING",
+        )
+
+    def _threads(self, plan: Plan) -> None:
+        bulk.insert(self.connection, "thread", "key, thread_id", sorted(plan.threads.items()))
+        for loser, winner in sorted(plan.merged.items()):
+            moved = select(activity.c.id).where(activity.c.thread_id == loser)
+            plan.touched.update(self.connection.execute(moved).scalars())
+            for table in (activity, thread):
+                self.connection.execute(update(table).where(table.c.thread_id == loser).values(thread_id=winner))
+
+    def _sightings(self, stream_id: int, plan: Plan, parser: int) -> None:
+        stamp = bulk.stamp(self.connection)
+
+        def values(row: SightingRow) -> bulk.Row:
+            return (
+                *(row.item, row.verdict, row.rule, row.facts, row.key, stamp(row.occurred_at)),
+                *(row.activity_id, row.attempts, parser, row.id),
+            )
+
+        columns = "item, verdict, rule, facts, key, occurred_at, activity_id, attempts, parser, id, stream_id"
+        bulk.insert(self.connection, "sighting", columns, [(*values(row), stream_id) for row in plan.sightings])
+        bulk.run(self.connection, "DELETE FROM sighting_address WHERE sighting_id = ?", _ids(plan.resightings))
+        bulk.run(
+            self.connection,
+            "UPDATE sighting SET item = ?, verdict = ?, rule = ?, facts = ?, key = ?, occurred_at = ?,"
+            " activity_id = ?, attempts = ?, parser = ?, gone_at = NULL WHERE id = ?",
+            [values(row) for row in plan.resightings],
+        )
+        bulk.insert(self.connection, "sighting_address", "hash, sighting_id", plan.addresses)
+
+    def _gone(self, gone: Iterable[int], now: datetime) -> None:
+        at = bulk.stamp(self.connection)(now)
+        bulk.run(self.connection, "UPDATE sighting SET gone_at = ? WHERE id = ?", [(at, id_) for id_ in gone])
+
+    def _feed(self, plan: Plan, now: datetime) -> None:
+        changes = [("created", row.id) for row in plan.activities]
+        changes += [("updated", activity_id) for activity_id in sorted(plan.touched)]
+        if not changes:
+            return
+        last = self.connection.execute(select(func.coalesce(func.max(change.c.sequence), 0))).scalar_one()
+        at = bulk.stamp(self.connection)(now)
+        rows = [(last + 1 + place, kind, activity_id, at) for place, (kind, activity_id) in enumerate(changes)]
+        bulk.insert(self.connection, "change", "sequence, kind, activity_id, changed_at", rows)
+
+    def log(self, entry: Entry, public_id: str, now: datetime) -> None:
+        next_id = select(func.coalesce(func.max(activity.c.id), 0) + 1)
+        activity_id: int = self.connection.execute(next_id).scalar_one()
+        row: Mapping[str, object] = {
+            "id": activity_id,
+            "public_id": public_id,
+            "identity": os.urandom(16),
+            "kind": entry.kind,
+            "occurred_at": entry.occurred_at,
+            "ended_at": entry.ended_at,
+            "subject": entry.subject,
+            "text": entry.text or None,
+            "direction": entry.direction,
+            "status": entry.outcome,
+            "level": Level.FULL,
+            "source": "manual",
+            "author": entry.author,
+            "thread_id": activity_id,
+            "created_at": now,
+            "updated_at": now,
+        }
+        self.connection.execute(insert(activity).values(row))
+        for made in entry.links:
+            values = {"entity_kind": made.entity_kind, "entity_id": made.entity_id, "reason": made.reason}
+            self.connection.execute(
+                insert(link).values(activity_id=activity_id, origin="person", state=made.state, **values)
+            )
+        self._feed_one("created", activity_id, now)
+
+    def _feed_one(self, kind: str, activity_id: int, now: datetime) -> None:
+        last = select(func.coalesce(func.max(change.c.sequence), 0) + 1).scalar_subquery()
+        values = {"kind": kind, "activity_id": activity_id, "changed_at": now}
+        self.connection.execute(insert(change).values(sequence=last, **values))
+
+
+def _ids(rows: Iterable[SightingRow]) -> list[tuple[int]]:
+    return [(row.id,) for row in rows]

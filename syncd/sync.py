@@ -1,0 +1,289 @@
+"""One pass over one stream: fetch, decide, save. The page a new reader starts on.
+
+A batch's rows and its cursor are saved in one transaction, and no network is used inside one. So every batch can be the
+last: killed between any two lines, the next pass repeats at most one batch, and writes nothing twice.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from connectors.base import Stream
+from matching import address, contacts, dedup, identity, rules
+from store.writer import Mark, Store
+from syncd.errors import CursorExpired, Retryable, SyncError
+from syncd.ledger import Decided, Failed
+from syncd.model import (
+    PARSER_VERSION,
+    Batch,
+    Cursor,
+    Directory,
+    Identity,
+    Item,
+    ItemId,
+    Level,
+    Message,
+    Policy,
+    Removed,
+    Unreadable,
+    Verdict,
+)
+
+MASS = 20
+"""More removals at once than this, and than a fifth of the stream, need a second listing to confirm them."""
+
+DEATHS = 3
+"""A program that died this often with the same item in hand does not touch it a fourth time."""
+
+READ_AT_ONCE = 200
+
+Handled = Decided | Failed | Removed
+
+
+@dataclass(frozen=True, slots=True)
+class PassResult:
+    """What one pass saved. `by_rule` counts (verdict, rule); `doubted` removals wait for a second listing."""
+
+    by_rule: Mapping[tuple[Verdict, str], int]
+    removed: int
+    batches: int
+    doubted: int
+
+
+@dataclass(slots=True)
+class Pass:
+    """The pass of one stream, and what it has done so far."""
+
+    stream: Stream
+    stream_id: int
+    store: Store
+    policy: Policy
+    now: Callable[[], datetime]
+    """The clock: for the time stamps of what is written, never for a decision."""
+    should_stop: Callable[[], bool] = lambda: False
+    """Asked after each saved batch."""
+    progress: Callable[[Batch], None] = lambda batch: None
+    by_rule: Counter[tuple[Verdict, str]] = field(default_factory=Counter)
+    removed: int = 0
+    batches: int = 0
+    doubted: int = 0
+
+    def run(self) -> PassResult:
+        """Bring the store up to date with the stream; raises one of the four SyncErrors, with all that came before
+        it saved."""
+        mark = self.store.mark(self.stream_id)
+        self._retry_waiting()
+        try:
+            self._follow(mark, mark.cursor)
+        except CursorExpired:
+            self._begin_again(mark)
+        return self.result()
+
+    def result(self) -> PassResult:
+        return PassResult(dict(self.by_rule), self.removed, self.batches, self.doubted)
+
+    def _begin_again(self, mark: Mark) -> None:
+        try:
+            self._follow(mark, None)
+        except CursorExpired as error:
+            # A fresh cursor that expires at once would be an endless loop (gauteh/lieer issue 301).
+            raise Retryable(f"{self.stream.name}: the server gave a cursor and refused it at once") from error
+
+    def _follow(self, mark: Mark, cursor: Cursor | None) -> None:
+        batches = self.stream.changes(cursor)
+        for number, batch in enumerate(batches):
+            if number == 0:
+                self.store.strike(self.stream_id)
+            with self._innocent():
+                self._take(batch, mark, careful=number == 0 and mark.strikes >= DEATHS - 1)
+            self.progress(batch)
+            if self.should_stop():
+                return
+
+    # ------------------------------------------------------------------------------------------------ one batch
+
+    def _take(self, batch: Batch, mark: Mark, *, careful: bool) -> None:
+        handled = self._one_by_one(batch.items, mark) if careful else self._handle(batch.items)
+        if batch.listing is not None:
+            live = self.store.live(self.stream_id)
+            gone = live - batch.listing
+            if _doubtful(len(gone), len(live), batch, mark):
+                self._save(handled, None)
+                self.store.doubt(self.stream_id, len(gone))
+                self.doubted = len(gone)
+                return
+            handled = [*handled, *map(Removed, gone)]
+        self._save(handled, batch)
+
+    def _handle(self, items: Sequence[Item]) -> list[Handled]:
+        messages = [item for item in items if isinstance(item, Message)]
+        directory = self._directory(messages)
+        decided = [decide(message, directory, self.policy, self.now()) for message in messages]
+        others = [_other(item) for item in items if not isinstance(item, Message)]
+        return [*self._with_texts(decided), *others]
+
+    def _directory(self, messages: Sequence[Message]) -> Directory:
+        wanted = contacts.lookups(messages, self.policy)
+        return self.store.directory(wanted.addresses, wanted.domains)
+
+    def _with_texts(self, decided: list[Decided]) -> list[Decided]:
+        """Read the text of what is logged, if it may be stored and is not yet."""
+        logged = [one for one in decided if one.decision.verdict == Verdict.LOGGED]
+        if self.policy.level < Level.FULL or not logged:
+            return decided
+        settled = self.store.with_text({one.identity.key for one in logged})
+        ids = [one.message.id for one in logged if not _among(settled, one.identity)]
+        read = {item.id: item for item in self._read(ids, text=True)}
+        return [replace(one, message=_completed(one.message, read.get(one.message.id))) for one in decided]
+
+    def _read(self, ids: Sequence[ItemId], *, text: bool) -> Iterator[Item]:
+        for start in range(0, len(ids), READ_AT_ONCE):
+            yield from self.stream.read(ids[start : start + READ_AT_ONCE], text=text)
+
+    def _save(self, handled: Sequence[Handled], batch: Batch | None) -> None:
+        """Write what was handled, and the batch's cursor with it."""
+        decided = [one for one in handled if isinstance(one, Decided)]
+        logged = [one for one in decided if one.decision.verdict == Verdict.LOGGED]
+        identities = {key for one in logged for key in (one.identity.key, one.identity.fingerprint)}
+        nodes = {key for one in logged for key in one.thread_keys}
+        with self.store.transaction() as transaction:
+            stored = transaction.stored(self.stream_id, [_id(one) for one in handled], identities, nodes)
+            plan = dedup.plan(handled, stored, self.policy.level)
+            transaction.apply(self.stream_id, plan, parser=PARSER_VERSION, now=self.now())
+            if batch is not None:
+                epoch = batch.epoch if batch.listing is not None else None
+                transaction.save_cursor(self.stream_id, batch.cursor, epoch=epoch)
+        for row in (*plan.sightings, *plan.resightings):
+            self.by_rule[Verdict(row.verdict), row.rule] += 1
+        self.removed += len(plan.gone)
+        self.batches += 1
+
+    # ----------------------------------------------------------------------------------------- what went wrong before
+
+    def _retry_waiting(self) -> None:
+        self._again(self.store.waiting(self.stream_id, PARSER_VERSION))
+
+    def reconcile(self) -> PassResult:
+        live = self.store.live(self.stream_id)
+        self._again([item for item in self.stream.inventory() if item not in live])
+        return self.result()
+
+    def _again(self, ids: Sequence[ItemId]) -> None:
+        for start in range(0, len(ids), READ_AT_ONCE):
+            some = ids[start : start + READ_AT_ONCE]
+            self._save(self._handle(list(self.stream.read(some, text=False))), None)
+            if self.should_stop():
+                return
+
+    def _one_by_one(self, items: Sequence[Item], mark: Mark) -> list[Handled]:
+        """Handle a batch that the program died of, with a durable note of the item in hand."""
+        handled: list[Handled] = []
+        for item in items:
+            if item.id == mark.suspect and mark.strikes >= DEATHS:
+                handled.append(Failed(item.id, f"the program died {mark.strikes} times while it read this", final=True))
+                continue
+            self.store.suspect(self.stream_id, item.id)
+            try:
+                handled += self._handle([item])
+            except SyncError:
+                raise
+            except Exception as error:  # our own bug, in one item: it must not stop the stream for ever
+                handled.append(Failed(item.id, f"{type(error).__name__}: {error}", final=True))
+        return handled
+
+    def _innocent(self) -> _Innocent:
+        return _Innocent(self.store, self.stream_id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Innocent:
+    """A server or network that fails while a batch is in hand says nothing against its items."""
+
+    store: Store
+    stream_id: int
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, SyncError):
+            self.store.forgive(self.stream_id)
+
+
+def decide(message: Message, directory: Directory, policy: Policy, fallback: datetime) -> Decided:
+    """Decide on one message: a pure function of its arguments. `fallback` dates a message that no one dated."""
+    decision = rules.decide(message, directory, policy)
+    logged = decision.verdict == Verdict.LOGGED
+    return Decided(
+        message,
+        decision,
+        identity.identify(message, policy.key),
+        identity.occurred_at(message, fallback=fallback),
+        identity.thread_keys(message, policy.key) if logged else (),
+        tuple(address.key(one.address) for one in message.participants) if logged else (),
+    )
+
+
+def _doubtful(gone: int, live: int, batch: Batch, mark: Mark) -> bool:
+    """Sudden emptiness is an error, not an instruction, until a second listing says the same."""
+    if not gone or mark.doubted or batch.epoch != mark.epoch:
+        return False
+    return not batch.listing or gone > max(MASS, live // 5)
+
+
+def _other(item: Item) -> Failed | Removed:
+    match item:
+        case Removed():
+            return item
+        case Unreadable(id=id_, reason=reason):
+            return Failed(id_, reason)
+    raise AssertionError(item)
+
+
+def _among(settled: Mapping[bytes, Identity], copy: Identity) -> bool:
+    known = settled.get(copy.key)
+    return known is not None and identity.corroborates(known, copy)
+
+
+def _completed(message: Message, read: Item | None) -> Message:
+    """The message with its text; as it was when it left, or could not be read, in between."""
+    match read:
+        case Message():
+            return replace(message, text=read.text, attachments=read.attachments, problem=read.problem)
+        case Unreadable(reason=reason):
+            return replace(message, problem=f"{message.problem}; {reason}".strip("; "))
+    return message
+
+
+def _id(handled: Handled) -> ItemId:
+    return handled.message.id if isinstance(handled, Decided) else handled.id
+
+
+def run_pass(
+    stream: Stream,
+    stream_id: int,
+    store: Store,
+    policy: Policy,
+    *,
+    now: Callable[[], datetime],
+    should_stop: Callable[[], bool] = lambda: False,
+    progress: Callable[[Batch], None] = lambda batch: None,
+) -> PassResult:
+    """Bring the store up to date with the stream; see Pass."""
+    return Pass(stream, stream_id, store, policy, now, should_stop, progress).run()
+
+
+def reconcile(
+    stream: Stream,
+    stream_id: int,
+    store: Store,
+    policy: Policy,
+    *,
+    now: Callable[[], datetime],
+    should_stop: Callable[[], bool] = lambda: False,
+) -> PassResult:
+    """Read what the stream holds and the store never saw (a server that rewound its UIDNEXT, say)."""
+    return Pass(stream, stream_id, store, policy, now, should_stop).reconcile()
