@@ -1,0 +1,3 @@
+"""The servers that any test may ask for; each starts at the first test that does."""
+
+pytest_plugins = ["tests.servers.fixtures_dovecot", "tests.servers.fixtures_postgres"]
