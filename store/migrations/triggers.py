@@ -1,0 +1,40 @@
+"""What the CRM writes into the directory, it writes without keys: a changed address or domain loses the key it had."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, text
+
+# (table, what the CRM writes, what it means, the rest of the primary key)
+KEYED = (
+    ("contact_address", "address", "address_key", "contact_id"),
+    ("user_address", "address", "address_key", "user_id"),
+    ("account_domain", "domain", "domain_key", "account_id"),
+)
+
+_SQLITE = """
+CREATE TRIGGER {table}_rekey AFTER UPDATE OF {written} ON {table}
+WHEN NEW.{written} <> OLD.{written}
+BEGIN
+    UPDATE {table} SET {key} = NULL WHERE {holder} = NEW.{holder} AND {written} = NEW.{written};
+END
+"""
+
+_POSTGRESQL_FUNCTION = """
+CREATE FUNCTION {table}_rekey() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.{key} = NULL;
+    RETURN NEW;
+END $$
+"""
+
+_POSTGRESQL = """
+CREATE TRIGGER {table}_rekey BEFORE UPDATE OF {written} ON {table} FOR EACH ROW
+WHEN (NEW.{written} <> OLD.{written}) EXECUTE FUNCTION {table}_rekey()
+"""
+
+
+def create(connection: Connection) -> None:
+    statements = (_SQLITE,) if connection.dialect.name == "sqlite" else (_POSTGRESQL_FUNCTION, _POSTGRESQL)
+    for table, written, key, holder in KEYED:
+        for statement in statements:
+            connection.execute(text(statement.format(table=table, written=written, key=key, holder=holder)))

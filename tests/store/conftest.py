@@ -1,0 +1,72 @@
+"""Every test that takes `engine` or `url` runs on SQLite and on PostgreSQL, in a store of its own."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from store import migrations
+from store.engine import connect
+from tests.servers.postgres import Postgres
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "syncd.db"
+    _upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: Postgres) -> str:
+    name = postgres.new_database()
+    _upgrade(postgres.url(name))
+    return name
+
+
+def _upgrade(url: str) -> None:
+    engine = connect(url)
+    migrations.upgrade(engine)
+    engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A new store with its tables. PostgreSQL is started for the tests that use it only."""
+    if backend == "sqlite":
+        path = tmp_path / "syncd.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        yield f"sqlite:///{path}"
+        return
+    postgres: Postgres = request.getfixturevalue("postgres")
+    database = postgres.new_database(request.getfixturevalue("postgres_template"))
+    yield postgres.url(database)
+    postgres.drop(database)
+
+
+@pytest.fixture
+def empty_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A place for a store that was never made."""
+    if backend == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty.db'}"
+        return
+    postgres: Postgres = request.getfixturevalue("postgres")
+    database = postgres.new_database()
+    yield postgres.url(database)
+    postgres.drop(database)
+
+
+@pytest.fixture
+def engine(url: str) -> Iterator[Engine]:
+    engine = connect(url)
+    yield engine
+    engine.dispose()
