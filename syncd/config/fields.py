@@ -105,6 +105,12 @@ def _has_password(url: str) -> bool:
     return bool(parts.password) or "password=" in parts.query.lower()
 
 
+def region(value: str) -> str:
+    if not re.fullmatch(r"([A-Z]{2})?", value):
+        raise ValueError('must be the two capitals of a country, such as "DE"')
+    return value
+
+
 def no_repeats(values: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(values)) < len(values):
         raise ValueError("names something twice")
@@ -126,6 +132,7 @@ ListenAddress = Annotated[str, AfterValidator(listen_address)]
 Reference = Annotated[str, AfterValidator(reference)]
 DatabaseUrl = Annotated[str, AfterValidator(database_url)]
 SourceUrl = Annotated[str, AfterValidator(without_password)]
+Region = Annotated[str, AfterValidator(region)]
 Line = Annotated[str, AfterValidator(one_line)]
 
 

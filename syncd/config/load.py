@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
@@ -157,7 +157,7 @@ def _elsewhere(name: str, section: str) -> dict[str, str]:
 
 
 @cache
-def _adapter(kind: Hashable) -> TypeAdapter[Any]:
+def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
@@ -166,8 +166,8 @@ def _parsed(kind: type[T], table: Table, place: str, problems: _Problems) -> T |
     known = {each.name for each in fields(kind)}  # type: ignore[arg-type]
     text = json.dumps({name: value for name, value in table.items() if name in known}, default=str)
     try:
-        made: T = _adapter(kind).validate_json(text, strict=True)
-        return made
+        adapter: TypeAdapter[T] = _adapter(kind)  # type: ignore[arg-type]  # mypy holds a type[T] to be unhashable
+        return adapter.validate_json(text, strict=True)
     except ValidationError as invalid:
         for error in invalid.errors(include_url=False, include_input=False):
             problems.add(place, words.problem(error))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets as randomness
+import tempfile
 from pathlib import Path
 from urllib.parse import quote
 
@@ -63,14 +64,14 @@ def _create(path: Path, database: Path | None) -> None:
     if database is not None and database.exists() and database.stat().st_size:
         restore = f"copy {path.name} from the backup to {path}"
         raise ConfigError([f"store.key: {database} is there, but its key {path} is not; {restore}"])
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        handle, draft = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)  # of mode 0600
+        with os.fdopen(handle, "w") as file:
             file.write(randomness.token_hex(32) + "\n")
             file.flush()
             os.fsync(file.fileno())
-        _publish(draft, path)
+        _publish(Path(draft), path)
     except OSError as error:
         problem = f"store.key: {path} cannot be made: {error.strerror}; let syncd's user write to {path.parent}"
         raise ConfigError([problem]) from error

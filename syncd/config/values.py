@@ -18,6 +18,7 @@ from syncd.config.fields import (
     NeverLogEntry,
     OwnDomain,
     Reference,
+    Region,
     SourceUrl,
     StoredLevel,
     is_address,
@@ -68,7 +69,7 @@ class DirectorySource:
     users: str = ""
     url: SourceUrl = ""
     password: Reference | None = None
-    region: Annotated[str, Field(pattern=r"^([A-Z]{2})?$")] = ""
+    region: Region = ""
     """Of phone numbers without a country code."""
     refresh: Duration = timedelta(hours=1)
 
