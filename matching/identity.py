@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import blake2b
 
-from matching import address
-from syncd.model import Identity, Message, Participant, Role
+from matching import address, parties
+from syncd.model import Identity, Message, Role
 
 # RFC 5322 section 2.1.1: no line is longer.
 _LONGEST_ID = 998
@@ -72,9 +72,9 @@ def identify(message: Message, key: bytes) -> Identity:
     The fingerprint never holds the bcc recipients (only the sender's copy names them) nor anything that two mailboxes
     see differently, unless there is no Date: then what is left is too little to merge by, and its own receipt counts.
     """
-    sender = _sender(message.participants)
+    sender = _comparable(parties.author(message.participants))
     subject = base_subject(message.subject)
-    recipients = sorted({_comparable(each) for each in message.participants if each.role in (Role.TO, Role.CC)})
+    recipients = sorted({_comparable(each.address) for each in message.participants if each.role in (Role.TO, Role.CC)})
     when = int(message.sent_at.timestamp()) if message.sent_at else f"{message.received_at} {message.size}"
     fingerprint = keyed(key, "\0".join(("fingerprint", sender, str(when), subject, *recipients)))
     return Identity(
@@ -171,17 +171,8 @@ def _capped(references: tuple[str, ...]) -> Iterable[str]:
     return (references[0], *references[-_LATEST_REFERENCES:])
 
 
-def _sender(participants: tuple[Participant, ...]) -> str:
-    """The first From, else the Sender (RFC 5322 section 3.6.2)."""
-    for role in (Role.FROM, Role.SENDER):
-        for each in participants:
-            if each.role is role and each.address:
-                return _comparable(each)
-    return ""
-
-
-def _comparable(participant: Participant) -> str:
-    return address.key(participant.address) or participant.address.strip().casefold()
+def _comparable(written: str) -> str:
+    return address.key(written) or written.strip().casefold()
 
 
 @lru_cache(maxsize=16)
