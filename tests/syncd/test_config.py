@@ -169,18 +169,24 @@ def test_a_slip_is_answered_with_what_was_meant(tmp_path: Path, wrong: str, word
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ('kind = "imap"', 'kind = "imp"', 'mailboxes[1] "anna": kind: must be one of: imap'),
-        ('host = "imap.example.com"', 'hots = "imap.example.com"', 'mailboxes[1] "anna": hots: is no setting; did you mean host?'),
-        ('owner = "anna@example.com"', 'owner = "sales"', 'mailboxes[1] "anna": owner must be an email address, or the name of a team'),
-        ('name = "anna"', 'name = ""', "mailboxes[1]"),
-        ('kind = "imap"', 'kind = "imap"\nbackfill = "0d"', 'backfill: must be longer than nothing'),
-        ('kind = "imap"', 'kind = "imap"\naliases = ["anna"]', 'aliases[1]: must be an email address'),
-        ('kind = "imap"', 'kind = "imap"\nnever_log = ["example.org"]', 'never_log[1]: must be an address or an @domain'),
-        ('kind = "imap"', 'kind = "imap"\nexclude = "Private"', 'exclude: must be a list in brackets'),
+        ('kind = "imap"', 'kind = "imp"', "kind: must be one of: imap; did you mean imap?"),
+        ('host = "imap.example.com"', 'hots = "imap.example.com"', "hots: is no setting; did you mean host?"),
+        ('owner = "anna@example.com"', 'owner = "sales"', "owner must be an email address, or the name of a team"),
+        ('kind = "imap"', 'kind = "imap"\nbackfill = "0d"', "backfill: must be longer than nothing"),
+        ('kind = "imap"', 'kind = "imap"\naliases = ["anna"]', "aliases[1]: must be an email address"),
+        (
+            'kind = "imap"',
+            'kind = "imap"\nnever_log = ["example.org"]',
+            "never_log[1]: must be an address or an @domain",
+        ),
+        ('kind = "imap"', 'kind = "imap"\nexclude = "Private"', "exclude: must be a list in brackets"),
+        ('kind = "imap"', 'kind = "imap"\nenabled = "no"', "enabled: must be true or false, without quotes"),
     ],
-)  # fmt: skip
+)
 def test_a_mailbox_that_is_wrong_is_named_with_the_cure(tmp_path: Path, old: str, new: str, words: str) -> None:
-    assert any(words in problem for problem in problems(tmp_path, HEAD + ANNA.replace(old, new)))
+    said = problems(tmp_path, HEAD + ANNA.replace(old, new))
+
+    assert any(problem.startswith(f'config.toml: mailboxes[1] "anna": {words}') for problem in said)
 
 
 def test_two_mailboxes_of_one_name_or_of_one_account_are_refused(tmp_path: Path) -> None:
