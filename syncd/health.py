@@ -58,8 +58,8 @@ class Metrics:
         self._stalled = Gauge("syncd_stalled", "1 when the daemon makes no progress.", registry=self.registry)
 
     def count(self, outcome: Outcome) -> None:
-        for stream in outcome.streams:
-            result = type(stream.error).__name__ if stream.error else "finished" if stream.finished else "cut_short"
+        for stream in (each for each in outcome.streams if each.tried):
+            result = stream.failure.state if stream.failure else "finished" if stream.finished else "cut_short"
             self._passes.labels(stream.kind, result).inc()
             self._seconds.labels(stream.kind).observe(stream.seconds)
             for (verdict, rule), number in stream.counts.items():

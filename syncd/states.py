@@ -19,6 +19,8 @@ LONGEST_RETRY_AFTER = timedelta(hours=1)
 PROBE = timedelta(hours=1)
 """How often a mailbox that waits for a person is tried all the same: never switched off, never hammered."""
 SHORTEST = timedelta(seconds=1)
+RECONCILE = timedelta(days=1)
+"""How often a stream is compared with all that the server holds, whatever the server said of changes."""
 
 
 class State(enum.StrEnum):
@@ -66,30 +68,64 @@ class MailboxState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """What is kept of an error: not the exception, which would hold on to all that was in its reach."""
+
+    state: State
+    error: str
+    cure: str = ""
+    retry_after: timedelta | None = None
+    """The server's own wish, if it had one that makes sense."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamState:
+    failure: Failure | None = None
+    pace: Pace = field(default_factory=Pace)
+    last_success_at: datetime | None = None
+    backfilled_at: datetime | None = None
+    """When its window was first read to the end."""
+    reconciled_at: datetime | None = None
+
+    @property
+    def state(self) -> State:
+        if self.failure is not None:
+            return self.failure.state
+        return State.OK if self.backfilled_at else State.BACKFILLING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StreamOutcome:
     """What one pass over one stream came to. `finished` is False where it was cut short, or not begun."""
 
     name: str
     kind: str = "mail"
-    seen: int = 0
     batches: int = 0
+    removed: int = 0
     counts: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """(verdict, rule) -> how many."""
     seconds: float = 0.0
+    tried: bool = False
+    """The server was asked; else its turn did not come, or it waits."""
     finished: bool = True
-    error: SyncError | None = None
+    reconciled: bool = False
+    failure: Failure | None = None
+
+    @property
+    def seen(self) -> int:
+        return sum(self.counts.values()) + self.removed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What one pass over one mailbox came to; `error` is the account's own, that stopped the rest."""
+    """What one pass over one mailbox came to; `failure` is the account's own, that stopped the rest."""
 
     streams: tuple[StreamOutcome, ...] = ()
-    error: SyncError | None = None
+    failure: Failure | None = None
 
     @property
     def finished(self) -> bool:
-        return self.error is None and all(stream.finished and stream.error is None for stream in self.streams)
+        return self.failure is None and all(stream.finished and stream.failure is None for stream in self.streams)
 
     @property
     def seen(self) -> int:
@@ -100,34 +136,27 @@ class Outcome:
         """Something was saved, which proves more than a sign-in does."""
         return any(stream.batches for stream in self.streams)
 
-    def worst(self) -> tuple[str, SyncError] | None:
-        """The error to show, with the stream it is of ('' for the account)."""
-        if self.error is not None:
-            return "", self.error
-        failed = [(stream.name, stream.error) for stream in self.streams if stream.error is not None]
-        return min(failed, key=lambda pair: _gravity(pair[1]), default=None)
+    def worst(self) -> tuple[str, Failure] | None:
+        """The failure to show, with the stream it is of ('' for the account)."""
+        if self.failure is not None:
+            return "", self.failure
+        failed = [(stream.name, stream.failure) for stream in self.streams if stream.failure is not None]
+        return min(failed, key=lambda pair: _GRAVEST_FIRST.index(pair[1].state), default=None)
 
 
-def _gravity(error: SyncError) -> int:
-    """Least is gravest: what a person must do something about comes first."""
-    if isinstance(error, ReauthNeeded):
-        return 0
-    return 2 if isinstance(error, Retryable | CursorExpired) else 1
+_GRAVEST_FIRST = (State.REAUTH_NEEDED, State.MISCONFIGURED, State.THROTTLED, State.RETRYING)
 
 
-def retry_after(error: SyncError) -> timedelta | None:
-    """The server's own wish, if it had one that makes sense."""
-    wish = error.retry_after if isinstance(error, Retryable) else None
-    return wish if wish is not None and wish > timedelta(0) else None
-
-
-def state_for(error: SyncError) -> State:
-    if isinstance(error, ReauthNeeded):
-        return State.REAUTH_NEEDED
-    # A cursor that expires again as soon as it was made is the server's trouble, and passes.
-    if isinstance(error, Retryable | CursorExpired):
-        return State.THROTTLED if retry_after(error) else State.RETRYING
-    return State.MISCONFIGURED
+def failure(error: SyncError) -> Failure:
+    match error:
+        case ReauthNeeded():
+            return Failure(state=State.REAUTH_NEEDED, error=str(error), cure=error.cure)
+        case Retryable(retry_after=timedelta() as wish) if wish > timedelta(0):
+            return Failure(state=State.THROTTLED, error=str(error), cure=error.cure, retry_after=wish)
+        # A cursor that expires again as soon as it was made is the server's trouble, and passes.
+        case Retryable() | CursorExpired():
+            return Failure(state=State.RETRYING, error=str(error), cure=error.cure)
+    return Failure(state=State.MISCONFIGURED, error=str(error), cure=error.cure)
 
 
 def back_off(failures: int, wish: timedelta | None, jitter: float) -> timedelta:
@@ -138,11 +167,10 @@ def back_off(failures: int, wish: timedelta | None, jitter: float) -> timedelta:
     return max(SHORTEST, whole_seconds(ceiling * jitter))
 
 
-def after_failure(previous: Pace, error: SyncError, *, progressed: bool, now: datetime, jitter: float) -> Pace:
+def after_failure(previous: Pace, failed: Failure, *, progressed: bool, now: datetime, jitter: float) -> Pace:
     """Count the failure; what was saved before it proves that the ones before are over."""
     failures = 1 if progressed else previous.failures + 1
-    passes = isinstance(error, Retryable | CursorExpired)
-    delay = back_off(failures, retry_after(error), jitter) if passes else PROBE
+    delay = PROBE if failed.state in AWAITS_A_PERSON else back_off(failures, failed.retry_after, jitter)
     return Pace(failures=failures, not_before=_ceil(now + delay), delay=delay)
 
 
@@ -154,12 +182,9 @@ def next_state(previous: MailboxState, outcome: Outcome, now: datetime, *, jitte
     """
     worst = outcome.worst()
     if worst is not None:
-        stream, error = worst
-        state = replace(
-            _in(previous, state_for(error), now),
-            error=f"{stream}: {error}" if stream else str(error),
-            cure=error.cure,
-        )
+        stream, failed = worst
+        error = f"{stream}: {failed.error}" if stream else failed.error
+        state = replace(_in(previous, failed.state, now), error=error, cure=failed.cure)
         return replace(state, pace=_pace(previous.pace, outcome, now, jitter))
     if outcome.finished:
         return replace(_in(previous, State.OK, now), error="", cure="", pace=Pace(), last_success_at=now)
@@ -169,10 +194,28 @@ def next_state(previous: MailboxState, outcome: Outcome, now: datetime, *, jitte
 
 
 def _pace(previous: Pace, outcome: Outcome, now: datetime, jitter: float) -> Pace:
-    """The account waits only for its own error; a stream that alone fails does not hold up the others."""
-    if outcome.error is None:
+    """The account waits only for its own failure; a stream that alone fails does not hold up the others."""
+    if outcome.failure is None:
         return Pace()
-    return after_failure(previous, outcome.error, progressed=outcome.progressed, now=now, jitter=jitter)
+    return after_failure(previous, outcome.failure, progressed=outcome.progressed, now=now, jitter=jitter)
+
+
+def next_stream(previous: StreamState, outcome: StreamOutcome, now: datetime, *, jitter: float) -> StreamState:
+    if outcome.failure is not None:
+        pace = after_failure(previous.pace, outcome.failure, progressed=outcome.batches > 0, now=now, jitter=jitter)
+        return replace(previous, failure=outcome.failure, pace=pace)
+    if not outcome.finished:
+        return replace(previous, failure=None, pace=Pace()) if outcome.batches else previous
+    return StreamState(
+        last_success_at=now,
+        backfilled_at=previous.backfilled_at or now,
+        # Reading the whole window is as good as a reconciliation.
+        reconciled_at=now if outcome.reconciled or not previous.backfilled_at else previous.reconciled_at,
+    )
+
+
+def reconciliation_due(stream: StreamState, now: datetime) -> bool:
+    return stream.failure is None and stream.reconciled_at is not None and now - stream.reconciled_at >= RECONCILE
 
 
 def begun(previous: MailboxState, now: datetime) -> MailboxState:

@@ -13,7 +13,7 @@ import pytest
 
 from syncd.errors import Retryable
 from syncd.health import Metrics, Snapshot, serve, split_address
-from syncd.states import STANDS_STILL, Outcome, State, StreamOutcome
+from syncd.states import STANDS_STILL, Outcome, State, StreamOutcome, failure
 
 
 def snapshot(states: Mapping[State, int], *, stalled: bool = False) -> Snapshot:
@@ -64,9 +64,10 @@ def test_metrics_count_each_verdict_by_its_rule_and_each_pass_by_its_result() ->
     metrics.count(
         Outcome(
             streams=(
-                StreamOutcome(name="INBOX", counts=counts, seconds=0.2),
-                StreamOutcome(name="Sent", error=Retryable("timed out"), seconds=61),
-                StreamOutcome(name="Deals", finished=False),
+                StreamOutcome(name="INBOX", tried=True, counts=counts, seconds=0.2),
+                StreamOutcome(name="Sent", tried=True, failure=failure(Retryable("timed out")), seconds=61),
+                StreamOutcome(name="Deals", tried=True, finished=False),
+                StreamOutcome(name="Later", finished=False),
             )
         )
     )
@@ -78,7 +79,7 @@ def test_metrics_count_each_verdict_by_its_rule_and_each_pass_by_its_result() ->
         'syncd_items_total{kind="mail",rule="known_contact",verdict="logged"} 2.0',
         'syncd_items_total{kind="mail",rule="no_known_contact",verdict="skipped"} 5.0',
         'syncd_passes_total{kind="mail",result="finished"} 1.0',
-        'syncd_passes_total{kind="mail",result="Retryable"} 1.0',
+        'syncd_passes_total{kind="mail",result="retrying"} 1.0',
         'syncd_passes_total{kind="mail",result="cut_short"} 1.0',
         'syncd_pass_seconds_bucket{kind="mail",le="0.25"} 2.0',
         'syncd_mailboxes{state="retrying"} 2.0',

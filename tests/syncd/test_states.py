@@ -19,11 +19,15 @@ from syncd.states import (
     Pace,
     State,
     StreamOutcome,
+    StreamState,
     back_off,
     begun,
+    failure,
     next_interval,
     next_state,
+    next_stream,
     paused,
+    reconciliation_due,
     touched,
 )
 
@@ -31,23 +35,23 @@ NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 jitters = st.floats(0, 1, exclude_max=True)
 waits = st.none() | st.timedeltas(timedelta(seconds=-5), timedelta(days=2))
-errors = st.one_of(
+failures = st.one_of(
     st.builds(Retryable, st.just("the line was cut"), retry_after=waits),
     st.builds(ReauthNeeded, st.just("the password is refused"), cure=st.just("write the new one")),
     st.builds(Permanent, st.just("no such host")),
-)
+).map(failure)
 streams = st.builds(
     StreamOutcome,
     name=st.sampled_from(["INBOX", "Sent", "Deals"]),
     batches=st.integers(0, 2),
     finished=st.booleans(),
-    error=st.none() | errors,
+    failure=st.none() | failures,
 )
-outcomes = st.builds(Outcome, streams=st.tuples(streams) | st.tuples(streams, streams), error=st.none() | errors)
+outcomes = st.builds(Outcome, streams=st.tuples(streams) | st.tuples(streams, streams), failure=st.none() | failures)
 
 
 def failed(error: SyncError) -> Outcome:
-    return Outcome(error=error)
+    return Outcome(failure=failure(error))
 
 
 def done(*names: str) -> Outcome:
@@ -85,7 +89,7 @@ def test_the_last_success_is_that_of_a_pass_that_finished_every_stream(history: 
 @given(st.lists(outcomes, min_size=1, max_size=8), jitters)
 def test_the_account_waits_only_after_an_error_of_its_own(history: list[Outcome], jitter: float) -> None:
     waits = after(*history, jitter=jitter).pace.wait(NOW + timedelta(hours=len(history) - 1)) > timedelta(0)
-    if history[-1].error is not None:
+    if history[-1].failure is not None:
         assert waits
     elif history[-1].worst() is not None or history[-1].finished:
         assert not waits
@@ -134,7 +138,9 @@ def test_failures_are_counted_until_a_proven_success() -> None:
 
 def test_batches_saved_before_the_line_was_cut_prove_that_earlier_failures_are_over() -> None:
     reset = failed(Retryable("connection reset"))
-    saved = Outcome(streams=(StreamOutcome(name="INBOX", batches=3, finished=False),), error=Retryable("reset"))
+    saved = Outcome(
+        streams=(StreamOutcome(name="INBOX", batches=3, finished=False),), failure=failure(Retryable("reset"))
+    )
     assert after(reset, reset, reset, saved).pace.failures == 1
 
 
@@ -154,8 +160,10 @@ def test_a_first_pass_that_goes_on_for_hours_is_called_backfilling() -> None:
 def test_the_error_that_a_person_must_mend_is_shown_before_one_that_passes() -> None:
     outcome = Outcome(
         streams=(
-            StreamOutcome(name="INBOX", error=Retryable("timed out")),
-            StreamOutcome(name="Deals", error=Permanent("may not be read", cure="ask for the right to read it")),
+            StreamOutcome(name="INBOX", failure=failure(Retryable("timed out"))),
+            StreamOutcome(
+                name="Deals", failure=failure(Permanent("may not be read", cure="ask for the right to read it"))
+            ),
             StreamOutcome(name="Sent"),
         )
     )
@@ -214,3 +222,28 @@ def test_a_mailbox_that_stays_quiet_is_asked_ever_less_often() -> None:
         seen.append(interval)
     assert seen == sorted(seen)
     assert seen[-1] == longest
+
+
+def test_a_stream_that_alone_fails_waits_by_itself_and_keeps_its_history() -> None:
+    read = next_stream(StreamState(), StreamOutcome(name="Deals"), NOW, jitter=0.5)
+    broken = StreamOutcome(name="Deals", failure=failure(Permanent("may not be read")))
+    later = next_stream(read, broken, NOW + timedelta(hours=1), jitter=0.5)
+    assert (later.state, later.pace.delay) == (State.MISCONFIGURED, PROBE)
+    assert later.last_success_at == later.backfilled_at == NOW
+
+
+def test_a_stream_is_backfilling_until_its_window_was_read_to_the_end() -> None:
+    cut = StreamOutcome(name="INBOX", batches=2, finished=False)
+    halfway = next_stream(StreamState(), cut, NOW, jitter=0.5)
+    assert halfway.state is State.BACKFILLING
+    assert next_stream(halfway, StreamOutcome(name="INBOX"), NOW, jitter=0.5).state is State.OK
+
+
+def test_a_stream_is_compared_with_the_server_once_a_day() -> None:
+    stream = next_stream(StreamState(), StreamOutcome(name="INBOX"), NOW, jitter=0.5)
+    tomorrow = NOW + timedelta(days=1)
+    assert not reconciliation_due(stream, tomorrow - timedelta(seconds=1))
+    assert reconciliation_due(stream, tomorrow)
+    compared = next_stream(stream, StreamOutcome(name="INBOX", reconciled=True), tomorrow, jitter=0.5)
+    assert not reconciliation_due(compared, tomorrow + timedelta(hours=23))
+    assert not reconciliation_due(StreamState(), tomorrow)

@@ -1,0 +1,164 @@
+"""The rows of mailboxes and streams: who is registered, and how they are doing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, Engine, RowMapping, bindparam, insert, select, update
+
+from store.engine import read, write
+from store.schema import mailbox, stream
+from syncd.states import STANDS_STILL, Failure, MailboxState, Pace, State, StreamState
+
+GONE = "gone"
+"""`stream.excluded` of a folder that the server no longer has: kept for what was seen in it, and never read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    name: str
+    owner: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A mailbox's row."""
+
+    id: int
+    state: MailboxState
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRow:
+    id: int
+    name: str
+    kind: str
+    excluded: str
+    state: StreamState
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What is to be written down of one mailbox."""
+
+    mailbox_id: int
+    state: MailboxState
+    next_run_at: datetime | None
+    streams: Sequence[StreamRow]
+
+
+def register(engine: Engine, mailboxes: Sequence[Registration]) -> dict[str, Registered]:
+    """Make the rows be those of the configuration. What is no longer in it is kept, but registered no more."""
+    with write(engine) as connection:
+        known = {row["name"]: row for row in connection.execute(select(mailbox)).mappings()}
+        for each in mailboxes:
+            values = {"owner": each.owner, "kind": each.kind, "registered": True}
+            if each.name not in known:
+                connection.execute(insert(mailbox).values(name=each.name, **values))
+            elif any(known[each.name][column] != value for column, value in values.items()):
+                connection.execute(update(mailbox).where(mailbox.c.name == each.name).values(values))
+        removed = known.keys() - {each.name for each in mailboxes}
+        for name in sorted(name for name in removed if known[name]["registered"]):
+            connection.execute(update(mailbox).where(mailbox.c.name == name).values(registered=False, next_run_at=None))
+        rows = connection.execute(select(mailbox).where(mailbox.c.registered)).mappings()
+        return {row["name"]: Registered(row["id"], _mailbox_state(row)) for row in rows}
+
+
+def streams(engine: Engine, mailbox_id: int) -> dict[str, StreamRow]:
+    with read(engine) as connection:
+        return _streams(connection, mailbox_id)
+
+
+def register_streams(engine: Engine, mailbox_id: int, found: Iterable[tuple[str, str, str]]) -> dict[str, StreamRow]:
+    """Make the rows be those that the server has: (name, kind, why it is never read)."""
+    with write(engine) as connection:
+        known = _streams(connection, mailbox_id)
+        seen = {name: {"kind": kind, "excluded": excluded} for name, kind, excluded in found}
+        for name, values in seen.items():
+            if name not in known:
+                connection.execute(insert(stream).values(mailbox_id=mailbox_id, name=name, **values))
+            elif (known[name].kind, known[name].excluded) != (values["kind"], values["excluded"]):
+                connection.execute(update(stream).where(stream.c.id == known[name].id).values(values))
+        for name in sorted(known.keys() - seen.keys()):
+            if known[name].excluded != GONE:
+                connection.execute(update(stream).where(stream.c.id == known[name].id).values(excluded=GONE))
+        return _streams(connection, mailbox_id)
+
+
+def save(engine: Engine, healths: Iterable[Health]) -> None:
+    """Write them all in one transaction."""
+    mailboxes = [_mailbox_values(health) for health in healths]
+    rows = [_stream_values(row) for health in healths for row in health.streams]
+    if not mailboxes:
+        return
+    with write(engine) as connection:
+        for table, values in ((mailbox, mailboxes), (stream, rows)):
+            if values:
+                columns: dict[str, object] = {name: bindparam(name) for name in values[0] if name != "row_id"}
+                statement = update(table).where(table.c.id == bindparam("row_id")).values(columns)
+                connection.execute(statement, values)
+
+
+def _streams(connection: Connection, mailbox_id: int) -> dict[str, StreamRow]:
+    rows = connection.execute(select(stream).where(stream.c.mailbox_id == mailbox_id).order_by(stream.c.id))
+    return {
+        row["name"]: StreamRow(row["id"], row["name"], row["kind"], row["excluded"], _stream_state(row))
+        for row in rows.mappings()
+    }
+
+
+def _mailbox_state(row: RowMapping) -> MailboxState:
+    delay = timedelta(seconds=row["delay_seconds"])
+    return MailboxState(
+        state=State(row["state"]),
+        since=row["state_since"],
+        error=row["error"],
+        cure=row["cure"],
+        pace=Pace(failures=row["failures"], not_before=row["not_before"], delay=delay),
+        last_success_at=row["last_success_at"],
+    )
+
+
+def _stream_state(row: RowMapping) -> StreamState:
+    """A stream's own waiting is not kept: after a restart it is tried at once, and what the server asked to wait for
+    is the whole account's."""
+    state = State(row["state"])
+    failed = Failure(state=state, error=row["error"], cure=row["cure"]) if state in STANDS_STILL else None
+    return StreamState(
+        failure=failed,
+        last_success_at=row["last_success_at"],
+        backfilled_at=row["backfilled_at"],
+        reconciled_at=row["reconciled_at"],
+    )
+
+
+def _mailbox_values(health: Health) -> Mapping[str, object]:
+    state = health.state
+    return {
+        "row_id": health.mailbox_id,
+        "state": state.state,
+        "state_since": state.since,
+        "error": state.error,
+        "cure": state.cure,
+        "failures": state.pace.failures,
+        "not_before": state.pace.not_before,
+        "delay_seconds": int(state.pace.delay.total_seconds()),
+        "last_success_at": state.last_success_at,
+        "next_run_at": health.next_run_at,
+    }
+
+
+def _stream_values(row: StreamRow) -> Mapping[str, object]:
+    failed = row.state.failure
+    return {
+        "row_id": row.id,
+        "state": State.NEW if row.excluded else row.state.state,
+        "error": failed.error if failed else "",
+        "cure": failed.cure if failed else "",
+        "last_success_at": row.state.last_success_at,
+        "backfilled_at": row.state.backfilled_at,
+        "reconciled_at": row.state.reconciled_at,
+    }
