@@ -5,64 +5,11 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-OWN_DOMAIN = "seller.example"
+OWN_DOMAIN = "example.com"
 
-_GIVEN = [
-    "Anna",
-    "Bram",
-    "Cleo",
-    "Dario",
-    "Elif",
-    "Femi",
-    "Gwen",
-    "Hugo",
-    "Ines",
-    "Jonas",
-    "Kaja",
-    "Luca",
-    "Mira",
-    "Noor",
-    "Otis",
-    "Pia",
-    "Quinn",
-    "Rosa",
-    "Sven",
-    "Tara",
-]
-_FAMILY = [
-    "Abel",
-    "Brandt",
-    "Castor",
-    "Dunmore",
-    "Ekwall",
-    "Farrow",
-    "Gossens",
-    "Hallam",
-    "Ikeda",
-    "Jansky",
-    "Kovar",
-    "Lindqvist",
-    "Moravec",
-    "Nyström",
-]
-_FIRM = [
-    "alder",
-    "birch",
-    "cedar",
-    "dogwood",
-    "elm",
-    "fir",
-    "ginkgo",
-    "hazel",
-    "ivy",
-    "juniper",
-    "katsura",
-    "larch",
-    "maple",
-    "nutmeg",
-    "oak",
-    "pine",
-]
+_GIVEN = ["Anna", "Bram", "Cleo", "Dario", "Elif", "Femi", "Gwen", "Hugo", "Inés", "Jonas", "Kaja", "Luca", "Mira"]
+_FAMILY = ["Abel", "Brandt", "Castor", "Dunmore", "Ekwall", "Farrow", "Gossens", "Hallam", "Jansky", "Nyström"]
+_FIRM = ["alder", "birch", "cedar", "dogwood", "elm", "fir", "ginkgo", "hazel", "ivy", "juniper", "larch", "maple"]
 _TRADE = ["foods", "logistics", "optics", "paper", "robotics", "steel", "textiles", "tools"]
 
 
@@ -90,7 +37,7 @@ class Cast:
 def cast(seed: int, *, mailboxes: int, contacts: int = 3000) -> Cast:
     """Invent everyone; the same seed invents the same people."""
     chance = random.Random(f"cast {seed}")
-    accounts = tuple(f"{_FIRM[n % 16]}-{_TRADE[n // 16 % 8]}-{n}.example" for n in range(max(1, contacts // 5)))
+    accounts = tuple(f"{_FIRM[n % 12]}-{_TRADE[n // 12 % 8]}-{n}.example" for n in range(max(1, contacts // 5)))
     return Cast(
         reps=tuple(_person(chance, f"rep{n}@{OWN_DOMAIN}") for n in range(mailboxes)),
         colleagues=tuple(_person(chance, f"colleague{n}@{OWN_DOMAIN}") for n in range(40)),

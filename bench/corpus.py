@@ -156,7 +156,7 @@ class _Post:
 
     def _newsletter(self, holders: tuple[int, ...], sent: datetime) -> Posted:
         number = self.chance.randrange(50)
-        host = f"news{number}.example.com"
+        host = f"news{number}.example.org"
         lines = (
             f"List-Id: Weekly letter <weekly.{host}>",
             f"List-Unsubscribe: <https://{host}/u/{self.chance.getrandbits(80):x}>,\n\t<mailto:leave@{host}>",
@@ -167,7 +167,7 @@ class _Post:
         return Posted(self._letter(author, self._reps(holders), sent, lines=lines), "automated", _received(holders))
 
     def _no_reply(self, holders: tuple[int, ...], sent: datetime) -> Posted:
-        author = Person(f"no-reply@service{self.chance.randrange(80)}.example.com", "Notifications")
+        author = Person(f"no-reply@service{self.chance.randrange(80)}.example.org", "Notifications")
         lines = ("Auto-Submitted: auto-generated", "X-Auto-Response-Suppress: All")
         return Posted(self._letter(author, self._reps(holders), sent, lines=lines), "automated", _received(holders))
 

@@ -12,57 +12,12 @@ from email.utils import format_datetime
 
 from bench.cast import Person
 
-_WORDS = [
-    "offer",
-    "delivery",
-    "schedule",
-    "quantity",
-    "sample",
-    "invoice",
-    "meeting",
-    "contract",
-    "pallet",
-    "harbour",
-    "margin",
-    "forecast",
-    "colour",
-    "discount",
-    "Grüße",
-    "café",
-    "naïve",
-    "Ångström",
-    "please",
-    "thank",
-    "regards",
-    "tomorrow",
-    "Tuesday",
-    "the",
-    "a",
-    "of",
-    "to",
-    "and",
-    "with",
-    "for",
-    "before",
-    "after",
-    "we",
-    "you",
-    "they",
-    "will",
-    "can",
-    "should",
-    "might",
-    "review",
-    "confirm",
-    "send",
-    "sign",
-    "move",
-    "check",
-    "call",
-    "write",
-    "plan",
-    "agree",
-]
+_VOCABULARY = (
+    "offer delivery schedule quantity sample invoice meeting contract pallet harbour margin forecast colour discount "
+    "Grüße café naïve Ångström please thank regards tomorrow Tuesday the a of to and with for before after we you they "
+    "will can should might review confirm send sign move check call write plan agree"
+)
+_WORDS = _VOCABULARY.split()
 _HEX = "0123456789abcdef"
 _BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 

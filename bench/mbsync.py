@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.dovecot import PASSWORD, Dovecot
+from bench.dovecot import Server
+from bench.truth import Truth
 
 BINARY = "/usr/bin/mbsync"
 _CHANNEL = """
@@ -41,7 +42,7 @@ SyncState *
 @dataclass(frozen=True, slots=True)
 class Mbsync:
     directory: Path
-    server: Dovecot
+    server: Server
     name: str = "mbsync"
 
     def reset(self, users: Sequence[str]) -> None:
@@ -49,12 +50,13 @@ class Mbsync:
         shutil.rmtree(self.directory, ignore_errors=True)
         for user in users:
             (self.directory / "copy" / user).mkdir(parents=True)
-        fields = {"port": self.server.port, "password": PASSWORD, "copy": self.directory / "copy"}
+        fields = {"port": self.server.port, "password": self.server.password, "copy": self.directory / "copy"}
         (self.directory / "mbsyncrc").write_text("".join(_CHANNEL.format(user=user, **fields) for user in users))
 
     def command(self) -> list[str]:
         return [BINARY, "-c", str(self.directory / "mbsyncrc"), "-q", "-a"]
 
-    def held(self) -> int:
-        """Messages in its copy."""
-        return sum(1 for path in self.directory.glob("copy/*/*/[nc]*/*") if not path.name.startswith("."))
+    def problems(self, truth: Truth, users: Sequence[str]) -> list[str]:
+        held = sum(1 for path in self.directory.glob("copy/*/*/[nc]*/*"))
+        wanted = truth.copies(users).total()
+        return [] if held == wanted else [f"its copy has {held} messages, and the server {wanted}"]

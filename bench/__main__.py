@@ -1,0 +1,90 @@
+"""`python -m bench`: see bench/README.md."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from bench import idle, linear, report, stages, workplace
+from bench.corpus import Shape
+from bench.dovecot import serve
+from bench.maildir import make
+from bench.mbsync import Mbsync
+from bench.measure import Failed
+from bench.ours import Syncd
+from bench.race import Run, Tool, Track
+
+Answer = tuple[str, object]
+"""The same for a person, and as JSON."""
+
+
+def race(options: argparse.Namespace) -> Answer:
+    mailboxes, messages, rounds = (3, 200, 1) if options.quick else (10, 10_000, options.rounds)
+    corpus = make(Shape(mailboxes, messages), options.directory)
+    runs: list[Run] = []
+    with serve(corpus.root, corpus.users[0]) as server:
+        tools: list[Tool] = [
+            Syncd(options.directory / "syncd", server, corpus.people),
+            Mbsync(options.directory / "mbsync", server),
+        ]
+        track = Track(corpus, server, tools, options.directory, new=20 if options.quick else 100)
+        for count in (1, mailboxes):
+            for number in range(rounds + 1):
+                print(f"{count} mailboxes, round {number or 'to warm up'}", file=sys.stderr, flush=True)
+                found = list(track.round(count, number))
+                runs += found if number else []
+    figures = report.medians(runs)
+    size = f"{mailboxes} mailboxes of {messages:,} messages, {corpus.bytes / mailboxes / messages / 1e3:.1f} kB each"
+    return f"{size}; medians of {rounds} rounds\n\n{report.table(figures)}", report.as_json(figures)
+
+
+def linearity(options: argparse.Namespace) -> Answer:
+    sizes = (200, 2_000) if options.quick else (10_000, 100_000)
+    found = linear.first_syncs(options.directory, sizes, rounds=1 if options.quick else options.rounds)
+    return linear.table(found), [asdict(each) for each in found]
+
+
+def idleness(options: argparse.Namespace) -> Answer:
+    mailboxes, seconds = (5, 5) if options.quick else (1_000, 40)
+    found = idle.watch(options.directory, mailboxes, messages=4, interval=2 if options.quick else 10, seconds=seconds)
+    return idle.table(found), asdict(found)
+
+
+def profile(options: argparse.Namespace) -> Answer:
+    found = stages.first_sync(options.directory, messages=200 if options.quick else 10_000)
+    return stages.table(found), asdict(found)
+
+
+COMMANDS = {
+    "race": (race, "syncd and mbsync in turn: a first sync, a poll that finds nothing, one that finds new mail"),
+    "linearity": (linearity, "the first sync of 10,000 and of 100,000 messages"),
+    "idle": (idleness, "the running daemon with 1,000 mailboxes in which nothing happens"),
+    "profile": (profile, "where the time of a first sync goes"),
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure syncd; see bench/README.md.")
+    parser.add_argument("what", nargs="?", default="race", choices=COMMANDS, help="race, if you do not say")
+    parser.add_argument("--quick", action="store_true", help="a few hundred messages, to see that all of it works")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--rounds", type=int, default=5, help="medians of so many rounds, after one to warm up")
+    parser.add_argument("--directory", type=Path, default=workplace.default(), help="for the corpora, which are kept")
+    parser.epilog = "; ".join(f"{name}: {what}" for name, (_, what) in COMMANDS.items())
+    options = parser.parse_args(arguments)
+    measure, _ = COMMANDS[options.what]
+    try:
+        text, data = measure(options)
+    except Failed as failure:
+        print(failure, file=sys.stderr)
+        return 1
+    print(json.dumps(data, indent=2) if options.json else text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
