@@ -58,15 +58,17 @@ _AROUND_A_DOMAIN = re.compile(
 _FULL_STOPS = str.maketrans("\u3002\uff0e\uff61", "...")
 
 
-@lru_cache(maxsize=32768)
 def key(address: str) -> str:
     """What all spellings of one address have in common; empty if it is no address. Never raises.
 
     Upper and lower case, IDN spellings, invisible characters, needless quotes, a `+tag` and, at Gmail, dots do not
     tell two addresses apart. A key is its own key.
     """
-    if len(address) > _LONGEST_TEXT:
-        return ""
+    return _key(address) if len(address) <= _LONGEST_TEXT else ""
+
+
+@lru_cache(maxsize=32768)
+def _key(address: str) -> str:
     local, _, domain = _visible(address).rpartition("@")
     local = _NEEDLESSLY_QUOTED.sub(r"\1", _fold(local))
     domain = _a_labels(domain)
@@ -80,12 +82,9 @@ def key(address: str) -> str:
     return found if len(found) <= _LONGEST_KEY else ""
 
 
-@lru_cache(maxsize=4096)
 def domain_key(domain: str) -> str:
     """What all spellings of one domain have in common; empty if it is none. Reads `@example.com` and URLs too."""
-    if len(domain) > _LONGEST_TEXT:
-        return ""
-    return _a_labels(_AROUND_A_DOMAIN.sub("", _visible(domain)))
+    return _a_labels(_AROUND_A_DOMAIN.sub("", _visible(domain))) if len(domain) <= _LONGEST_TEXT else ""
 
 
 def domain_of(key: str) -> str:
@@ -95,7 +94,7 @@ def domain_of(key: str) -> str:
 
 def within(domain: str, domains: Set[str]) -> bool:
     """`domain` is one of `domains` or a sub-domain of one (all of them domain keys)."""
-    return any(parent in domains for parent in lineage(domain))
+    return not domains.isdisjoint(lineage(domain))
 
 
 @lru_cache(maxsize=8192)

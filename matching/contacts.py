@@ -15,6 +15,7 @@ from syncd.model import Contact, Directory, Link, LinkState, Message, Opportunit
 # An address in several fields has the role that says most.
 _ROLES = (Role.FROM, Role.SENDER, Role.TO, Role.CC, Role.BCC, Role.REPLY_TO, Role.ORGANIZER, Role.ATTENDEE)
 _WEIGHT = {role: weight for weight, role in enumerate(_ROLES)}
+_SPOKEN = {role: role.value.replace("_", "-") for role in Role}
 
 # `co.uk`: an account with such a domain is a slip of an import, and would own a country.
 _REGISTRY = re.compile(r"(?:ac|co|com|edu|gob|gouv|gov|ltd|me|ne|net|nhs|nom|or|org|plc|sch)\.[a-z]{2}")
@@ -34,7 +35,8 @@ def lookups(messages: Iterable[Message], policy: Policy) -> Lookups:
     addresses.discard("")
     domains: set[str] = set()
     for domain in {address.domain_of(key) for key in addresses}:
-        domains.update(_account_domains(domain, policy))
+        if not address.within(domain, policy.own_domains):
+            domains.update(_employer_domains(domain))
     return Lookups(frozenset(addresses), frozenset(domains))
 
 
@@ -43,15 +45,20 @@ def outside(message: Message, directory: Directory, policy: Policy) -> dict[str,
     roles: dict[str, Role] = {}
     for each in message.participants:
         key = address.key(each.address)
-        if key and (key not in roles or _WEIGHT[each.role] < _WEIGHT[roles[key]]):
+        if key in roles:
+            roles[key] = min(roles[key], each.role, key=_WEIGHT.__getitem__)
+        elif key and not parties.is_own(key, policy, directory.users):
             roles[key] = each.role
-    found = [key for key in roles if not parties.is_own(key, policy, directory.users)]
-    return {key: roles[key] for key in sorted(found, key=lambda key: (_WEIGHT[roles[key]], key))}
+    return roles if len(roles) < 2 else dict(sorted(roles.items(), key=_weight_and_key))
 
 
-def known(key: str, directory: Directory, policy: Policy) -> bool:
-    """This outside address belongs to a contact, or to an account by its domain."""
-    return key in directory.contacts or bool(_by_domain(key, directory, policy)[1])
+def _weight_and_key(item: tuple[str, Role]) -> tuple[int, str]:
+    return _WEIGHT[item[1]], item[0]
+
+
+def known(keys: Iterable[str], directory: Directory, policy: Policy) -> bool:
+    """Some of these outside addresses belong to a contact, or to an account by their domain."""
+    return any(key in directory.contacts or _by_domain(key, directory, policy)[1] for key in keys)
 
 
 def links(message: Message, occurred_at: datetime, directory: Directory, policy: Policy) -> tuple[Link, ...]:
@@ -60,29 +67,35 @@ def links(message: Message, occurred_at: datetime, directory: Directory, policy:
     A contact at an own domain is not linked unless the policy calls it an outsider: else one contact record with a
     colleague's address would show that colleague's mail to everybody.
     """
-    people = outside(message, directory, policy)
+    return links_of(outside(message, directory, policy), occurred_at, directory, policy)
+
+
+def links_of(
+    people: Mapping[str, Role], occurred_at: datetime, directory: Directory, policy: Policy
+) -> tuple[Link, ...]:
+    """The links of these outside addresses."""
     # What is certain comes first, since of several reasons the first one stays.
-    people = dict(sorted(people.items(), key=lambda item: len(directory.contacts.get(item[0], ())) > 1))
-    contacts = _contacts(people, directory)
-    accounts = _accounts(people, directory, policy)
+    keys = sorted(people, key=lambda key: len(directory.contacts.get(key, ())) > 1)
+    contacts = _contacts(keys, people, directory)
+    accounts = _accounts(keys, directory, policy)
     return (*contacts.values(), *accounts.values(), *_opportunities(contacts, accounts, occurred_at, directory))
 
 
-def _contacts(people: Mapping[str, Role], directory: Directory) -> dict[str, Link]:
+def _contacts(keys: Iterable[str], people: Mapping[str, Role], directory: Directory) -> dict[str, Link]:
     found: dict[str, Link] = {}
-    for key, role in people.items():
+    for key in keys:
         holders = directory.contacts.get(key, ())
-        reason = f"{role.replace('_', '-')} address{_doubt(holders)}"
-        for contact in sorted(holders, key=_id_of):
+        for contact in sorted(holders, key=_id_of) if len(holders) > 1 else holders:
+            reason = f"{_SPOKEN[people[key]]} address{_doubt(holders)}"
             found.setdefault(contact.id, Link("contact", contact.id, reason))
     return found
 
 
-def _accounts(people: Iterable[str], directory: Directory, policy: Policy) -> dict[str, Link]:
+def _accounts(keys: Iterable[str], directory: Directory, policy: Policy) -> dict[str, Link]:
     """The contacts' accounts first, then those of the domains of whoever has none."""
     reasons: dict[str, str] = {}
     strangers: list[str] = []
-    for key in people:
+    for key in keys:
         ids = {each.account_id for each in directory.contacts.get(key, ()) if each.account_id}
         for account in sorted(ids):
             reasons.setdefault(account, f"account of a contact{_doubt(ids)}")
@@ -131,21 +144,19 @@ def _by_party(opportunities: Identical[tuple[Opportunity, ...]]) -> dict[tuple[s
 
 def _by_domain(key: str, directory: Directory, policy: Policy) -> tuple[str, tuple[str, ...]]:
     """The nearest known domain of an address and the accounts that have it."""
-    if directory.accounts:
-        for domain in _account_domains(address.domain_of(key), policy):
-            if accounts := directory.accounts.get(domain):
-                return domain, accounts
+    full = address.domain_of(key)
+    for domain in _employer_domains(full):
+        accounts = directory.accounts.get(domain)
+        if accounts and not address.within(full, policy.own_domains):
+            return domain, accounts
     return "", ()
-
-
-def _account_domains(domain: str, policy: Policy) -> Iterable[str]:
-    if address.within(domain, address.FREE_MAIL) or address.within(domain, policy.own_domains):
-        return ()
-    return _employer_domains(domain)
 
 
 @lru_cache(maxsize=8192)
 def _employer_domains(domain: str) -> tuple[str, ...]:
+    """The domain and its parents, as far as they can be one employer's."""
+    if address.within(domain, address.FREE_MAIL):
+        return ()
     return tuple(each for each in address.lineage(domain) if not _REGISTRY.fullmatch(each))
 
 

@@ -50,14 +50,21 @@ _LONGEST_SUBJECT = 998
 
 def keyed(key: bytes, text: str) -> bytes:
     """The keyed hash by which something is recognised without being stored; of an address, hash its address key."""
-    # Not NFC and not checked: a lone surrogate must hash like anything else.
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, key=_fitting(key)).digest()
+    hasher = _hasher(key).copy()
+    # A lone surrogate must hash like anything else.
+    hasher.update(text.encode("utf-8", "surrogatepass"))
+    return hasher.digest()
 
 
 @lru_cache(maxsize=32768)
 def address_hash(key: bytes, address_key: str) -> bytes:
     """`keyed`, remembered: the same few thousand people write most of the mail."""
     return keyed(key, address_key)
+
+
+@lru_cache(maxsize=4096)
+def _subject_hash(key: bytes, base: str) -> bytes:
+    return keyed(key, f"subject\0{base}")
 
 
 def message_key(message_id: str | None, key: bytes) -> bytes | None:
@@ -75,14 +82,15 @@ def identify(message: Message, key: bytes) -> Identity:
     sender = _comparable(parties.author(message.participants))
     subject = base_subject(message.subject)
     recipients = sorted({_comparable(each.address) for each in message.participants if each.role in (Role.TO, Role.CC)})
-    when = int(message.sent_at.timestamp()) if message.sent_at else f"{message.received_at} {message.size}"
+    sent_at = message.sent_at.replace(microsecond=0) if message.sent_at else None
+    when = sent_at.timestamp() if sent_at else f"{message.received_at} {message.size}"
     fingerprint = keyed(key, "\0".join(("fingerprint", sender, str(when), subject, *recipients)))
     return Identity(
         key=message_key(message.message_id, key) or fingerprint,
         fingerprint=fingerprint,
-        sender=keyed(key, f"sender\0{sender}") if sender else b"",
-        subject=keyed(key, f"subject\0{subject}") if subject else b"",
-        sent_at=message.sent_at.replace(microsecond=0) if message.sent_at else None,
+        sender=address_hash(key, sender) if sender else b"",
+        subject=_subject_hash(key, subject) if subject else b"",
+        sent_at=sent_at,
     )
 
 
@@ -137,10 +145,15 @@ def thread_keys(message: Message, key: bytes) -> tuple[bytes, ...]:
     return nodes or (identify(message, key).fingerprint,)
 
 
-@lru_cache(maxsize=4096)
 def base_subject(subject: str) -> str:
     """The subject without what replying and forwarding add (RFC 5256 section 2.1), caseless; its own base subject."""
-    text = " ".join(subject[:_LONGEST_SUBJECT].split()).casefold()
+    # Cut before it is remembered, so that no hostile mail fills the memory.
+    return _base_subject(subject[:_LONGEST_SUBJECT])
+
+
+@lru_cache(maxsize=4096)
+def _base_subject(subject: str) -> str:
+    text = " ".join(subject.split()).casefold()
     while (shorter := _stripped(text)) != text:
         text = shorter
     return text
@@ -153,7 +166,6 @@ def _stripped(text: str) -> str:
     return whole[1] if whole else text
 
 
-@lru_cache(maxsize=1024)
 def _normal_id(message_id: str | None) -> str:
     """Without blanks, folds and angle brackets, needless quotes undone (RFC 5256 section 2.1); case matters."""
     if not message_id:
@@ -176,6 +188,6 @@ def _comparable(written: str) -> str:
 
 
 @lru_cache(maxsize=16)
-def _fitting(key: bytes) -> bytes:
-    """BLAKE2b takes at most 64 bytes of key."""
-    return key if len(key) <= 64 else blake2b(key).digest()
+def _hasher(key: bytes) -> blake2b:
+    """To set up a key takes as long as to hash a line. BLAKE2b takes at most 64 bytes of key."""
+    return blake2b(digest_size=16, key=key if len(key) <= 64 else blake2b(key).digest())

@@ -23,7 +23,8 @@ _UNDATED = datetime(9999, 1, 1, tzinfo=UTC)
 _SENSITIVITIES = frozenset({"personal", "private", "company-confidential", "confidential"})
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: that would cost a microsecond for each mail, and it never leaves this module.
+@dataclass(slots=True)
 class _Facts:
     """What the rules look at."""
 
@@ -47,21 +48,15 @@ def decide(message: Message, directory: Directory, policy: Policy) -> Decision:
         if answer is not None:
             hashes = _hashes(facts) if rule in _UNTIL_KNOWN else ()
             return Decision(verdict=Verdict.SKIPPED, rule=name, facts=answer, hashes=hashes)
-    links = contacts.links(message, occurred_at(message, fallback=_UNDATED), directory, policy)
+    links = contacts.links_of(facts.outside, occurred_at(message, fallback=_UNDATED), directory, policy)
     return Decision(verdict=Verdict.LOGGED, rule="logged", direction=_direction(facts), links=links)
 
 
 def _facts(message: Message, directory: Directory, policy: Policy) -> _Facts:
+    keys = tuple([address.key(each.address) for each in message.participants])
+    outside = contacts.outside(message, directory, policy)
     author = address.key(parties.author(message.participants))
-    return _Facts(
-        message,
-        directory,
-        policy,
-        keys=tuple([address.key(each.address) for each in message.participants]),
-        outside=contacts.outside(message, directory, policy),
-        author=author,
-        by_own=bool(author) and parties.is_own(author, policy, directory.users),
-    )
+    return _Facts(message, directory, policy, keys, outside, author, by_own=author != "" and author not in outside)
 
 
 def _direction(facts: _Facts) -> Direction:
@@ -132,7 +127,7 @@ def _too_many_recipients(facts: _Facts) -> str | None:
 
 
 def _no_known_contact(facts: _Facts) -> str | None:
-    if any(contacts.known(key, facts.directory, facts.policy) for key in facts.outside):
+    if contacts.known(facts.outside, facts.directory, facts.policy):
         return None
     count = len(facts.outside)
     return f"{count} outside address{'' if count == 1 else 'es'}" if count else "no outside address that can be read"
@@ -177,5 +172,6 @@ def _numbers(entries: Identical[tuple[str, ...]]) -> dict[str, int]:
     return numbers
 
 
+@lru_cache(maxsize=32768)
 def _matchable(key: str) -> tuple[str, ...]:
     return (key, *address.lineage(address.domain_of(key)))
