@@ -61,12 +61,13 @@ def watch(directory: Path, mailboxes: int, *, messages: int, interval: int, seco
             raise Failed("\n".join(problems))
         mark = server.mark()
         with _running(syncd, directory) as pid:
-            streams = _settled(port, mailboxes, interval)
+            _settle(port, mailboxes, interval)
             before = _moment(pid, port, syncd.directory)
             time.sleep(seconds)
             after = _moment(pid, port, syncd.directory)
         received, _ = server.moved(mark)
         sign_ins = server.sign_ins(mark)
+    streams = syncd.streams() / mailboxes
     polls = (after.passes - before.passes) / streams
     return Idle(
         mailboxes=mailboxes,
@@ -91,14 +92,13 @@ def _running(syncd: Syncd, directory: Path) -> Iterator[int]:
             process.wait(60)
 
 
-def _settled(port: int, mailboxes: int, interval: int) -> float:
-    """Wait until every mailbox has been polled, for some rounds; how many streams a mailbox has."""
-    eventually(lambda: _passes(port) >= 2 * mailboxes, within=120, every=0.5)
+def _settle(port: int, mailboxes: int, interval: int) -> None:
+    """Wait until every mailbox has been polled, and for two rounds more."""
+    eventually(lambda: _passes(port) >= mailboxes, within=300, every=0.5)
     time.sleep(2 * interval)
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=30) as answer:
         if answer.status != 200:
             raise Failed("the daemon is not well")
-    return 2
 
 
 def _moment(pid: int, port: int, store: Path) -> _Moment:

@@ -31,7 +31,7 @@ SubFolders Verbatim
 Channel {user}
 Far :{user}-far:
 Near :{user}-near:
-Patterns INBOX Sent
+Patterns INBOX Sent Archive
 Sync Pull
 Create Near
 Expunge None

@@ -95,6 +95,11 @@ class Syncd:
                 found.append(f"{' '.join(key)}: {seen[key]} sightings, not {wanted[key]}")
         return found
 
+    def streams(self) -> int:
+        """How many folders it reads, of all mailboxes together."""
+        with closing(sqlite3.connect(self.directory / "syncd.db")) as database:
+            return int(database.execute("SELECT count(*) FROM stream WHERE excluded = ''").fetchone()[0])
+
     def _configure(self, users: Sequence[str]) -> None:
         text = _CONFIGURATION.format(domain=OWN_DOMAIN, daemon=self.daemon)
         text += "".join(_MAILBOX.format(user=user, port=self.server.port) for user in users)

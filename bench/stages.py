@@ -1,6 +1,6 @@
-"""Where the time of one first sync goes, by part of the program and by function, as cProfile sees it.
+"""Where the time of one first sync goes, by part of the program and by function, as cProfile has it.
 
-cProfile makes many small calls look dearer than they are: compare shares with shares, and never with the race's seconds.
+cProfile makes many small calls look dearer than they are: compare shares, and never with the seconds of the race.
 """
 
 from __future__ import annotations
