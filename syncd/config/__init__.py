@@ -2,7 +2,7 @@
 
 from syncd.config.load import load
 from syncd.config.policy import policy
-from syncd.config.store_key import store_key, store_url
+from syncd.config.store_key import source_url, store_key, store_url
 from syncd.config.values import Config, DaemonSettings, DirectorySource, Mailbox, Organisation, StoreSettings
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "StoreSettings",
     "load",
     "policy",
+    "source_url",
     "store_key",
     "store_url",
 ]

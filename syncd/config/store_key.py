@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from syncd import secrets
-from syncd.config.values import Config, StoreSettings
+from syncd.config.values import Config, DirectorySource, StoreSettings
 from syncd.errors import ConfigError, SyncError
 
 _MAKE_ONE = "make one with: openssl rand -hex 32"
@@ -17,10 +17,15 @@ _MAKE_ONE = "make one with: openssl rand -hex 32"
 
 def store_url(config: Config) -> str:
     """The URL with its password, which is resolved here and printed nowhere."""
-    return with_password(config.store.url, config.store.password, "store.password")
+    return _with_password(config.store.url, config.store.password, "store.password")
 
 
-def with_password(url: str, reference: str | None, setting: str) -> str:
+def source_url(directory: DirectorySource) -> str:
+    """The same for the CRM's own database."""
+    return _with_password(directory.url, directory.password, "directory.password")
+
+
+def _with_password(url: str, reference: str | None, setting: str) -> str:
     if reference is None:
         return url
     scheme, _, rest = url.partition("://")

@@ -1,0 +1,76 @@
+"""Source -> store: `[directory]` at its interval, or a file once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from matching.address import domain_key, key
+from store import source
+from store.directory import Report, apply, rekey
+from store.writer import Store
+from syncd.config import Config, DirectorySource, source_url
+from syncd.directory import delimited, vcard
+from syncd.directory.records import KINDS, Record, Skipped, cells, column_fields
+from syncd.directory.rows import Reader, merged
+
+_SOURCE, _IMPORT = "directory", "import"
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """What the store took over, and what did not get that far, with its place in the source."""
+
+    report: Report
+    skipped: tuple[Skipped, ...]
+
+
+def refresh(config: Config, store: Store, now: datetime) -> Refreshed:
+    """Make the directory what `[directory]` lists; raises one of the SyncErrors, with nothing changed.
+
+    A source that suddenly lists little removes nothing (`Counts.withheld`).
+    """
+    assert config.directory is not None
+    reader = Reader(config.directory.region)
+    rows = merged([reader.rows(kind, records) for kind, records in _records(config.directory, reader)])
+    report = apply(store.engine, rows, source=_SOURCE, dry_run=False, now=now, prune=True)
+    rekey(store.engine, key=key, domain_key=domain_key)
+    return Refreshed(report, reader.left_out())
+
+
+def import_file(store: Store, path: Path, *, kind: str, region: str, dry_run: bool, now: datetime) -> Refreshed:
+    """Add what a file lists, and take nothing away. `kind` is found by the headers if it is not given."""
+    reader = Reader(region)
+    kind, records = _file(path, kind, reader)
+    rows = merged([reader.rows(kind, records)])
+    report = apply(store.engine, rows, source=_IMPORT, dry_run=dry_run, now=now, prune=False)
+    if not dry_run:
+        rekey(store.engine, key=key, domain_key=domain_key)
+    return Refreshed(report, reader.left_out())
+
+
+def _records(directory: DirectorySource, reader: Reader) -> Iterator[tuple[str, list[Record]]]:
+    named = {kind: text for kind in KINDS if (text := getattr(directory, kind))}
+    if directory.kind == "sql":
+        yield from _queried(directory, named)
+        return
+    for kind, path in named.items():
+        yield _file(Path(path), kind, reader)
+
+
+def _queried(directory: DirectorySource, queries: Mapping[str, str]) -> Iterator[tuple[str, list[Record]]]:
+    for kind, answer in source.answers(source_url(directory), queries).items():
+        columns = column_fields(kind, answer.columns)
+        yield kind, [Record(kind, line, cells(columns, row)) for line, row in enumerate(answer.rows, 1)]
+
+
+def _file(path: Path, kind: str, reader: Reader) -> tuple[str, list[Record]]:
+    if path.is_dir() or path.suffix.lower() in (".vcf", ".vcard"):
+        records, skipped = vcard.read(path)
+        reader.skipped.extend(skipped)
+        return "contacts", records
+    kind, records, skipped = delimited.read(path, kind)
+    reader.skipped.extend(skipped)
+    return kind, records
