@@ -19,7 +19,7 @@ class AccountRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactRow:
-    """Without an external id, an address says which contact it is."""
+    """Without an external id, an address or phone number says which contact it is."""
 
     external_id: str = ""
     name: str = ""

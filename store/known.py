@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Column, Connection, Row, func, or_, select
 
 from store.bulk import chunks
 from store.schema import (
@@ -69,7 +69,7 @@ def _grouped(pairs: Iterable[tuple[A, B]]) -> dict[A, tuple[B, ...]]:
 def _opportunities(connection: Connection, contacts: set[str], accounts: set[str]) -> Iterable[Opportunity]:
     if not contacts and not accounts:
         return
-    found = {}
+    found: dict[str, Row[Any]] = {}
     columns = (opportunity.c.id, opportunity.c.account_id, opportunity.c.opened_at, opportunity.c.closed_at)
     for ids in chunks(contacts):
         of_contact = select(opportunity_contact.c.opportunity_id).where(opportunity_contact.c.contact_id.in_(ids))
@@ -103,8 +103,8 @@ def stored(
     )
 
 
-def _next(connection: Connection, column: object) -> int:
-    return int(connection.execute(select(func.coalesce(func.max(column), 0))).scalar_one()) + 1
+def _next(connection: Connection, column: Column[int]) -> int:
+    return connection.execute(select(func.coalesce(func.max(column), 0) + 1)).scalar_one()
 
 
 def _sightings(connection: Connection, stream_id: int, items: Iterable[ItemId]) -> dict[ItemId, StoredSighting]:

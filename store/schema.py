@@ -140,6 +140,16 @@ user_address = Table(
     Index("user_address_key", "address_key"),
 )
 
+# Which source of `[directory]` lists a row: only what it listed itself goes when it no longer does.
+directory_source = Table(
+    "directory_source",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("entity_kind", Text, primary_key=True),
+    Column("entity_id", Text, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
 # ------------------------------------------------------------------------------------------- what syncd reads
 
 mailbox = Table(

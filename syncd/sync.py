@@ -80,6 +80,8 @@ class Pass:
             self._follow(mark, mark.cursor)
         except CursorExpired:
             self._begin_again(mark)
+        if mark.doubted and not self.batches:
+            self.store.doubt(self.stream_id, 0)  # the stream is whole again
         return self.result()
 
     def result(self) -> PassResult:

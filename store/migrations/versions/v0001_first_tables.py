@@ -125,6 +125,16 @@ sa.Table(
 )
 
 sa.Table(
+    "directory_source",
+    tables,
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("entity_kind", sa.Text, nullable=False),
+    sa.Column("entity_id", sa.Text, nullable=False),
+    sa.PrimaryKeyConstraint("source", "entity_kind", "entity_id"),
+    sqlite_with_rowid=False,
+)
+
+sa.Table(
     "mailbox",
     tables,
     sa.Column("id", sa.Integer, nullable=False),
