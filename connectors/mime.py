@@ -31,11 +31,11 @@ _KEPT = (
     "CONTENT-TRANSFER-ENCODING",
     "SENSITIVITY",
 )
-_ORIGINAL_IDS = ("X-GOOGLE-ORIGINAL-MESSAGE-ID", "X-MICROSOFT-ORIGINAL-MESSAGE-ID")
+_ORIGINAL_IDS = ("x-google-original-message-id", "x-microsoft-original-message-id")
 """Where Gmail and Outlook.com keep the id that the sender gave, when their own SMTP put another in its place."""
 _READ = ("DATE", "FROM", "SENDER", "REPLY-TO", "TO", "CC", "BCC", "SUBJECT", "MESSAGE-ID", "IN-REPLY-TO", "REFERENCES")
 
-HEADER_FIELDS = (*_READ, *_KEPT, *_ORIGINAL_IDS)
+HEADER_FIELDS = (*_READ, *_KEPT, *(name.upper() for name in _ORIGINAL_IDS))
 """The names a provider must be asked for."""
 TELLING = frozenset(name.lower() for name in _KEPT)
 """The names kept in `Message.headers`."""
@@ -46,12 +46,13 @@ _SUBJECT_LIMIT = 1000
 _TELLING_LIMIT = 1000
 _ID_LIMIT = 998  # RFC 5322 section 2.1.1: the longest line
 _LAST_REFERENCES = 50
+_CACHED_LENGTH = 256
 
 # A name, and the line with those that continue it. Junk between headers is passed over, where the email package would
 # take it for the end of them all. `[ \t]*` before the colon is obsolete syntax (RFC 5322 section 4.5).
 _HEADER = re.compile(r"^([!-9;-~]++)[ \t]*+:[ \t]*+(.*(?:\n[ \t].*)*+)", re.MULTILINE)
 _FOLD = re.compile(r"\r?\n[ \t]+")
-_PLAIN_ID = re.compile(r"<([!-;=?-~]{1,998})>")
+_PLAIN_ID = re.compile(r"<([!#-;=?-~]{1,998})>")
 _BRACKETED = re.compile(r"<([^<>]+)>")
 _CHARSET = re.compile(r"charset\s{0,9}=\s{0,9}[\"']?([\w.:-]{1,40})", re.IGNORECASE)
 _STAND_IN = "retrieval using the imap4 protocol failed"
@@ -211,7 +212,7 @@ def _with_repeated(found: list[Participant], repeated: list[tuple[str, str]], pr
 
 def _of(role: Role, value: str, problems: list[str]) -> tuple[Participant, ...]:
     """Return the participants of one header."""
-    participants, flaws = _cached(role, value) if len(value) <= 256 else _read(role, value)
+    participants, flaws = (_read_once if len(value) <= _CACHED_LENGTH else _read)(role, value)
     if flaws:
         problems += flaws
     return participants
@@ -228,14 +229,14 @@ def _read(role: Role, value: str) -> tuple[tuple[Participant, ...], tuple[str, .
     return participants, tuple(flaws)
 
 
-_cached = lru_cache(maxsize=4096)(_read)  # most mail of a mailbox is from and to the same few people
+_read_once = lru_cache(maxsize=4096)(_read)  # most mail of a mailbox is from and to the same few people
 
 # ---------------------------------------------------------------------------------------------- ids
 
 
 def _message_id(first: dict[str, str]) -> str | None:
     for name in _ORIGINAL_IDS:
-        if original := _first_id(first.get(name.lower(), "")):
+        if name in first and (original := _first_id(first[name])):
             return original
     value = first.get("message-id", "")
     return _first_id(value) or _bare_id(value)
@@ -243,7 +244,7 @@ def _message_id(first: dict[str, str]) -> str | None:
 
 def _first_id(value: str) -> str | None:
     if match := _PLAIN_ID.fullmatch(value):
-        return _normal_id(match[1])
+        return match[1]
     ids = _ids(value)
     return ids[0] if ids else None
 

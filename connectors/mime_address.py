@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import NamedTuple
 
 from connectors.mime_words import clean, decode_words
@@ -19,7 +18,6 @@ MAX_ADDRESSES = 500
 NAME_LIMIT = 255
 _ADDRESS_LIMIT = 320  # RFC 5321 section 4.5.3.1: 64 + 1 + 255
 _SPELLING_LIMIT = 1000
-_CACHED_LENGTH = 256
 _MAX_STRAYS = 20
 """Quotes and brackets that nothing closes: each costs a look at all that follows, and no honest header has so many."""
 
@@ -35,15 +33,9 @@ class Addresses(NamedTuple):
 
 def addresses(value: str) -> Addresses:
     """Return the mailboxes of one unfolded header value."""
-    return _cached(value) if len(value) <= _CACHED_LENGTH else _parse(value)
-
-
-def _parse(value: str) -> Addresses:
     plain = plain_addresses(value)
     return careful_addresses(value) if plain is None else plain
 
-
-_cached = lru_cache(maxsize=4096)(_parse)
 
 # ---------------------------------------------------------------------------------------------- the plain forms
 

@@ -1,0 +1,102 @@
+"""The lines of a mail -> the lines its author wrote this time.
+
+The rules look at structure and never at words, so they hold in any language:
+
+- lines that begin with `>` are quoted, and so is the attribution above them (it ends with a colon and has a date);
+- three `Word: value` lines with a date, and an address or a ruled line above, are the head of an older mail, and all
+  that follows is that mail;
+- `-- ` begins the signature (RFC 3676 section 4.3), and all that follows is it.
+
+Every rule looks at a few lines around one, so that the whole is linear; no regular expression spans lines.
+"""
+
+from __future__ import annotations
+
+import re
+
+_MAX_LINES = 5000
+_HEAD_LINES = 12
+_ATTRIBUTION_LINES = 4
+_COLONS = (":", "\uff1a")  # also the full-width one
+
+# `From: x`, `*From:* x` (Gmail's bold), `De : x` (French), and with the full-width colon of Chinese without a blank.
+_FIELD = re.compile(r"\*?[^\W\d_][^:\uff1a]{0,29}(?::\*?(?:\s|$)|\uff1a)")
+_DATE = re.compile(r"\b(?:19|20)\d\d\b|(?:19|20)\d\d\u5e74|\d{1,2}[:.]\d\d")
+_RULED = re.compile(r"[-_=*\u2014]{5,}(?:[^-_=*]{1,60}[-_=*\u2014]{3,})?")
+
+
+def without_history(text: str) -> str:
+    lines = [line.rstrip() for line in text.split("\n", _MAX_LINES)[:_MAX_LINES]]
+    return _tidy(_without_quotes(lines[: _end_of_new(lines)]))
+
+
+def _end_of_new(lines: list[str]) -> int:
+    """Return where the signature or an older mail begins."""
+    for index, line in enumerate(lines):
+        if line == "--":  # many mail programs and servers take the blank away
+            return index
+        if _FIELD.match(line) and _is_head(lines, index):
+            return _above_rules(lines, index)
+    return len(lines)
+
+
+def _is_head(lines: list[str], index: int) -> bool:
+    """Whether the head of an older mail begins here, as Outlook writes it; long values may go on over lines."""
+    head: list[str] = []
+    for line in lines[index : index + _HEAD_LINES]:
+        if not line:
+            break
+        head.append(line)
+    if sum(1 for line in head if _FIELD.match(line)) < 3:
+        return False
+    joined = " ".join(head)
+    return bool(_DATE.search(joined)) and ("@" in joined or _above_rules(lines, index) < index)
+
+
+def _above_rules(lines: list[str], index: int) -> int:
+    """Return where the ruled lines and blank ones above a head begin (`-----Original Message-----`)."""
+    top = index
+    while index and (not lines[index - 1] or _RULED.fullmatch(lines[index - 1].strip())):
+        index -= 1
+        if lines[index]:
+            top = index
+    return top
+
+
+def _without_quotes(lines: list[str]) -> list[str]:
+    kept: list[str] = []
+    quoting = False
+    for line in lines:
+        quoted = line.startswith((">", " >"))
+        if quoted and not quoting:
+            _drop_attribution(kept)
+        if not quoted:
+            kept.append(line)
+        quoting = quoted
+    return kept
+
+
+def _drop_attribution(kept: list[str]) -> None:
+    """Take away the `On Monday at 10:00 Anna <anna@example.com> wrote:` at the end of `kept`, if there is one."""
+    end = len(kept)
+    while end and not kept[end - 1]:
+        end -= 1
+    if not end or not kept[end - 1].rstrip("* ").endswith(_COLONS):
+        return
+    for start in range(end - 1, max(end - 1 - _ATTRIBUTION_LINES, -1), -1):
+        if not kept[start]:
+            break
+        if _DATE.search(kept[start]):
+            del kept[start:]
+            return
+    if "@" in kept[end - 1]:
+        del kept[end - 1 :]
+
+
+def _tidy(lines: list[str]) -> str:
+    """Join lines, of several blank ones only one."""
+    out: list[str] = []
+    for line in lines:
+        if line or (out and out[-1]):
+            out.append(line)
+    return "\n".join(out).strip("\n")

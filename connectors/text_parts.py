@@ -1,0 +1,209 @@
+"""The first bytes of a mail's body -> its text parts, as bytes.
+
+A bounded scan for delimiter lines, not a parser: a body of any depth and number of parts costs one walk over its
+bytes, and a body that was cut anywhere gives what lies before the cut. The email package recurses into each level and
+so cannot be shown a stranger's mail unguarded.
+"""
+
+from __future__ import annotations
+
+import re
+from email.errors import HeaderParseError
+from email.message import Message as _EmailMessage
+from typing import NamedTuple
+
+BODY_LIMIT = 256 * 1024
+_MAX_DEPTH = 50
+_MAX_PARTS = 1000
+_HEAD_LIMIT = 16 * 1024
+_TYPE_LIMIT = 1000
+_BOUNDARY_LIMIT = 250  # with the dashes around it; RFC 2046 section 5.1.1 says 70
+
+_PART_FIELD = re.compile(
+    rb"^content-(type|transfer-encoding|disposition)[ \t]*+:[ \t]*+(.*(?:\n[ \t].*)*+)", re.IGNORECASE | re.MULTILINE
+)
+_PARAMETER = re.compile(r";\s*+([\w-]++)\s*+=\s*+(?:\"((?:[^\"\\]|\\.)*+)\"|([^\s;\"]++))", re.DOTALL)
+_ENCODED_PARAMETER = re.compile(r";\s*+(?:boundary|charset)\*", re.IGNORECASE)
+_MEDIA = re.compile(r"[a-z]+/[\w.+-]+")
+_BLANK_LINE = re.compile(rb"\r?\n")
+_BLANK_LINE_AFTER = re.compile(rb"\r?\n\r?\n")
+_UNDECLARED_BOUNDARY = re.compile(rb"^--([^\s][^\r\n]{7,200}?)[ \t]*\r?\n", re.MULTILINE)
+
+
+class TextPart(NamedTuple):
+    data: bytes
+    """Still in its transfer encoding."""
+    encoding: str
+    charset: str
+    cut: bool
+    """It may go on behind the end of what was given."""
+
+
+class TextParts(NamedTuple):
+    plain: TextPart | None
+    html: TextPart | None
+    complete: bool
+    """There can be no other behind the end of what was given."""
+
+
+class _Part(NamedTuple):
+    media: str
+    boundary: str
+    charset: str
+    encoding: str
+    attached: bool
+
+
+def text_parts(body: bytes, content_type: str, transfer_encoding: str) -> TextParts:
+    """Return the first text/plain that is not blank or attached, and the first text/html before it."""
+    top = _part(content_type, transfer_encoding, "")
+    if top.media.startswith("multipart/"):
+        if outermost := _outermost_boundary(body, top.boundary):
+            return _Walk(body, outermost, top.media).run()
+        if top.boundary:
+            return TextParts(None, None, complete=False)
+        top = top._replace(media="text/plain")
+    whole = TextPart(body, top.encoding, top.charset, cut=True)
+    if top.media == "text/html":
+        return TextParts(None, whole, complete=True)
+    return TextParts(whole if top.media == "text/plain" else None, None, complete=True)
+
+
+def _outermost_boundary(body: bytes, declared: str) -> bytes:
+    """Return the declared boundary, or, where it is absent or wrong, the one that the body itself shows."""
+    boundary = declared.encode("utf-8", "replace")
+    if boundary and b"--" + boundary in body:
+        return boundary
+    shown = _UNDECLARED_BOUNDARY.search(body)
+    return shown[1] if shown else b""
+
+
+class _Delimiter(NamedTuple):
+    start: int
+    """Where the text before it ends."""
+    end: int
+    level: int
+    closing: bool
+
+
+class _Walk:
+    """Goes from delimiter line to delimiter line, and knows which multiparts it is in."""
+
+    def __init__(self, body: bytes, outermost: bytes, media: str) -> None:
+        self._body = b"\n" + body  # so that a line end stands before every delimiter
+        self._open: list[tuple[bytes, str]] = []
+        self._lines: dict[bytes, tuple[int, bool]] = {}
+        self._enter(outermost, media)
+
+    def run(self) -> TextParts:
+        html: TextPart | None = None
+        position = 1
+        for _ in range(_MAX_PARTS):
+            position = self._next_part(position)
+            if position < 0:
+                return TextParts(None, html, complete=not self._open)
+            part, position = self._head(position)
+            if part is None:
+                break
+            if part.media.startswith("multipart/") and len(self._open) < _MAX_DEPTH and part.boundary:
+                self._enter(part.boundary.encode("utf-8", "replace"), part.media)
+            elif part.media in {"text/plain", "text/html"} and not part.attached:
+                text = self._text(part, position)
+                if part.media == "text/plain" and not text.data.isspace() and text.data:
+                    return TextParts(text, html, complete=True)
+                if part.media == "text/html":
+                    html = html or text
+        return TextParts(None, html, complete=False)
+
+    def _next_part(self, position: int) -> int:
+        """Return where the next part's headers begin, leaving each multipart that ends before it; -1 if none does."""
+        while delimiter := self._delimiter(position):
+            # A delimiter of an outer multipart ends the inner ones, whether they were closed or not.
+            self._leave(delimiter.level if delimiter.closing else delimiter.level + 1)
+            if not delimiter.closing:
+                return delimiter.end
+            if not self._open:
+                break
+            position = delimiter.end
+        return -1
+
+    def _delimiter(self, position: int) -> _Delimiter | None:
+        start = self._body.find(b"\n--", position - 1)
+        while start >= 0:
+            line = self._body[start + 1 : start + _BOUNDARY_LIMIT].partition(b"\n")[0]
+            if known := self._lines.get(line.rstrip()):
+                return _Delimiter(start, start + len(line) + 2, *known)
+            start = self._body.find(b"\n--", start + 1)
+        return None
+
+    def _head(self, position: int) -> tuple[_Part | None, int]:
+        """Read a part's headers; None if they are cut."""
+        body = self._body
+        if match := _BLANK_LINE.match(body, position):
+            head, position = b"", match.end()
+        elif match := _BLANK_LINE_AFTER.search(body, position, position + _HEAD_LIMIT):
+            head, position = body[position : match.start()], match.end()
+        else:
+            return None, position
+        fields = {name.lower(): _unfolded(value) for name, value in reversed(_PART_FIELD.findall(head))}
+        default = "message/rfc822" if self._open[-1][1] == "multipart/digest" else "text/plain"
+        part = _part(fields.get(b"type", default), fields.get(b"transfer-encoding", ""), fields.get(b"disposition", ""))
+        return part, position
+
+    def _text(self, part: _Part, position: int) -> TextPart:
+        end = self._delimiter(position)
+        data = self._body[position : end.start if end else len(self._body)]
+        return TextPart(data, part.encoding, part.charset, cut=end is None)
+
+    def _enter(self, boundary: bytes, media: str) -> None:
+        self._open.append((boundary, media))
+        self._name_lines()
+
+    def _leave(self, level: int) -> None:
+        del self._open[level:]
+        self._name_lines()
+
+    def _name_lines(self) -> None:
+        self._lines = {}
+        for level, (boundary, _) in enumerate(self._open):
+            self._lines[b"--" + boundary] = (level, False)
+            self._lines[b"--" + boundary + b"--"] = (level, True)
+
+
+def _unfolded(value: bytes) -> str:
+    return b"".join(value.splitlines()).decode("latin-1").strip()
+
+
+def _part(content_type: str, encoding: str, disposition: str) -> _Part:
+    """Read what the three headers say of a part; what cannot be read is plain text (RFC 2045 section 5.2)."""
+    content_type = content_type[:_TYPE_LIMIT]
+    media = content_type.partition(";")[0].strip().lower()
+    if not _MEDIA.fullmatch(media):
+        media = "text/plain"
+    parameters = _parameters(content_type) if ";" in content_type else {}
+    return _Part(
+        media,
+        parameters.get("boundary", ""),
+        parameters.get("charset", ""),
+        encoding.strip().lower(),
+        attached=disposition[:10].lower() == "attachment" or "filename" in disposition[:_TYPE_LIMIT].lower(),
+    )
+
+
+def _parameters(content_type: str) -> dict[str, str]:
+    if _ENCODED_PARAMETER.search(content_type):
+        return _encoded_parameters(content_type)
+    return {
+        match[1].lower(): (match[2] if match[2] is not None else match[3])
+        for match in reversed(list(_PARAMETER.finditer(content_type)))
+    }
+
+
+def _encoded_parameters(content_type: str) -> dict[str, str]:
+    """RFC 2231 (`boundary*0=`, `charset*=`) is rare here, and the email package knows it."""
+    message = _EmailMessage()
+    message["content-type"] = content_type
+    try:
+        return {"boundary": message.get_boundary(""), "charset": message.get_content_charset("")}
+    except (ValueError, TypeError, LookupError, HeaderParseError):
+        return {}
