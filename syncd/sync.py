@@ -218,15 +218,25 @@ class _Innocent:
 def decide(message: Message, directory: Directory, policy: Policy, fallback: datetime) -> Decided:
     """Decide on one message: a pure function of its arguments. `fallback` dates a message that no one dated."""
     decision = rules.decide(message, directory, policy)
-    logged = decision.verdict == Verdict.LOGGED
+    happened = identity.occurred_at(message, fallback=fallback)
+    if decision.verdict != Verdict.LOGGED:
+        return Decided(message, decision, _name(message, policy.key), happened)
     return Decided(
         message,
         decision,
         identity.identify(message, policy.key),
-        identity.occurred_at(message, fallback=fallback),
-        identity.thread_keys(message, policy.key) if logged else (),
-        tuple(address.key(one.address) for one in message.participants) if logged else (),
+        happened,
+        identity.thread_keys(message, policy.key),
+        tuple(address.key(one.address) for one in message.participants),
     )
+
+
+def _name(message: Message, key: bytes) -> Identity:
+    """What is kept of the identity of a skipped message: by which `syncd why` finds it, and nothing to compare."""
+    name = identity.message_key(message.message_id, key)
+    if name is None:
+        return identity.identify(message, key)
+    return Identity(key=name, fingerprint=name, sender=b"", subject=b"", sent_at=None)
 
 
 def _doubtful(gone: int, live: int, batch: Batch, mark: Mark) -> bool:
