@@ -93,9 +93,7 @@ _WITH_TEXT = select(activity.c.identity, activity.c.sender_hash, activity.c.subj
 )
 
 
-def _among(
-    connection: Connection, statement: Select[Any], keys: Iterable[object], **more: object
-) -> Iterator[Row[Any]]:
+def _among(connection: Connection, statement: Select[Any], keys: Iterable[object], **more: object) -> Iterator[Any]:
     """Run a statement over `keys`, a chunk at a time."""
     for some in chunks(keys):
         yield from connection.execute(statement, {"keys": some, **more})
