@@ -1,0 +1,255 @@
+"""The daemon, and the one pass over everything that needs none.
+
+`run` returns when it was asked to stop. It raises ConfigError, StoreInUse, or Retryable when the store was lost, and
+then whoever started it starts it again.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from signal import SIGHUP
+
+from store import health
+from store.engine import hold
+from store.writer import Store
+from syncd import logs
+from syncd.config import Config, load
+from syncd.errors import ConfigError, Retryable, StoreInUse, SyncError
+from syncd.health import Metrics, Snapshot, serve
+from syncd.logs import fields
+from syncd.notify import Notifier, notifier
+from syncd.opening import opened, policies, registrations
+from syncd.roster import Roster
+from syncd.schedule import Alive, Schedule
+from syncd.signals import STOP, Signals, listening
+from syncd.states import Failure, MailboxState, Outcome, State
+from syncd.upkeep import Upkeep
+from syncd.watch import Manner, Progress, Watch, save, watch
+
+log = logging.getLogger(__name__)
+
+TICK = timedelta(seconds=5)
+SAVE = timedelta(minutes=1)
+REKEY = timedelta(minutes=1)
+"""How soon an address counts that the CRM wrote into the tables itself."""
+GRACE = timedelta(seconds=20)
+"""For passes to come to their next batch. One that is ended in the middle loses nothing either."""
+JUMP = timedelta(seconds=5)
+
+
+def run(path: Path) -> None:
+    """Follow every mailbox of the configuration until a signal says to stop."""
+    config = load(path)
+    _set_up_logs(config)
+    with ExitStack() as stack:
+        signals = stack.enter_context(listening())
+        store = stack.enter_context(opened(config))
+        check = stack.enter_context(hold(store.engine))
+        daemon = Daemon(config, store, notifier(os.environ))
+        if config.daemon.listen:
+            stack.enter_context(_answering(config.daemon.listen, daemon))
+        daemon.start()
+        try:
+            daemon.serve(signals, check)
+        except StoreInUse as error:
+            daemon.stop(signals)
+            raise Retryable(str(error), cure="start syncd again") from error
+        if not daemon.stop(signals):
+            # A thread that hangs in a network call would keep the process; every commit that counts is on the disk.
+            logging.shutdown()
+            os._exit(0)
+
+
+class Daemon:
+    def __init__(self, config: Config, store: Store, told: Notifier) -> None:
+        self.metrics = Metrics()
+        self._config = config
+        self._told = told
+        self._schedule = Schedule(config.daemon.workers, longest=config.daemon.interval_max)
+        self._roster = Roster(store, self._schedule, self.metrics.count)
+        self._upkeep = Upkeep(config, store)
+        self._began_at = _now()
+        self._clock = _offset()
+        self._saved_at = time.monotonic()
+
+    def start(self) -> None:
+        self._roster.adopt(self._config)
+        self._schedule.put("directory", self._keep_directory, first=timedelta(0))
+        self._schedule.start()
+        self._told.ready()
+        log.info("started", extra=fields(mailboxes=len(self._config.mailboxes), pid=os.getpid()))
+
+    def serve(self, signals: Signals, check: Callable[[], None]) -> None:
+        """Return when a signal to stop came; `check` raises StoreInUse when the store is no longer ours."""
+        pause = min(TICK, (self._told.watchdog or TICK * 3) / 3)
+        while (heard := signals.next(pause)) not in STOP:
+            if heard == SIGHUP:
+                self.reload()
+            check()
+            self._tick()
+
+    def stop(self, signals: Signals) -> bool:
+        """End every pass at its next batch; False if one did not end in time, or a second signal said not to wait."""
+        self._told.stopping()
+        self._schedule.stop()
+        self._roster.stop()
+        deadline = time.monotonic() + GRACE.total_seconds()
+        while not self._schedule.idle(timedelta(milliseconds=100)):
+            if time.monotonic() > deadline or signals.next(timedelta(0)) in STOP:
+                log.warning("stopped_in_the_middle")
+                return False
+        self._roster.save()
+        log.info("stopped")
+        return True
+
+    def reload(self) -> None:
+        """Take over what changed in the file. One that cannot be used changes nothing."""
+        self._told.reloading()
+        try:
+            config = load(self._config.path)
+            if config.store != self._config.store:
+                raise ConfigError(["[store] changed: that takes a restart"])
+            self._roster.adopt(config)
+            self._adopt(config)
+            log.info("reloaded", extra=fields(mailboxes=len(config.mailboxes)))
+        except ConfigError as error:
+            log.error("reload_refused", extra=fields(problems="; ".join(error.problems)))
+        except SyncError as error:
+            log.error("reload_failed", extra=fields(error=str(error), cure=error.cure))
+        finally:
+            self._told.ready()
+
+    def _adopt(self, config: Config) -> None:
+        _set_up_logs(config)
+        for setting in ("workers", "listen"):
+            if getattr(config.daemon, setting) != getattr(self._config.daemon, setting):
+                log.warning("restart_needed", extra=fields(setting=f"daemon.{setting}"))
+        self._upkeep.adopt(config)
+        self._schedule.hasten("directory", timedelta(0))
+        self._config = config
+
+    def snapshot(self) -> Snapshot:
+        behind = self._roster.furthest_behind() or self._began_at
+        return Snapshot(
+            states=self._roster.states(),
+            stalled=self._schedule.stalled(),
+            lag=max(timedelta(0), _now() - behind),
+        )
+
+    # ------------------------------------------------------------------------------------------------- the heartbeat
+
+    def _tick(self) -> None:
+        self._follow_the_clock()
+        if self._schedule.stalled():
+            log.error("stalled")
+        else:
+            self._told.alive()
+        if time.monotonic() - self._saved_at >= SAVE.total_seconds():
+            self._saved_at = time.monotonic()
+            self._roster.save()
+            states = sorted(self._roster.states().items())
+            self._told.status(", ".join(f"{number} {state}" for state, number in states))
+
+    def _follow_the_clock(self) -> None:
+        """APScheduler goes by the clock on the wall: one that was set back a day would park everything for a day."""
+        before, self._clock = self._clock, _offset()
+        jump = timedelta(seconds=self._clock - before)
+        if abs(jump) > JUMP:
+            log.warning("clock_was_set", extra=fields(seconds=int(jump.total_seconds())))
+            self._schedule.shift(jump)
+
+    def _keep_directory(self, alive: Alive) -> timedelta:
+        """The first passes begin when the contacts are known: before, all mail would be that of strangers."""
+        try:
+            self._upkeep.keep()
+        finally:
+            self._roster.begin()
+        return REKEY
+
+
+# ------------------------------------------------------------------------------------------------ without a daemon
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How one mailbox is after its pass, and what the pass came to."""
+
+    state: MailboxState
+    outcome: Outcome
+
+
+def once(config: Config, names: Sequence[str], *, progress: Progress) -> dict[str, Result]:
+    """One pass over everything now (or over these mailboxes), to the end, in parallel; mailbox -> what it came to.
+
+    Only what a server asked to wait for is still waited for. Ctrl-C ends at the next batch of each.
+    """
+    with opened(config) as store, hold(store.engine):
+        Upkeep(config, store).keep()
+        watches = _watches(config, names, store, progress)
+        try:
+            with ThreadPoolExecutor(min(config.daemon.workers, max(1, len(watches)))) as pool:
+                try:
+                    outcomes = list(pool.map(_pass, watches))
+                except KeyboardInterrupt:
+                    for each in watches:
+                        each.stopping = True
+                    raise
+        finally:
+            save(watches)
+            for each in watches:
+                each.stop()
+        pairs = zip(watches, outcomes, strict=True)
+        return {each.mailbox.name: Result(each.state, outcome) for each, outcome in pairs}
+
+
+def _watches(config: Config, names: Sequence[str], store: Store, progress: Progress) -> list[Watch]:
+    registered = health.register(store.engine, registrations(config))
+    rules = policies(config, store.key)
+    daemon = config.daemon
+    manner = Manner(daemon.interval_min, daemon.interval_max, slice=timedelta(days=365), progress=progress)
+    wanted = [each for each in config.mailboxes if each.enabled and (not names or each.name in names)]
+    return [watch(each, registered[each.name], store, rules[each.name], manner) for each in wanted]
+
+
+def _pass(one: Watch) -> Outcome:
+    state = one.state
+    if state.state is State.THROTTLED and state.pace.wait(_now()):
+        until = f"the server asked to wait until {state.pace.not_before:%Y-%m-%d %H:%M:%S} UTC"
+        return Outcome(failure=Failure(state=State.THROTTLED, error=until))
+    with logs.about(mailbox=one.mailbox.name):
+        return one.pass_once(lambda: None)
+
+
+# ----------------------------------------------------------------------------------------------------- the process
+
+
+@contextmanager
+def _answering(address: str, daemon: Daemon) -> Iterator[None]:
+    with ExitStack() as stack:
+        try:
+            port = stack.enter_context(serve(address, daemon.snapshot, daemon.metrics))
+        except OSError as error:
+            raise ConfigError([f"daemon.listen: {address} cannot be had: {error.strerror}"]) from error
+        log.info("listening", extra=fields(address=address, port=port))
+        yield
+
+
+def _set_up_logs(config: Config) -> None:
+    logs.set_up(form=config.daemon.log_format, level=config.daemon.log_level, journal="JOURNAL_STREAM" in os.environ)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _offset() -> float:
+    """Grows or shrinks only when the clock on the wall is set."""
+    return time.time() - time.monotonic()

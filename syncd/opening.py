@@ -1,0 +1,41 @@
+"""From the configuration to an open store and the rules of each mailbox: what every door does first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from store import migrations
+from store.health import Registration
+from store.writer import Store, open_store
+from syncd.config import Config, policy, store_key, store_url
+from syncd.model import Policy
+
+
+@contextmanager
+def opened(config: Config) -> Iterator[Store]:
+    """The store, made if it is new; ConfigError if it is of another version, with what to type."""
+    store = open_store(store_url(config), store_key(config))
+    try:
+        if migrations.current(store.engine) is None:
+            migrations.upgrade(store.engine)
+        migrations.require_current(store.engine)
+        yield store
+    finally:
+        store.close()
+
+
+def registrations(config: Config) -> list[Registration]:
+    return [Registration(mailbox.name, mailbox.owner, mailbox.kind) for mailbox in config.mailboxes]
+
+
+def policies(config: Config, key: bytes) -> dict[str, Policy]:
+    """Mailbox -> its rules. A thousand mailboxes share one set of own addresses: each would hold them all."""
+    shared: dict[frozenset[str], frozenset[str]] = {}
+    rules: dict[str, Policy] = {}
+    for mailbox in config.mailboxes:
+        its = policy(config, mailbox, key)
+        own = shared.setdefault(its.own_addresses, its.own_addresses)
+        rules[mailbox.name] = replace(its, own_addresses=own)
+    return rules

@@ -1,0 +1,60 @@
+"""Keeps the directory in step with its source, and gives every address in it the key by which it is found."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import UTC, datetime
+
+from matching import address
+from store.directory import rekey
+from store.writer import Store
+from syncd import directory
+from syncd.config import Config
+from syncd.errors import SyncError
+from syncd.logs import fields
+
+log = logging.getLogger(__name__)
+
+
+class Upkeep:
+    def __init__(self, config: Config, store: Store) -> None:
+        self._config = config
+        self._store = store
+        self._due_at = float("-inf")
+        self._failed = ""
+
+    def adopt(self, config: Config) -> None:
+        """A reload asks for a refresh as well: the files may be new."""
+        self._config, self._due_at = config, float("-inf")
+
+    def keep(self) -> None:
+        """Refresh the directory if it is time, and key what is new in it. What fails is told once, and tried again."""
+        try:
+            self._refresh()
+            if found := rekey(self._store.engine, address.key, address.domain_key):
+                log.info("addresses_keyed", extra=fields(addresses=found))
+        except SyncError as error:
+            if str(error) != self._failed:
+                log.warning("directory_failed", extra=fields(error=str(error), cure=error.cure))
+            self._failed = str(error)
+        else:
+            if self._failed:
+                log.info("directory_recovered")
+            self._failed = ""
+
+    def _refresh(self) -> None:
+        source = self._config.directory
+        if source is None or time.monotonic() < self._due_at:
+            return
+        done = directory.refresh(self._config, self._store, datetime.now(UTC))
+        self._due_at = time.monotonic() + source.refresh.total_seconds()
+        counts = done.report.counts.values()
+        extra = fields(
+            created=sum(each.created for each in counts),
+            updated=sum(each.updated for each in counts),
+            removed=sum(each.removed for each in counts),
+            withheld=sum(each.withheld for each in counts),
+            skipped=len(done.skipped) + len(done.report.skipped),
+        )
+        log.info("directory_refreshed", extra=extra)

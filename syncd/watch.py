@@ -1,0 +1,234 @@
+"""One mailbox in the daemon, between its passes and during them: its account, its state, and what of it is saved."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from threading import Lock
+
+from connectors import KINDS
+from connectors.base import Account
+from store import health
+from store.health import Health, Registered, StreamRow
+from store.writer import Store
+from syncd import secrets
+from syncd.config import Mailbox
+from syncd.errors import SyncError
+from syncd.logs import about, fields
+from syncd.model import Batch, Policy
+from syncd.poll import Poll, StreamRows, poll
+from syncd.schedule import Alive
+from syncd.states import (
+    AWAITS_A_PERSON,
+    STANDS_STILL,
+    MailboxState,
+    Outcome,
+    Pace,
+    begun,
+    next_interval,
+    next_state,
+    paused,
+    touched,
+)
+
+log = logging.getLogger(__name__)
+
+SLICE = timedelta(seconds=30)
+SAVE_SUCCESS = timedelta(minutes=10)
+"""How old the last success of a stream may become in the store, as long as nothing else changed of it."""
+
+JITTER = 0.1
+"""Of each interval, so that mailboxes that began together part."""
+
+Progress = Callable[[str, str, Batch], None]
+"""Called after each saved batch with mailbox, stream and batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How the daemon goes about every mailbox."""
+
+    shortest: timedelta
+    longest: timedelta
+    slice: timedelta = SLICE
+    progress: Progress = lambda mailbox, stream, batch: None
+    observe: Callable[[Outcome], None] = lambda outcome: None
+
+
+@dataclass(slots=True)
+class Watch:
+    mailbox: Mailbox
+    store: Store
+    policy: Policy
+    manner: Manner
+    id: int
+    state: MailboxState
+    account: Account
+    rows: StreamRows | None = None
+    """None until its first pass: a thousand mailboxes are not read at the start."""
+    next_run_at: datetime | None = None
+    stopping: bool = False
+    """Set from outside: the pass in hand ends at its next batch."""
+    _interval: timedelta = timedelta(0)
+    _saved: dict[str, StreamRow] = field(default_factory=dict)
+    _dirty: bool = True
+    _busy: Lock = field(default_factory=Lock)
+
+    # ------------------------------------------------------------------------------------------ in a worker's thread
+
+    def run(self, alive: Alive = lambda: None) -> timedelta:
+        """Do one pass, never two at once; returns how long until the next."""
+        with self._busy, about(mailbox=self.mailbox.name):
+            if not self.stopping:
+                outcome = self.pass_once(alive)
+                self.next_run_at = _now() + (wait := self._wait(outcome))
+        if self.stopping:
+            self._close_if_idle()
+            return self.manner.longest
+        return wait
+
+    def pass_once(self, alive: Alive) -> Outcome:
+        if self.rows is None:
+            self.rows = health.streams(self.store.engine, self.id)
+            self._saved = dict(self.rows)
+        self._become(begun(self.state, _now()))
+        outcome, self.rows = poll(self._poll(alive), self.rows)
+        if outcome.failure is not None:
+            # Nothing is known of the connection any more, and the server may have asked to be left alone.
+            self._close()
+        self._become(next_state(self.state, outcome, _now(), jitter=random.random()))
+        self.manner.observe(outcome)
+        return outcome
+
+    def _poll(self, alive: Alive) -> Poll:
+        def should_stop() -> bool:
+            alive()
+            return self.stopping
+
+        return Poll(
+            mailbox_id=self.id,
+            account=self.account,
+            store=self.store,
+            policy=self.policy,
+            now=_now,
+            jitter=random.random,
+            should_stop=should_stop,
+            progress=partial(self.manner.progress, self.mailbox.name),
+            slice=self.manner.slice,
+        )
+
+    def _become(self, state: MailboxState) -> None:
+        """Take the new state, and write it down at once where forgetting it would hurt: a change, or a wait."""
+        before, self.state, self._dirty = self.state, state, True
+        if state.state is not before.state:
+            level = logging.WARNING if state.state in STANDS_STILL else logging.INFO
+            extra = fields(was=before.state, now=state.state, error=state.error, cure=state.cure)
+            log.log(level, "mailbox_state_changed", extra=extra)
+        if state.state is not before.state or state.pace != before.pace:
+            save([self])
+
+    def _wait(self, outcome: Outcome) -> timedelta:
+        if wait := self.state.pace.wait(_now()):
+            return wait
+        if outcome.failure is None and outcome.progressed and any(not each.finished for each in outcome.streams):
+            return timedelta(0)
+        self._interval = next_interval(
+            self._interval, busy=outcome.seen > 0, shortest=self.manner.shortest, longest=self.manner.longest
+        )
+        return self._interval * random.uniform(1 - JITTER, 1 + JITTER)
+
+    # ------------------------------------------------------------------------------------------------- from outside
+
+    def pause(self) -> None:
+        self._become(paused(self.state, _now()))
+
+    def touch(self) -> bool:
+        """A person did something: try at once what waits for one. False if nothing did."""
+        self.state, before = touched(self.state), self.state
+        waits = {name for name, row in (self.rows or {}).items() if row.state.state in AWAITS_A_PERSON}
+        if waits and self.rows is not None:
+            self.rows = {
+                name: replace(row, state=replace(row.state, pace=Pace())) if name in waits else row
+                for name, row in self.rows.items()
+            }
+        return before is not self.state or bool(waits)
+
+    def stop(self) -> None:
+        """End at the next batch, and close the account once no pass uses it."""
+        self.stopping = True
+        self._close_if_idle()
+
+    def unsaved(self) -> Health | None:
+        """What is to be written down, None if nothing; `saved` tells that it was."""
+        if not self._dirty:
+            return None
+        self._dirty = False
+        rows = [row for name, row in (self.rows or {}).items() if _differs(self._saved.get(name), row)]
+        return Health(self.id, self.state, self.next_run_at, rows)
+
+    def saved(self, written: Health | None) -> None:
+        if written is None:
+            self._dirty = True
+        else:
+            self._saved.update({row.name: row for row in written.streams})
+
+    def _close_if_idle(self) -> None:
+        """Whoever ends last closes: the pass that saw `stopping`, or the one who set it and found no pass."""
+        if self._busy.acquire(blocking=False):
+            try:
+                self._close()
+            finally:
+                self._busy.release()
+
+    def _close(self) -> None:
+        with suppress(SyncError):
+            self.account.close()
+
+
+def save(watches: Iterable[Watch]) -> None:
+    """Write down, in one transaction, how these are doing. What fails now is tried again with the next."""
+    found = [(watch, written) for watch in watches if (written := watch.unsaved()) is not None]
+    if not found:
+        return
+    try:
+        health.save(found[0][0].store.engine, [written for _, written in found])
+    except SyncError as error:
+        log.warning("states_not_saved", extra=fields(error=str(error), cure=error.cure))
+        for watch, _ in found:
+            watch.saved(None)
+        return
+    for watch, written in found:
+        watch.saved(written)
+
+
+def watch(mailbox: Mailbox, registered: Registered, store: Store, policy: Policy, manner: Manner) -> Watch:
+    """Nothing is opened yet: the account signs in at its first pass."""
+    account = KINDS[mailbox.kind].open(
+        mailbox.settings,
+        secret=partial(secrets.resolve, mailbox.secret),
+        since=lambda: _now() - mailbox.backfill,
+    )
+    return Watch(mailbox, store, policy, manner, registered.id, registered.state, account)
+
+
+def _differs(saved: StreamRow | None, row: StreamRow) -> bool:
+    """Whether the store should hear of it: of time alone that passed only now and then."""
+    if saved is None:
+        return True
+    was, now = saved.state, row.state
+    if replace(was, last_success_at=now.last_success_at, pace=now.pace) != now:
+        return True
+    return now.last_success_at != was.last_success_at and (
+        was.last_success_at is None
+        or now.last_success_at is None
+        or now.last_success_at - was.last_success_at >= SAVE_SUCCESS
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
