@@ -165,9 +165,10 @@ def _listed(facts: _Facts, entries: tuple[str, ...], name: str) -> str | None:
 
 @lru_cache(maxsize=1024)
 def _numbers(entries: Identical[tuple[str, ...]]) -> dict[str, int]:
-    """The number, from 1, of each entry: an address (`jane@example.com`) or a domain (`@example.com`)."""
+    """The number, from 1, of each entry: an address (`jane@example.com`) or a domain (`@example.com`, `*@...`)."""
     numbers: dict[str, int] = {}
     for number, entry in enumerate(entries.value, start=1):
+        entry = entry.strip().lstrip("*")
         numbers.setdefault(address.key(entry) or address.domain_key(entry), number)
     return numbers
 
