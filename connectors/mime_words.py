@@ -60,12 +60,11 @@ _CODE_PAGES |= frozenset({949, 950, *range(1250, 1259)})
 # Controls, lone surrogates (PostgreSQL refuses them and NUL), and the characters that turn the reading direction of all
 # that follows. Joiners and direction marks stay: emoji and Arabic need them.
 _UNWANTED = re.compile(
-    r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069\ufeff]",
+    r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069\ufeff]",
 )
 
 
-_LINE_ENDS = {0x0B: "\n", 0x0C: "\n", 0x1C: None, 0x1D: None, 0x1E: None, 0x1F: None, 0x85: "\n"}
-_LINE_ENDS |= {0x2028: "\n", 0x2029: "\n"}
+_OTHER_LINE_ENDS = re.compile(r"[\x0b\x0c\x85\u2028\u2029]")
 
 
 def clean(text: str, limit: int) -> str:
@@ -78,7 +77,9 @@ def clean(text: str, limit: int) -> str:
 def clean_lines(text: str) -> str:
     """Return `text` with `\\n` as the only line end, tabs kept and every other control removed."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return _UNWANTED.sub("", text.translate(_LINE_ENDS))
+    if text.replace("\n", "").replace("\t", "").isprintable():
+        return text
+    return _UNWANTED.sub("", _OTHER_LINE_ENDS.sub("\n", text))
 
 
 @lru_cache(maxsize=256)

@@ -60,9 +60,7 @@ def text_parts(body: bytes, content_type: str, transfer_encoding: str) -> TextPa
     if top.media.startswith("multipart/"):
         if outermost := _outermost_boundary(body, top.boundary):
             return _Walk(body, outermost, top.media).run()
-        if top.boundary:
-            return TextParts(None, None, complete=False)
-        top = top._replace(media="text/plain")
+        top = top._replace(media="text/plain")  # it says that it has parts, and has none
     whole = TextPart(body, top.encoding, top.charset, cut=True)
     if top.media == "text/html":
         return TextParts(None, whole, complete=True)
@@ -97,22 +95,24 @@ class _Walk:
 
     def run(self) -> TextParts:
         html: TextPart | None = None
-        position = 1
+        position, alternative = 1, 0
         for _ in range(_MAX_PARTS):
             position = self._next_part(position)
             if position < 0:
                 return TextParts(None, html, complete=not self._open)
             part, position = self._head(position)
-            if part is None:
+            if part is None or len(self._open) < alternative:
                 break
             if part.media.startswith("multipart/") and len(self._open) < _MAX_DEPTH and part.boundary:
                 self._enter(part.boundary.encode("utf-8", "replace"), part.media)
-            elif part.media in {"text/plain", "text/html"} and not part.attached:
+            elif part.media == "text/plain" and not part.attached:
                 text = self._text(part, position)
-                if part.media == "text/plain" and not text.data.isspace() and text.data:
+                if text.data.strip():
                     return TextParts(text, html, complete=True)
-                if part.media == "text/html":
-                    html = html or text
+            elif part.media == "text/html" and not part.attached and not html:
+                html, alternative = self._text(part, position), len(self._open)
+                if self._open[-1][1] != "multipart/alternative":
+                    break  # a text/plain behind it is a mailing list's footer
         return TextParts(None, html, complete=False)
 
     def _next_part(self, position: int) -> int:
