@@ -28,23 +28,21 @@ _COPIES_APART = timedelta(days=2)
 
 _LATEST_REFERENCES = 20
 
-# RFC 5256 section 2.1 knows `re`, `fw` and `fwd`; mail programs translate them, number them (`Re[2]:`, `Re^2:`), put a
-# blank (French) or a full-width colon (Chinese) after them.
-_REPLY_WORDS = (
-    "re|r|aw|antw?|antwort|sv|vs|res|resp|rif|odp|ynt|yan|atb|ats|bls|vá|\u0441\u0442|\u043e\u0442\u0432|\u03b1\u03c0|\u03c3\u03c7\u03b5\u03c4"
-    "|回复|回覆|答复|答覆|返信|答え|회신|답장|رد|תגובה"
+# RFC 5256 section 2.1 knows `re`, `fw` and `fwd`. Mail programs translate them (here caseless; escaped where a letter
+# looks like a Latin one), number them (`Re[2]:`, `Re^2:`), put a blank (French) or a wide colon (Chinese) after them.
+_REPLY = (
+    "re|r|aw|antw|antwort|sv|vs|res|rif|odp|ynt|atb|bls|vá|\u043e\u0442\u0432|\u03b1\u03c0|\u03c3\u03c7\u03b5\u03c4"
+    "|回复|回覆|答复|答覆|返信|회신|답장|رد|תגובה"
 )
-_FORWARD_WORDS = (
-    "fwd?|i|wg|weitergeleitet|vb|vl|doorst|tr|enc|encam|rv|pd|ilt|továbbítás|továb|trs|i̇lt|\u043f\u0435\u0440\u0435\u0441\u043b|\u03c0\u03c1\u03b8"
+_FORWARD = (
+    "fwd?|i|wg|vb|vl|doorst|tr|enc|rv|pd|ilt|i̇lt|trs|továbbítás|\u043f\u0435\u0440\u0435\u0441\u043b|\u03c0\u03c1\u03b8"
     "|转发|轉寄|轉發|転送|전달|إعادة توجيه|הועבר"
 )
 _BLOB = r"\[[^\[\]]*\]\s*"
-_LEADER = re.compile(
-    rf"(?:{_BLOB})*(?:{_REPLY_WORDS}|{_FORWARD_WORDS})(?:\^\d+)?\s*(?:{_BLOB})?[:\uff1a]\s*", re.IGNORECASE
-)
+_LEADER = re.compile(rf"(?:{_BLOB})*(?:{_REPLY}|{_FORWARD})(?:\^\d+)?\s*(?:{_BLOB})?[:\uff1a]\s*")
 _LEADING_BLOB = re.compile(rf"{_BLOB}(?=.)")
-_TRAILER = re.compile(r"(?:\s*\(fwd\))+\s*$", re.IGNORECASE)
-_FORWARDED_WHOLE = re.compile(r"\[fwd:\s*(.*)\]$", re.IGNORECASE)
+_TRAILER = re.compile(r"(?:\s*\(fwd\))+\s*$")
+_FORWARDED_WHOLE = re.compile(r"\[fwd:\s*(.*)\]$")
 _LONGEST_SUBJECT = 998
 
 

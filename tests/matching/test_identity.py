@@ -180,6 +180,8 @@ def test_nul_and_lone_surrogates_can_be_hashed() -> None:
         "R: I: Offer",
         "RV: RES: ENC: Offer",
         "Odp: Offer",
+        "\u041e\u0422\u0412: Offer",
+        "\u0130LT: Offer",
         "Re[2]: Offer",
         "Re^3: Offer",
         "\u56de\u590d\uff1aOffer",
