@@ -77,17 +77,12 @@ def _read_only(connection: Connection) -> Connection:
 def _answer(connection: Connection, name: str, query: str) -> Answer:
     try:
         # A colon in a query is a colon (`created::date`), not a parameter of ours.
-        result = connection.exec_driver_sql(query.replace("%", "%%") if _formats(connection) else query)
+        result = connection.execute(text(query.replace(":", "\\:")))
         if not result.returns_rows:
             raise Permanent(f"the query {name} of [directory] returns no rows", cure="it must be a SELECT")
         return Answer(tuple(result.keys()), tuple(tuple(map(_text, row)) for row in result))
     except exc.DBAPIError as error:
         raise Permanent(f"the query {name} of [directory] failed: {_said(error)}", cure="run it by hand") from error
-
-
-def _formats(connection: Connection) -> bool:
-    """Does the driver read a per cent sign as the beginning of a parameter, even where there are none?"""
-    return connection.dialect.paramstyle in ("format", "pyformat") and connection.dialect.name != "postgresql"
 
 
 def _text(value: object) -> str:

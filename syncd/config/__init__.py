@@ -2,7 +2,7 @@
 
 from syncd.config.load import load
 from syncd.config.policy import policy
-from syncd.config.store_key import source_url, store_key, store_url
+from syncd.config.store_key import database_file, key_file, source_url, store_key, store_url
 from syncd.config.values import Config, DaemonSettings, DirectorySource, Mailbox, Organisation, StoreSettings
 
 __all__ = [
@@ -12,6 +12,8 @@ __all__ = [
     "Mailbox",
     "Organisation",
     "StoreSettings",
+    "database_file",
+    "key_file",
     "load",
     "policy",
     "source_url",

@@ -129,7 +129,7 @@ def _mailbox(entry: Table, place: str, problems: _Problems) -> values.Mailbox | 
     if kind not in KINDS:
         problems.add(place, f"kind: {words.unknown_value(KINDS, kind)}")
         return None
-    settings_type = KINDS[kind].settings
+    settings_type: type[Any] = KINDS[kind].settings
     _refuse_unknown(entry, settings_type, place, "mailboxes", problems, also=common)
     known = {each.name for each in fields(settings_type)}
     settings = _parsed(settings_type, {name: inline[name] for name in inline.keys() & known}, place, problems)

@@ -38,7 +38,7 @@ class Record:
 
 # What Google, Outlook, HubSpot, Salesforce and Pipedrive write above their columns, and German ones; blanks, case and
 # punctuation do not count (`E-mail 1 - Value` is `email1value`). The first that matches the whole name is taken.
-_NOT_DATA = r".*(label|type|optout|optin|bounce|status|verified|fax|yomi|phonetic|source|owner|count|lastactivity).*"
+_NOT_DATA = r".*(label|type|optout|optin|bounce|status|verified|fax|yomi|phonetic|source|owner|lastactivity).*"
 _FIELDS: Mapping[str, Sequence[tuple[str, str]]] = {
     "contacts": (
         ("", _NOT_DATA),

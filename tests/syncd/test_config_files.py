@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import MISSING, fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,10 +17,8 @@ ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "config.example.toml"
 DOCUMENTATION = ROOT / "docs" / "CONFIG.md"
 
-SETTINGS = [
-    *((section, each) for section, kind in SECTIONS.items() for each in fields(kind) if each.name != "settings"),
-    *(("mailboxes", each) for kind in KINDS.values() for each in fields(kind.settings)),
-]
+OWNERS: list[tuple[str, type[Any]]] = [*SECTIONS.items(), *(("mailboxes", kind.settings) for kind in KINDS.values())]
+SETTINGS = [(section, each) for section, owner in OWNERS for each in fields(owner) if each.name != "settings"]
 
 
 def section_of(text: str, name: str, heading: str) -> str:
