@@ -40,7 +40,7 @@ DESK = Person("Dune Hotels", "frontdesk@dune-hotels.example")
 # Nobody knows Quentin, but his company is an account.
 QUENTIN = Person("Quentin Ash", "quentin@bluefin-boats.example")
 STRANGER = Person("Sam Unknown", "sam@elsewhere.example")
-RECRUITER = Person("Talent Hunters", "hello@hunters.example")
+RECRUITER = Person("Tara Hunter", "tara@hunters.example")
 LAWYER = Person("Vera Counsel", "vera@counsel.example")
 DOCTOR = Person("Dr. Plum", "praxis@plum.example")
 SHOP = Person("Stationery Shop", "no-reply@stationery.example")

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from matching import address
-from store import directory, migrations
-from store.writer import Store, open_store
-from syncd import config
+from store import directory
+from syncd.config import load
 from syncd.demo import crm, mails
 from syncd.demo.people import ALIASES, DOCTOR, DOMAIN, LAWYER, TEAM, Person
 from syncd.demo.server import HOST, Server, prepare, serve
 from syncd.demo.story import STORY
+from syncd.opening import opened
 
 STORE = "syncd.db"
 _SECRET = "mailboxes.secret"
@@ -66,15 +65,6 @@ class Stage:
         for copy in mails.copies(mail, datetime.now(UTC)):
             self.server.deliver(copy.user, copy.folder, copy.content, copy.received_at)
 
-    @contextmanager
-    def store(self) -> Iterator[Store]:
-        settings = config.load(self.config)
-        opened = open_store(config.store_url(settings), config.store_key(settings))
-        try:
-            yield opened
-        finally:
-            opened.close()
-
 
 @contextmanager
 def staged(root: Path) -> Iterator[Stage]:
@@ -94,10 +84,8 @@ def staged(root: Path) -> Iterator[Stage]:
 
 def _fill_directory(stage: Stage) -> None:
     now = datetime.now(UTC)
-    with stage.store() as store:
-        migrations.upgrade(store.engine)
+    with opened(load(stage.config)) as store:
         directory.apply(store.engine, crm.directory(now), source="demo", dry_run=False, now=now, prune=True)
-        directory.rekey(store.engine, address.key, address.domain_key)
 
 
 def _configuration(port: int) -> str:
