@@ -49,6 +49,8 @@ FROM link l JOIN activity a ON a.id = l.activity_id
 # `way` is who spoke to whom between us and this contact or account: NULL where another outsider wrote and this one
 # only got a copy. A turn, a message that goes the other way than the one before it in the thread, is what makes mail
 # two-way: five letters without an answer are none, and neither is what follows the answer without another.
+# Windows rather than GROUP BY: SQLite hands a condition on one contact down through PARTITION BY, so that it reads that
+# contact's rows only.
 _TOUCH = """
 WITH touch AS (
     SELECT known.id AS entity_id, a.id, a.kind, a.occurred_at, a.ended_at, a.status, a.thread_id,
@@ -67,19 +69,18 @@ WITH touch AS (
         LAG(way) OVER (PARTITION BY entity_id, thread_id, kind, way IS NULL ORDER BY occurred_at, id) AS way_before
     FROM touch
 )
-SELECT turn.entity_id AS {entity}_id,
-    MIN(CASE WHEN past THEN occurred_at END) AS first_at,
-    MAX(CASE WHEN past THEN occurred_at END) AS last_at,
-    MAX(CASE WHEN past AND way = 'inbound' THEN occurred_at END) AS last_inbound_at,
-    MAX(CASE WHEN past AND way = 'outbound' THEN occurred_at END) AS last_outbound_at,
+SELECT DISTINCT entity_id AS {entity}_id,
+    MIN(CASE WHEN past THEN occurred_at END) OVER one AS first_at,
+    MAX(CASE WHEN past THEN occurred_at END) OVER one AS last_at,
+    MAX(CASE WHEN past AND way = 'inbound' THEN occurred_at END) OVER one AS last_inbound_at,
+    MAX(CASE WHEN past AND way = 'outbound' THEN occurred_at END) OVER one AS last_outbound_at,
     MAX(CASE WHEN past AND CASE kind WHEN 'email' THEN way <> way_before
         ELSE status NOT IN ('no_answer', 'left_message', 'voicemail', 'busy', 'missed') END
-        THEN occurred_at END) AS last_two_way_at,
+        THEN occurred_at END) OVER one AS last_two_way_at,
     MIN(CASE WHEN kind <> 'email' AND COALESCE(ended_at, occurred_at) > CURRENT_TIMESTAMP
-        THEN occurred_at END) AS next_planned_at,
-    COUNT(CASE WHEN past THEN 1 END) AS activities
-FROM turn
-GROUP BY turn.entity_id
+        THEN occurred_at END) OVER one AS next_planned_at,
+    COUNT(CASE WHEN past THEN 1 END) OVER one AS activities
+FROM turn WINDOW one AS (PARTITION BY entity_id)
 """
 
 _OF_CONTACT = """EXISTS (SELECT 1 FROM contact_address held
@@ -120,17 +121,23 @@ WHERE a.occurred_at <= CURRENT_TIMESTAMP AND a.status NOT IN ('planned', 'cancel
 GROUP BY credit.user_id, {day:a.occurred_at}, a.kind, a.direction
 """
 
-# What stands in the way of the whole mailbox stands in the way of each of its streams.
+# What stops the whole mailbox stops each of its streams. A mailbox also shows the worst of its streams as its own state,
+# so only one that has failures of its own, or whose streams are all well, is stopped as a whole.
 _MAILBOX_HEALTH = """
 SELECT m.name AS mailbox, s.name AS stream, s.kind,
-    CASE WHEN s.id IS NULL OR m.state IN ('throttled', 'retrying', 'reauth_needed', 'misconfigured', 'paused')
-        THEN m.state ELSE s.state END AS state,
+    CASE WHEN s.excluded <> '' THEN 'excluded' WHEN s.id IS NULL OR m.stopped THEN m.state ELSE s.state END AS state,
     s.last_success_at, {seconds_since:s.last_success_at} AS lag,
     COALESCE(n.seen, 0) AS seen, COALESCE(n.logged, 0) AS logged, COALESCE(n.skipped, 0) AS skipped,
     COALESCE(n.pending, 0) AS pending, COALESCE(n.quarantined, 0) AS quarantined,
-    COALESCE(NULLIF(s.error, ''), m.error) AS error, COALESCE(NULLIF(s.cure, ''), m.cure) AS cure,
+    CASE WHEN s.excluded <> '' THEN '' WHEN s.id IS NULL OR m.stopped THEN m.error ELSE s.error END AS error,
+    CASE WHEN s.excluded <> '' THEN '' WHEN s.id IS NULL OR m.stopped THEN m.cure ELSE s.cure END AS cure,
     COALESCE(s.excluded, '') AS excluded, m.owner, m.state AS mailbox_state, m.next_run_at
-FROM mailbox m LEFT JOIN stream s ON s.mailbox_id = m.id
+FROM (
+    SELECT mailbox.*, state = 'paused' OR state IN {still} AND (failures > 0 OR NOT EXISTS (
+        SELECT 1 FROM stream WHERE stream.mailbox_id = mailbox.id AND stream.state IN {still} AND stream.excluded = ''
+    )) AS stopped
+    FROM mailbox WHERE registered
+) m LEFT JOIN stream s ON s.mailbox_id = m.id
 LEFT JOIN (
     SELECT stream_id, COUNT(*) AS seen,
         COUNT(CASE verdict WHEN 'logged' THEN 1 END) AS logged,
@@ -139,8 +146,7 @@ LEFT JOIN (
         COUNT(CASE verdict WHEN 'quarantined' THEN 1 END) AS quarantined
     FROM sighting WHERE gone_at IS NULL GROUP BY stream_id
 ) n ON n.stream_id = s.id
-WHERE m.registered
-"""
+""".replace("{still}", "('throttled', 'retrying', 'reauth_needed', 'misconfigured')")
 
 _CHANGE = """
 SELECT c.sequence, c.kind, a.public_id AS activity_id, c.changed_at

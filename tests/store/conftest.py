@@ -6,12 +6,16 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+from psycopg import sql
 from sqlalchemy import Engine
 
 from store import migrations
 from store.engine import connect
+from store.schema import metadata
 from tests.servers.postgres import Postgres
+from tests.store.seeds import Seeds
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +26,8 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres: Postgres) -> str:
+def postgres_database(postgres: Postgres) -> str:
+    """One for all tests, emptied after each: to make a database takes half a second."""
     name = postgres.new_database()
     _upgrade(postgres.url(name))
     return name
@@ -41,21 +46,23 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A new store with its tables. PostgreSQL is started for the tests that use it only."""
+    """An empty store with its tables. PostgreSQL is started for the tests that use it only."""
     if backend == "sqlite":
         path = tmp_path / "syncd.db"
         shutil.copy(request.getfixturevalue("sqlite_template"), path)
         yield f"sqlite:///{path}"
         return
     postgres: Postgres = request.getfixturevalue("postgres")
-    database = postgres.new_database(request.getfixturevalue("postgres_template"))
-    yield postgres.url(database)
-    postgres.drop(database)
+    url = postgres.url(request.getfixturevalue("postgres_database"))
+    yield url
+    with psycopg.connect(url) as connection:
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table.name)))
 
 
 @pytest.fixture
 def empty_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A place for a store that was never made."""
+    """A place for a store that was never made, for tests that change the tables themselves."""
     if backend == "sqlite":
         yield f"sqlite:///{tmp_path / 'empty.db'}"
         return
@@ -70,3 +77,8 @@ def engine(url: str) -> Iterator[Engine]:
     engine = connect(url)
     yield engine
     engine.dispose()
+
+
+@pytest.fixture
+def seeds(engine: Engine) -> Seeds:
+    return Seeds(engine)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -68,20 +69,29 @@ def test_a_store_without_tables_is_refused_with_what_to_type(empty_url: str) -> 
     engine.dispose()
 
 
-def test_a_store_of_a_newer_version_is_refused_and_left_alone(engine: Engine) -> None:
-    with write(engine) as connection:
+@pytest.fixture
+def made(empty_url: str) -> Iterator[Engine]:
+    """A store whose tables a test may spoil."""
+    engine = connect(empty_url)
+    migrations.upgrade(engine)
+    yield engine
+    engine.dispose()
+
+
+def test_a_store_of_a_newer_version_is_refused_and_left_alone(made: Engine) -> None:
+    with write(made) as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     for refused in (migrations.require_current, migrations.upgrade):
         with pytest.raises(ConfigError, match="newer syncd"):
-            refused(engine)
-    assert migrations.current(engine) == "9999"
+            refused(made)
+    assert migrations.current(made) == "9999"
 
 
-def test_a_store_of_an_older_version_asks_for_the_upgrade(engine: Engine) -> None:
-    with write(engine) as connection:
+def test_a_store_of_an_older_version_asks_for_the_upgrade(made: Engine) -> None:
+    with write(made) as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
     with pytest.raises(ConfigError):
-        migrations.require_current(engine)
+        migrations.require_current(made)
 
 
 def test_tables_of_the_same_name_that_are_not_ours_are_not_touched(empty_url: str) -> None:
@@ -155,8 +165,9 @@ def test_an_address_that_the_crm_changes_loses_the_key_of_the_old_one(
         assert connection.execute(text(f"SELECT {key} FROM {table}")).scalar_one() is None
 
 
-def test_an_upgrade_keeps_what_was_granted_on_a_view(postgres: Postgres, postgres_template: str) -> None:
-    engine = connect(postgres.url(postgres.new_database(postgres_template)))
+def test_an_upgrade_keeps_what_was_granted_on_a_view(postgres: Postgres) -> None:
+    engine = connect(postgres.url(postgres.new_database()))
+    migrations.upgrade(engine)
     granted = text("SELECT has_table_privilege('pg_monitor', 'v1_activity', 'SELECT')")
     with write(engine) as connection:
         connection.execute(text("GRANT SELECT ON v1_activity TO pg_monitor"))
