@@ -121,7 +121,7 @@ WHERE a.occurred_at <= CURRENT_TIMESTAMP AND a.status NOT IN ('planned', 'cancel
 GROUP BY credit.user_id, {day:a.occurred_at}, a.kind, a.direction
 """
 
-# What stops the whole mailbox stops each of its streams. A mailbox also shows the worst of its streams as its own state,
+# What stops the whole mailbox stops each of its streams. A mailbox shows the worst of its streams as its own state too,
 # so only one that has failures of its own, or whose streams are all well, is stopped as a whole.
 _MAILBOX_HEALTH = """
 SELECT m.name AS mailbox, s.name AS stream, s.kind,
