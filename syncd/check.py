@@ -1,0 +1,202 @@
+"""Tries the store, the directory and the mailboxes as a pass would, and writes nothing that lasts.
+
+What would be read, what would be logged, and for each thing that is wrong its cause and its cure.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from connectors import KINDS
+from connectors.base import Account, Stream
+from matching import contacts, rules
+from store import migrations
+from store.writer import Store, open_store
+from syncd import secrets
+from syncd.config import Config, Mailbox, database_file, policy, store_key, store_url
+from syncd.directory import refresh
+from syncd.errors import SyncError
+from syncd.model import Directory, Message, Policy
+
+SAMPLE = 100
+_OF_ONE_FOLDER = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The store, or the directory: how it is, or what is wrong with it."""
+
+    name: str
+    state: str
+    error: str = ""
+    cure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    name: str
+    excluded: str
+    """Why it would not be read, or empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What was found of one mailbox; with an `error`, what was found before it."""
+
+    name: str
+    folders: tuple[Folder, ...] = ()
+    missing: tuple[str, ...] = ()
+    """Folders that the configuration names and the server does not have."""
+    by_rule: Mapping[str, int] = field(default_factory=dict)
+    """Rule -> how many of the newest messages; `logged` are those that would be."""
+    error: str = ""
+    cure: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return not self.error and not self.missing
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    parts: tuple[Part, ...]
+    mailboxes: tuple[Checked, ...]
+
+    @property
+    def ok(self) -> bool:
+        return not any(part.error for part in self.parts) and all(mailbox.ok for mailbox in self.mailboxes)
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What the mailboxes are tried on."""
+
+    parts: tuple[Part, ...]
+    store: Store | None
+    """To look contacts up in; None where there are none yet."""
+    key: bytes
+
+
+@contextmanager
+def prepared(config: Config, now: datetime) -> Iterator[Ground]:
+    """ConfigError if the store is of another version. A `[directory]` is read into a store that is thrown away."""
+    with ExitStack() as stack:
+        parts = []
+        part, store = _store(config, stack)
+        parts.append(part)
+        if config.directory is not None:
+            part, store = _rehearsed(config, now, stack)
+            parts.append(part)
+        elif not part.error and store is None:
+            cure = "syncd contacts import FILE, or add a [directory] section (docs/CONFIG.md)"
+            parts.append(Part("directory", "empty", "no contact is known, so nothing would be logged", cure))
+        yield Ground(tuple(parts), store, store.key if store else b"")
+
+
+def _store(config: Config, stack: ExitStack) -> tuple[Part, Store | None]:
+    file = database_file(config.store)
+    if file is not None and not file.exists():
+        return Part("store", f"not there yet; the first run makes {file}"), None
+    store = open_store(store_url(config), store_key(config))
+    stack.callback(store.close)
+    try:
+        if migrations.current(store.engine) is None:
+            return Part("store", "empty; the first run makes its tables"), None
+        migrations.require_current(store.engine)
+    except SyncError as error:
+        return Part("store", "not reachable", str(error), error.cure), None
+    return Part("store", "ready"), store
+
+
+def _rehearsed(config: Config, now: datetime, stack: ExitStack) -> tuple[Part, Store | None]:
+    folder = stack.enter_context(TemporaryDirectory(prefix="syncd-check-"))
+    store = open_store(f"sqlite:///{Path(folder) / 'check.db'}", os.urandom(32))
+    stack.callback(store.close)
+    migrations.upgrade(store.engine)
+    try:
+        done = refresh(config, store, now)
+    except SyncError as error:
+        return Part("directory", "not readable", str(error), error.cure), None
+    number = done.report.counts["contacts"].created
+    left_out = len(done.skipped) + len(done.report.skipped)
+    state = f"{number:,} contacts" + (f", {left_out:,} rows or values left out" if left_out else "")
+    return Part("directory", state, "" if number else "it lists no contact, so nothing would be logged"), store
+
+
+def check_mailbox(config: Config, mailbox: Mailbox, ground: Ground, now: datetime) -> Checked:
+    """Without contacts every message is from a stranger. Raises nothing that a server can cause."""
+    folders: tuple[Folder, ...] = ()
+    try:
+        account = _account(mailbox, now)
+        try:
+            streams = account.streams()
+            folders = tuple(Folder(stream.name, stream.excluded) for stream in streams)
+            sample = _newest([stream for stream in streams if not stream.excluded])
+        finally:
+            account.close()
+    except SyncError as error:
+        return Checked(name=mailbox.name, folders=folders, error=str(error), cure=error.cure)
+    return Checked(
+        name=mailbox.name,
+        folders=folders,
+        missing=tuple(_missing(mailbox, [folder.name for folder in folders])),
+        by_rule=_decided(sample, policy(config, mailbox, ground.key), ground.store),
+    )
+
+
+def _account(mailbox: Mailbox, now: datetime) -> Account:
+    secret = partial(secrets.resolve, mailbox.secret)
+    return KINDS[mailbox.kind].open(mailbox.settings, secret=secret, since=lambda: now - mailbox.backfill)
+
+
+def _newest(streams: Sequence[Stream]) -> list[Message]:
+    """The inbox first, and never all from one folder."""
+    found: list[Message] = []
+    for stream in sorted(streams, key=lambda stream: stream.name.upper() != "INBOX"):
+        batch = next(iter(stream.changes(None)), None)
+        messages = [item for item in batch.items if isinstance(item, Message)] if batch else []
+        messages.sort(key=_age, reverse=True)
+        found += messages[:_OF_ONE_FOLDER]
+        if len(found) >= SAMPLE:
+            break
+    return found[:SAMPLE]
+
+
+def _age(message: Message) -> float:
+    moment = message.received_at or message.sent_at
+    return moment.timestamp() if moment else 0.0
+
+
+def _decided(sample: Sequence[Message], policy: Policy, store: Store | None) -> dict[str, int]:
+    wanted = contacts.lookups(sample, policy)
+    directory = store.directory(wanted.addresses, wanted.domains) if store else Directory()
+    decisions = (rules.decide(message, directory, policy) for message in sample)
+    return dict(Counter(decision.rule for decision in decisions).most_common())
+
+
+def _missing(mailbox: Mailbox, names: Sequence[str]) -> Iterator[str]:
+    """Of `include` and `exclude`, what stands for no folder; a name stands for its sub-folders, too."""
+    present = {inner for name in names for inner in _spellings(name)}
+    for name in (*getattr(mailbox.settings, "include", ()), *getattr(mailbox.settings, "exclude", ())):
+        wanted = _path(name)
+        if not any(inner == wanted or inner.startswith(f"{wanted}/") for inner in present):
+            yield name
+
+
+def _spellings(name: str) -> Iterator[str]:
+    """With and without the `INBOX.` that some servers put before every folder."""
+    yield _path(name)
+    yield _path(name).removeprefix("inbox/")
+
+
+def _path(name: str) -> str:
+    return re.sub(r"[./\\]", "/", name).casefold()

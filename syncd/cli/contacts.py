@@ -1,0 +1,46 @@
+"""`syncd contacts`: the directory by hand."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from syncd import directory
+from syncd.cli import render
+from syncd.cli.options import ConfigOption, JsonOption, opened
+
+app = typer.Typer(
+    name="contacts", help="Import and list the known contacts.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+class Kind(StrEnum):
+    CONTACTS = "contacts"
+    ACCOUNTS = "accounts"
+    OPPORTUNITIES = "opportunities"
+    USERS = "users"
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV file, a vCard file, or a directory of vCards.")],
+    kind: Annotated[Kind | None, typer.Option(help="What the rows are; else the first line says it.")] = None,
+    region: Annotated[str, typer.Option(help="The country of numbers that are written without one, such as DE.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Add what a file lists to the directory. What is there already is updated, and nothing is removed.
+
+    Example: syncd contacts import people.csv --region DE --dry-run
+    """
+    with opened(config) as (loaded, store):
+        country = region or (loaded.directory.region if loaded.directory else "")
+        done = directory.import_file(
+            store, file, kind=kind or "", region=country, dry_run=dry_run, now=datetime.now(UTC)
+        )
+    render.as_json(done) if json else render.refreshed(done, dry_run=dry_run)

@@ -1,0 +1,78 @@
+"""Commands that read mailboxes: all the time, once, or only to try them."""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from syncd import daemon, logs
+from syncd.check import Checked, Report, check_mailbox, prepared
+from syncd.cli import render
+from syncd.cli.options import ConfigOption, JsonOption, MailboxArguments, chosen, config_path, load
+from syncd.cli.progress import Passes, bar
+from syncd.config import Mailbox
+
+
+def run(config: ConfigOption = None) -> None:
+    """Follow every mailbox until SIGTERM; SIGHUP reads the configuration again.
+
+    Example: syncd run --config /etc/syncd/config.toml
+    """
+    daemon.run(config_path(config))
+
+
+def once(names: MailboxArguments = None, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Read all that is new now, to the end, and say what became of it. Exit 1 if a mailbox failed.
+
+    Example: syncd once anna
+    """
+    loaded = load(config)
+    wanted = [mailbox.name for mailbox in chosen(loaded, names)]
+    logs.set_up(form=loaded.daemon.log_format, level="warning")
+    logging.getLogger("syncd.watch").setLevel(logging.ERROR)  # what it tells of a mailbox stands in the summary
+    with bar() as progress:
+        results = daemon.once(loaded, wanted, progress=Passes(progress).saved)
+    summaries = [render.summary(name, result) for name, result in results.items()]
+    render.as_json(summaries) if json else render.passes(summaries)
+    if any(summary.error for summary in summaries):
+        raise typer.Exit(1)
+
+
+def check(names: MailboxArguments = None, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Try the store and every mailbox, and write nothing: what would be read and logged, what is wrong, how to mend it.
+
+    Example: syncd check anna --json
+    """
+    loaded = load(config)
+    wanted = chosen(loaded, names)
+    with prepared(loaded, datetime.now(UTC)) as ground, bar() as progress:
+        task = progress.add_task("mailboxes", total=len(wanted))
+
+        def tried(mailbox: Mailbox) -> Checked:
+            found = check_mailbox(loaded, mailbox, ground, datetime.now(UTC))
+            progress.advance(task)
+            return found
+
+        with ThreadPoolExecutor(min(16, max(1, len(wanted)))) as pool:
+            report = Report(ground.parts, tuple(pool.map(tried, wanted)))
+    render.as_json(report) if json else render.check(report)
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+def demo(
+    once: Annotated[
+        bool, typer.Option("--once", help="Without the show: one pass, what came of it, and the end.")
+    ] = False,
+) -> None:
+    """Watch syncd at work on this machine: a small team's mailboxes, contacts and deals, all of them made up.
+
+    Example: syncd demo --once
+    """
+    from syncd import demo as stage  # its mail server is an extra that a production install lacks
+
+    stage.main(once)
