@@ -40,7 +40,7 @@ HEADER_FIELDS = (*_READ, *_KEPT, *(name.upper() for name in _ORIGINAL_IDS))
 TELLING = frozenset(name.lower() for name in _KEPT)
 """The names kept in `Message.headers`."""
 
-BLOCK_LIMIT = 256 * 1024
+BLOCK_LIMIT = 128 * 1024
 HEADER_LIMIT = 64 * 1024
 _SUBJECT_LIMIT = 1000
 _TELLING_LIMIT = 1000
@@ -202,12 +202,12 @@ def _author(first: dict[str, str], problems: list[str]) -> tuple[Participant, ..
 
 def _with_repeated(found: list[Participant], repeated: list[tuple[str, str]], problems: list[str]) -> list[Participant]:
     roles = dict(_RECIPIENTS)
+    known = {(one.role, one.address.lower()): one for one in found}
     for key, value in repeated:
-        if key in roles and len(found) <= MAX_ADDRESSES:
-            found += _of(roles[key], value, problems)
-    return list(
-        {(participant.role, participant.address.lower()): participant for participant in reversed(found)}.values()
-    )[::-1]
+        if key in roles and len(known) <= MAX_ADDRESSES:
+            for one in _of(roles[key], value, problems):
+                known.setdefault((one.role, one.address.lower()), one)
+    return list(known.values())
 
 
 def _of(role: Role, value: str, problems: list[str]) -> tuple[Participant, ...]:

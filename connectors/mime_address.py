@@ -8,8 +8,9 @@ Addresses are split first and names decoded afterwards, so that no encoded-word 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import NamedTuple
 
 from connectors.mime_words import clean, decode_words
@@ -18,8 +19,9 @@ MAX_ADDRESSES = 500
 NAME_LIMIT = 255
 _ADDRESS_LIMIT = 320  # RFC 5321 section 4.5.3.1: 64 + 1 + 255
 _SPELLING_LIMIT = 1000
-_MAX_STRAYS = 20
+_MAX_STRAYS = 5
 """Quotes and brackets that nothing closes: each costs a look at all that follows, and no honest header has so many."""
+_NO_OPENERS = str.maketrans({'"': " ", "(": " "})
 
 
 class Addresses(NamedTuple):
@@ -72,14 +74,14 @@ _LEXEME = re.compile(
     |(?P<separator>[,;]+)
     |(?P<colon>:)
     |"(?P<quoted>(?:[^"\\]|\\.)*+)"
+    |\((?P<comment>(?:[^()\\]|\\.)*+)\)
     |<(?P<angle>(?:[^<>"]|"(?:[^"\\]|\\.){0,200}+"){0,1000}+)>
-    |(?P<word>=\?[^?\s]{1,80}\?[bBqQ]\?[^?]{0,2000}+\?=|\[[^\[\]\s]{0,100}+\]|[^\s,;:"<(\[=]+|=)
+    |(?P<word>=\?[^?\s]{1,80}\?[bBqQ]\?[^?]{0,2000}+\?=|\[[^\[\]\s]{0,100}+\]|[^\s,;:"<(\[=]+|[=\[])
     |(?P<stray>.)""",
     re.VERBOSE | re.DOTALL,
 )
 _PARENTHESIS = re.compile(r"[()]|\\.", re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
-_COMMENT = re.compile(r"\([^()]*\)")
 _AROUND_DOT_OR_AT = re.compile(r" ?([.@]) ?")
 _QUOTED_LOCAL = re.compile(r'"((?:[^"\\]|\\.)+)"@([^@]+)')
 _DOT_ATOM = re.compile(r"[^\s\"(),:;<>@\[\\\]]+")
@@ -105,15 +107,15 @@ def careful_addresses(value: str) -> Addresses:
 class _Element:
     """What stands between two separators."""
 
-    words: list[str] = field(default_factory=lambda: [""])
-    """What stands between blanks, quoted strings with their quotes."""
+    words: list[list[str]] = field(default_factory=lambda: [[]])
+    """The pieces of what stands between blanks, quoted strings with their quotes."""
     phrase: list[str] = field(default_factory=list)
     comments: list[str] = field(default_factory=list)
     angles: list[str] = field(default_factory=list)
 
     @property
     def has_at(self) -> bool:
-        return any("@" in text for text in (*self.angles, *self.words))
+        return any("@" in text for text in (*self.angles, *chain.from_iterable(self.words)))
 
     def mailboxes(self) -> list[tuple[str, str]]:
         in_angles = [address for address in map(_address, self.angles) if address]
@@ -126,7 +128,7 @@ class _Element:
 
     def _bare(self) -> list[tuple[str, str]]:
         """Addresses without brackets: `a@b (Name)`, and `a@b c@d` where a comma is missing."""
-        read = [(word, _address(word)) for word in _joined(self.words)]
+        read = [(word, _address(word)) for word in _joined(map("".join, self.words))]
         known = [address for _, address in read if address]
         if len(known) != 1:
             return [("", address) for address in known]
@@ -137,7 +139,7 @@ class _Element:
 def _elements(value: str) -> Iterator[_Element]:
     element = _Element()
     for kind, text in _lexemes(value):
-        if kind == "separator" or (kind == "colon" and "@" in "".join(element.words)):
+        if kind == "separator" or (kind == "colon" and element.has_at):
             yield element
             element = _Element()
         elif kind == "colon":  # a group's name, or `mailto:`; RFC 5322 section 3.4
@@ -145,11 +147,12 @@ def _elements(value: str) -> Iterator[_Element]:
         elif kind == "angle":
             element.angles.append(text)
         elif kind == "comment":
-            element.comments.append(text)
+            element.comments.append(_ESCAPE.sub(r"\1", text))
+            element.words.append([])  # a comment is as good as a blank (RFC 5322 section 3.2.2)
         elif kind == "blank":
-            element.words.append("")
+            element.words.append([])
         else:
-            element.words[-1] += f'"{text}"' if kind == "quoted" else text
+            element.words[-1].append(f'"{text}"' if kind == "quoted" else text)
         if kind in {"word", "quoted", "blank"}:
             element.phrase.append(_ESCAPE.sub(r"\1", text) if kind == "quoted" else text)
     yield element
@@ -163,13 +166,12 @@ def _lexemes(value: str) -> Iterator[tuple[str, str]]:
         if kind != "stray":
             yield kind, match[kind]
         elif match[0] == "(" and (end := _end_of_comment(value, position)):
-            yield "comment", _ESCAPE.sub(r"\1", value[position : end - 1])
-            yield "blank", " "
+            yield "comment", value[position : end - 1]
             position = end
         else:
             strays += 1
-            if strays > _MAX_STRAYS:
-                return
+            if strays == _MAX_STRAYS:
+                value = value.translate(_NO_OPENERS)
 
 
 def _end_of_comment(value: str, start: int) -> int:
@@ -182,7 +184,13 @@ def _end_of_comment(value: str, start: int) -> int:
     return 0
 
 
-def _joined(words: list[str]) -> list[str]:
+def _without_comments(raw: str) -> str:
+    while (start := raw.find("(")) >= 0 and (end := _end_of_comment(raw, start + 1)):
+        raw = f"{raw[:start]} {raw[end:]}"
+    return raw
+
+
+def _joined(words: Iterable[str]) -> list[str]:
     """Join what obsolete syntax spread out: `joe @ test . example` (RFC 5322 section 4.4)."""
     joined: list[str] = []
     dot = False
@@ -207,7 +215,7 @@ def _address(raw: str) -> str:
     """Return the bare address that `raw` spells, or an empty string."""
     if "@" not in raw or len(raw) > _SPELLING_LIMIT:
         return ""
-    raw = _AROUND_DOT_OR_AT.sub(r"\1", " ".join(_COMMENT.sub("", raw).split()))
+    raw = _AROUND_DOT_OR_AT.sub(r"\1", " ".join(_without_comments(raw).split()))
     scheme, colon, rest = raw.partition(":")
     if colon and (scheme.startswith("@") or scheme.lower() in {"mailto", "smtp"}):
         raw = rest  # an obsolete route (RFC 5322 section 4.4), or a link pasted as an address

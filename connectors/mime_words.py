@@ -105,13 +105,14 @@ def decode(data: bytes, charset: str) -> str:
 def decode_unlabelled(data: bytes, hint: str) -> str:
     """Decode raw 8-bit text: utf-8 if it is that, else the charset that the rest of the mail is in, else cp1252.
 
-    A last character that was cut short does not make utf-8 into something else.
+    A last character that was cut short does not make into something else what has others in utf-8.
     """
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        if error.end == len(data) and error.reason == "unexpected end of data":
-            return data[: error.start].decode("utf-8")
+        whole = data[: error.start]
+        if error.reason == "unexpected end of data" and not whole.isascii():
+            return whole.decode("utf-8")
     return data.decode(_codec(hint[:40]) or "cp1252", "replace")
 
 
