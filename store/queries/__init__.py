@@ -1,0 +1,27 @@
+"""What a person or a program asks the store: functions of the engine that return frozen values, ready to print."""
+
+from store.queries.entities import Entity, entities
+from store.queries.feed import Change, changes
+from store.queries.status import MailboxStatus, RuleCount, StreamStatus, rule_counts, status
+from store.queries.timeline import Moment, Person, recent, timeline
+from store.queries.why import Explanation, Linked, Sighted, why
+
+__all__ = [
+    "Change",
+    "Entity",
+    "Explanation",
+    "Linked",
+    "MailboxStatus",
+    "Moment",
+    "Person",
+    "RuleCount",
+    "Sighted",
+    "StreamStatus",
+    "changes",
+    "entities",
+    "recent",
+    "rule_counts",
+    "status",
+    "timeline",
+    "why",
+]

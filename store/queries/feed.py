@@ -1,0 +1,35 @@
+"""The change feed, a page at a time; the reader keeps its own place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Engine, select
+
+from store.engine import read
+from store.schema import activity, change
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    sequence: int
+    kind: str
+    """`created` or `updated`"""
+    activity_id: str | None
+    """The public id; None where the activity is no longer there."""
+    changed_at: datetime
+
+
+def changes(engine: Engine, *, after: int, limit: int) -> tuple[Change, ...]:
+    """What was committed after this place, oldest first."""
+    columns = (change.c.sequence, change.c.kind, activity.c.public_id, change.c.changed_at)
+    page = (
+        select(*columns)
+        .select_from(change.outerjoin(activity, activity.c.id == change.c.activity_id))
+        .where(change.c.sequence > after)
+        .order_by(change.c.sequence)
+        .limit(limit)
+    )
+    with read(engine) as connection:
+        return tuple(Change(*row) for row in connection.execute(page))

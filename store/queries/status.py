@@ -1,0 +1,91 @@
+"""How each mailbox and stream is doing, and what was decided on what it holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Engine, func, select, text
+
+from store.engine import read
+from store.schema import Instant, mailbox, sighting, stream
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamStatus:
+    """A row of v1_mailbox_health."""
+
+    name: str
+    kind: str
+    state: str
+    """`excluded` where it is never read; `excluded` says why."""
+    excluded: str
+    last_success_at: datetime | None
+    lag: int | None
+    """Seconds since then."""
+    seen: int
+    logged: int
+    skipped: int
+    pending: int
+    quarantined: int
+    error: str
+    cure: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailboxStatus:
+    name: str
+    owner: str
+    kind: str
+    state: str
+    state_since: datetime | None
+    last_success_at: datetime | None
+    next_run_at: datetime | None
+    error: str
+    cure: str
+    streams: tuple[StreamStatus, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleCount:
+    verdict: str
+    rule: str
+    count: int
+
+
+_STREAMS = text(
+    "SELECT mailbox, stream, kind, state, excluded, last_success_at, lag, seen, logged, skipped, pending, quarantined,"
+    " error, cure FROM v1_mailbox_health WHERE stream IS NOT NULL ORDER BY mailbox, stream"
+).columns(last_success_at=Instant)
+
+
+def status(engine: Engine) -> tuple[MailboxStatus, ...]:
+    """Every registered mailbox by name, also one that was never read."""
+    box = mailbox.c
+    columns = (box.name, box.owner, box.kind, box.state, box.state_since, box.last_success_at, box.next_run_at)
+    registered = select(*columns, box.error, box.cure).where(box.registered).order_by(box.name)
+    streams: dict[str, list[StreamStatus]] = {}
+    with read(engine) as connection:
+        for row in connection.execute(_STREAMS).mappings():
+            values = {name: value for name, value in row.items() if name not in ("mailbox", "stream")}
+            streams.setdefault(row["mailbox"], []).append(StreamStatus(name=row["stream"], **values))
+        rows = connection.execute(registered).mappings().all()
+    return tuple(MailboxStatus(**row, streams=tuple(streams.get(row["name"], ()))) for row in rows)
+
+
+def rule_counts(engine: Engine, mailboxes: tuple[str, ...] = ()) -> tuple[RuleCount, ...]:
+    """How often each rule decided on what these mailboxes (or all) still hold, most often first."""
+    seen = sighting.c
+    number = func.count()
+    counted = (
+        select(seen.verdict, seen.rule, number)
+        .join_from(sighting, stream)
+        .join(mailbox)
+        .where(seen.gone_at.is_(None), mailbox.c.registered)
+        .group_by(seen.verdict, seen.rule)
+        .order_by(number.desc(), seen.verdict, seen.rule)
+    )
+    if mailboxes:
+        counted = counted.where(mailbox.c.name.in_(mailboxes))
+    with read(engine) as connection:
+        return tuple(RuleCount(*row) for row in connection.execute(counted))
