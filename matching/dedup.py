@@ -104,7 +104,7 @@ class _Planner:
         self.plan = Plan()
         self.threads = _Threads(stored)
         self.current: dict[bytes, _Activity] = {}
-        self.seen: dict[ItemId, StoredSighting] = {}
+        self.seen: dict[ItemId, SightingRow] = {}
 
     # ------------------------------------------------------------------------------------------------ sightings
 
@@ -125,8 +125,8 @@ class _Planner:
             return
         attempts = ATTEMPTS if failed.final else min(ATTEMPTS, (previous.attempts if previous else 0) + 1)
         verdict = Verdict.QUARANTINED if attempts >= ATTEMPTS else Verdict.PENDING
-        reason = failed.reason[:500]
-        self._put(previous, SightingRow(0, failed.id, verdict, "unreadable", reason, None, None, None, attempts))
+        row = self._row(previous, failed.id, verdict, "unreadable", failed.reason[:500], attempts=attempts)
+        self._put(previous, row)
 
     def removed(self, item: ItemId) -> None:
         previous = self._previous(item)
@@ -134,38 +134,53 @@ class _Planner:
             self.plan.gone.append(previous.id)
 
     def _previous(self, item: ItemId) -> StoredSighting | None:
-        return self.seen.get(item) or self.stored.sightings.get(item)
+        row = self.seen.get(item)
+        return _as_stored(row) if row else self.stored.sightings.get(item)
 
     def _sight(self, decided: Decided, previous: StoredSighting | None, activity_id: int | None) -> None:
         decision = decided.decision
-        row = SightingRow(
-            0,
+        row = self._row(
+            previous,
             decided.message.id,
             decision.verdict,
             decision.rule,
             decision.facts,
-            decided.identity.key,
-            decided.occurred_at,
-            activity_id,
-            0,
+            key=decided.identity.key,
+            occurred_at=decided.occurred_at,
+            activity_id=activity_id,
         )
-        sighting_id = self._put(previous, row)
-        if sighting_id is not None:
-            self.plan.addresses += [(hash_, sighting_id) for hash_ in decision.hashes]
+        if self._put(previous, row) and decision.hashes:
+            self.plan.addresses += [(hash_, row.id) for hash_ in decision.hashes]
 
-    def _put(self, previous: StoredSighting | None, row: SightingRow) -> int | None:
-        """Plan a new or changed sighting, and return its id; None when it is stored so already."""
-        if previous is None:
-            row = row._replace(id=self.next_sighting)
-            self.next_sighting += 1
-            self.plan.sightings.append(row)
+    def _row(
+        self,
+        previous: StoredSighting | None,
+        item: ItemId,
+        verdict: Verdict,
+        rule: str,
+        facts: str,
+        *,
+        key: bytes | None = None,
+        occurred_at: datetime | None = None,
+        activity_id: int | None = None,
+        attempts: int = 0,
+    ) -> SightingRow:
+        if previous:
+            sighting_id = previous.id
         else:
-            row = row._replace(id=previous.id)
-            if _as_stored(row) == previous:
-                return None
+            sighting_id, self.next_sighting = self.next_sighting, self.next_sighting + 1
+        return SightingRow(sighting_id, item, verdict, rule, facts, key, occurred_at, activity_id, attempts)
+
+    def _put(self, previous: StoredSighting | None, row: SightingRow) -> bool:
+        """Plan a new or changed sighting; False when it is stored so already."""
+        if previous is None:
+            self.plan.sightings.append(row)
+        elif _as_stored(row) == previous:
+            return False
+        else:
             self.plan.resightings.append(row)
-        self.seen[row.item] = _as_stored(row)
-        return row.id
+        self.seen[row.item] = row
+        return True
 
     # ------------------------------------------------------------------------------------------------ activities
 

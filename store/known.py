@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
-from sqlalchemy import BindParameter, Column, Connection, Select, bindparam, func, or_, select
+from sqlalchemy import BindParameter, Column, Connection, Select, bindparam, func, or_, select, text
 
 from store.bulk import chunks
 from store.schema import (
@@ -19,10 +19,11 @@ from store.schema import (
     opportunity_contact,
     participant,
     sighting,
+    stream,
     thread,
     user_address,
 )
-from syncd.ledger import Stored, StoredActivity, StoredSighting
+from syncd.ledger import Mark, Stored, StoredActivity, StoredSighting
 from syncd.model import Contact, Directory, Identity, ItemId, Level, Opportunity, Verdict
 
 A = TypeVar("A")
@@ -92,11 +93,37 @@ _WITH_TEXT = select(activity.c.identity, activity.c.sender_hash, activity.c.subj
     activity.c.identity.in_(_KEYS), or_(activity.c.text.is_not(None), activity.c.level < Level.FULL)
 )
 
+_MARKS = select(
+    stream.c.id, stream.c.cursor, stream.c.epoch, stream.c.strikes, stream.c.suspect, stream.c.doubted
+).where(stream.c.id.in_(_KEYS))
+_WAITING = (
+    select(sighting.c.stream_id, sighting.c.item)
+    .where(
+        sighting.c.stream_id.in_(_KEYS),
+        # In the words of the partial index.
+        text("verdict IN ('pending', 'quarantined')"),
+        or_(sighting.c.verdict == "pending", sighting.c.parser < bindparam("parser")),
+        sighting.c.gone_at.is_(None),
+    )
+    .order_by(sighting.c.id)
+)
+
 
 def _among(connection: Connection, statement: Select[Any], keys: Iterable[object], **more: object) -> Iterator[Any]:
     """Run a statement over `keys`, a chunk at a time."""
     for some in chunks(keys):
         yield from connection.execute(statement, {"keys": some, **more})
+
+
+def marks(connection: Connection, stream_ids: Iterable[int], parser: int) -> dict[int, Mark]:
+    stream_ids = list(stream_ids)
+    waiting: dict[int, list[ItemId]] = defaultdict(list)
+    for stream_id, item in _among(connection, _WAITING, stream_ids, parser=parser):
+        waiting[stream_id].append(item)
+    return {
+        stream_id: Mark(cursor, epoch, strikes, suspect, doubted, tuple(waiting[stream_id]))
+        for stream_id, cursor, epoch, strikes, suspect, doubted in _among(connection, _MARKS, stream_ids)
+    }
 
 
 def directory(connection: Connection, addresses: Iterable[str], domains: Iterable[str]) -> Directory:

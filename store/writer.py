@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, func, insert, or_, select, update
+from sqlalchemy import Connection, Engine, func, insert, select, update
 
 from store import bulk, known
 from store.engine import connect, read, write
 from store.ids import uuid7, uuid7s
 from store.schema import activity, change, link, sighting, stream, thread
-from syncd.ledger import ActivityChange, Plan, SightingRow, Stored
-from syncd.model import Cursor, Directory, Entry, Identity, ItemId, Level
+from syncd.ledger import ActivityChange, Mark, Plan, SightingRow, Stored
+from syncd.model import PARSER_VERSION, Cursor, Directory, Entry, Identity, ItemId, Level
 
 Checkpoint = Callable[[str], None]
 """Called before, inside and after each transaction; a test stops the program there."""
@@ -23,17 +23,6 @@ Checkpoint = Callable[[str], None]
 
 def open_store(url: str, key: bytes, *, checkpoint: Checkpoint = lambda point: None) -> Store:
     return Store(connect(url), key, checkpoint)
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """Where a stream stands. `strikes`: passes that began here and died before they saved anything."""
-
-    cursor: Cursor | None
-    epoch: str
-    strikes: int
-    suspect: ItemId | None
-    doubted: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +47,12 @@ class Store:
             return known.with_text(connection, identities)
 
     def mark(self, stream_id: int) -> Mark:
-        columns = (stream.c.cursor, stream.c.epoch, stream.c.strikes, stream.c.suspect, stream.c.doubted)
-        with read(self.engine) as connection:
-            return Mark(*connection.execute(select(*columns).where(stream.c.id == stream_id)).one())
+        return self.marks([stream_id])[stream_id]
 
-    def waiting(self, stream_id: int, parser: int) -> tuple[ItemId, ...]:
-        """Items to try again: the pending ones, and the quarantined ones that an older parser failed on."""
-        s = sighting.c
-        again = or_(s.verdict == "pending", (s.verdict == "quarantined") & (s.parser < parser))
-        waits = s.verdict.in_(["pending", "quarantined"])  # in the words of the partial index
-        rows = select(s.item).where(s.stream_id == stream_id, waits, again, s.gone_at.is_(None)).order_by(s.id)
+    def marks(self, stream_ids: Iterable[int]) -> Mapping[int, Mark]:
+        """Where these streams stand; a poll that finds nothing reads no more than this of the store."""
         with read(self.engine) as connection:
-            return tuple(ItemId(item) for item in connection.execute(rows).scalars())
+            return known.marks(connection, stream_ids, PARSER_VERSION)
 
     def live(self, stream_id: int) -> frozenset[ItemId]:
         """Every item of the stream that has not left it."""
@@ -130,11 +113,11 @@ class Transaction:
             values["epoch"] = epoch
         self.connection.execute(update(stream).where(stream.c.id == stream_id).values(values))
 
-    def apply(self, stream_id: int, plan: Plan, *, parser: int, now: datetime) -> None:
+    def apply(self, stream_id: int, plan: Plan, now: datetime) -> None:
         self._activities(plan, now)
         self._people_and_links(plan)
         self._threads(plan)
-        self._sightings(stream_id, plan, parser)
+        self._sightings(stream_id, plan)
         self._gone(plan.gone, now)
         self._feed(plan, now)
 
@@ -209,13 +192,13 @@ class Transaction:
             for table in (activity, thread):
                 self.connection.execute(update(table).where(table.c.thread_id == loser).values(thread_id=winner))
 
-    def _sightings(self, stream_id: int, plan: Plan, parser: int) -> None:
+    def _sightings(self, stream_id: int, plan: Plan) -> None:
         stamp = bulk.stamp(self.connection)
 
         def values(row: SightingRow) -> bulk.Row:
             return (
                 *(row.item, row.verdict, row.rule, row.facts, row.key, stamp(row.occurred_at)),
-                *(row.activity_id, row.attempts, parser, row.id),
+                *(row.activity_id, row.attempts, PARSER_VERSION, row.id),
             )
 
         columns = "item, verdict, rule, facts, key, occurred_at, activity_id, attempts, parser, id, stream_id"

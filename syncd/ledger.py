@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from syncd.model import Attachment, Decision, Identity, ItemId, Level, Message, Verdict
+from syncd.model import Attachment, Cursor, Decision, Identity, ItemId, Level, Message, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,21 @@ class Failed:
 
 
 # ------------------------------------------------------------------------------------------------ what is stored
+
+
+class Mark(NamedTuple):
+    """Where a stream stands."""
+
+    cursor: Cursor | None
+    epoch: str
+    strikes: int
+    """Passes that began at this cursor and died before they saved anything."""
+    suspect: ItemId | None
+    """The item that was in hand when the last of them died."""
+    doubted: int
+    """Removals that wait for a second listing to confirm them."""
+    waiting: tuple[ItemId, ...]
+    """Items to try again: the pending ones, and the quarantined ones that an older parser failed on."""
 
 
 class StoredSighting(NamedTuple):

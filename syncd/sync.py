@@ -13,11 +13,10 @@ from datetime import datetime
 
 from connectors.base import Stream
 from matching import address, contacts, dedup, identity, rules
-from store.writer import Mark, Store
+from store.writer import Store
 from syncd.errors import CursorExpired, Retryable, SyncError
-from syncd.ledger import Decided, Failed
+from syncd.ledger import Decided, Failed, Mark
 from syncd.model import (
-    PARSER_VERSION,
     Batch,
     Cursor,
     Directory,
@@ -66,6 +65,8 @@ class Pass:
     should_stop: Callable[[], bool] = lambda: False
     """Asked after each saved batch."""
     progress: Callable[[Batch], None] = lambda batch: None
+    mark: Mark | None = None
+    """Where the stream stands, if the caller has read it already."""
     by_rule: Counter[tuple[Verdict, str]] = field(default_factory=Counter)
     removed: int = 0
     batches: int = 0
@@ -74,8 +75,8 @@ class Pass:
     def run(self) -> PassResult:
         """Bring the store up to date with the stream; raises one of the four SyncErrors, with all that came before
         it saved."""
-        mark = self.store.mark(self.stream_id)
-        self._retry_waiting()
+        mark = self.mark or self.store.mark(self.stream_id)
+        self._again(mark.waiting)
         try:
             self._follow(mark, mark.cursor)
         except CursorExpired:
@@ -154,7 +155,7 @@ class Pass:
         with self.store.transaction() as transaction:
             stored = transaction.stored(self.stream_id, [_id(one) for one in handled], identities, nodes)
             plan = dedup.plan(handled, stored, self.policy.level)
-            transaction.apply(self.stream_id, plan, parser=PARSER_VERSION, now=self.now())
+            transaction.apply(self.stream_id, plan, self.now())
             if batch is not None:
                 epoch = batch.epoch if batch.listing is not None else None
                 transaction.save_cursor(self.stream_id, batch.cursor, epoch=epoch)
@@ -164,9 +165,6 @@ class Pass:
         self.batches += 1
 
     # ----------------------------------------------------------------------------------------- what went wrong before
-
-    def _retry_waiting(self) -> None:
-        self._again(self.store.waiting(self.stream_id, PARSER_VERSION))
 
     def reconcile(self) -> PassResult:
         live = self.store.live(self.stream_id)
