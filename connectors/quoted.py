@@ -5,7 +5,8 @@ The rules look at structure and never at words, so they hold in any language:
 - lines that begin with `>` are quoted, and so is the attribution above them (it ends with a colon and has a date);
 - three `Word: value` lines with a date, and an address or a ruled line above, are the head of an older mail, and all
   that follows is that mail;
-- `-- ` begins the signature (RFC 3676 section 4.3), and all that follows is it.
+- `-- ` begins the signature (RFC 3676 section 4.3), and a ruled line the footer of a mailing list, if it is short and
+  has a link; all that follows is it.
 
 Every rule looks at a few lines around one, so that the whole is linear; no regular expression spans lines.
 """
@@ -17,10 +18,14 @@ import re
 _MAX_LINES = 5000
 _HEAD_LINES = 12
 _ATTRIBUTION_LINES = 4
+_FOOTER_LINES = 6
+_LIST_RULE = "_" * 20
+_SENTENCE_ENDS = (".", "!", "?", "\u3002")
 _COLONS = (":", "\uff1a")  # also the full-width one
 
-# `From: x`, `*From:* x` (Gmail's bold), `De : x` (French), and with the full-width colon of Chinese without a blank.
-_FIELD = re.compile(r"\*?[^\W\d_][^:\uff1a]{0,29}(?::\*?(?:\s|$)|\uff1a)")
+# `From: x`, `*From:* x` (Gmail's bold), `De : x` (French), the full-width colon of Chinese without a blank behind it,
+# and the direction marks that Outlook puts before Hebrew.
+_FIELD = re.compile(r"[*\u200e\u200f]{0,3}[^\W\d_][^:\uff1a]{0,29}(?::\*?(?:\s|$)|\uff1a)")
 _DATE = re.compile(r"\b(?:19|20)\d\d\b|(?:19|20)\d\d\u5e74|\d{1,2}[:.]\d\d")
 _RULED = re.compile(r"[-_=*\u2014]{5,}(?:[^-_=*]{1,60}[-_=*\u2014]{3,})?")
 
@@ -37,7 +42,14 @@ def _end_of_new(lines: list[str]) -> int:
             return index
         if _FIELD.match(line) and _is_head(lines, index):
             return _above_rules(lines, index)
+        if line.startswith(_LIST_RULE) and _is_footer(lines[index + 1 :]):
+            return index
     return len(lines)
+
+
+def _is_footer(rest: list[str]) -> bool:
+    """Whether what follows a ruled line is what a mailing list adds to every mail: a few lines, one of them a link."""
+    return len(rest) <= _FOOTER_LINES and any("://" in line for line in rest)
 
 
 def _is_head(lines: list[str], index: int) -> bool:
@@ -84,7 +96,7 @@ def _drop_attribution(kept: list[str]) -> None:
     if not end or not kept[end - 1].rstrip("* ").endswith(_COLONS):
         return
     for start in range(end - 1, max(end - 1 - _ATTRIBUTION_LINES, -1), -1):
-        if not kept[start]:
+        if not kept[start] or (start < end - 1 and kept[start].endswith(_SENTENCE_ENDS)):
             break
         if _DATE.search(kept[start]):
             del kept[start:]
