@@ -29,16 +29,16 @@ def new_text(body: bytes, content_type: str, transfer_encoding: str) -> str | No
     part = found.plain or found.html
     if part is None:
         return "" if found.complete else None
-    text = _decoded(part, is_html=part is found.html)
-    if part is found.html:
-        text = html_to_text(text)
-    text = clean_lines(text)
-    if part.cut and not text.strip() and len(body) > 0:
-        return None if part is found.html else ""
+    if part is found.plain:
+        text = clean_lines(_decoded(part))
+    else:
+        text = clean_lines(html_to_text(_decoded(part, is_html=True)))
+        if part.cut and body and not text.strip():
+            return None  # style sheets alone can be longer than what was asked for
     return without_history(text)[:TEXT_LIMIT].rstrip()
 
 
-def _decoded(part: TextPart, *, is_html: bool) -> str:
+def _decoded(part: TextPart, *, is_html: bool = False) -> str:
     data = part.data[:_PART_LIMIT]
     if part.encoding == "base64":
         data = base64_bytes(data)

@@ -77,7 +77,7 @@ class _Reader:
             return True
         if tag == "br" or (not self._fresh and _BLOCK.fullmatch(tag)):
             self._end_line()
-        elif tag in {"td", "th"}:
+        elif tag in {"td", "th"} and not self._fresh and not closing:
             self.out.append(" ")
         if tag == "pre":
             self._pre = max(0, self._pre + (-1 if closing else 1))
