@@ -15,6 +15,7 @@ from syncd.cli import render
 from syncd.cli.options import ConfigOption, JsonOption, MailboxArguments, chosen, config_path, load
 from syncd.cli.progress import Passes, bar
 from syncd.config import Mailbox
+from syncd.errors import ConfigError
 
 
 def run(config: ConfigOption = None) -> None:
@@ -68,11 +69,17 @@ def demo(
     once: Annotated[
         bool, typer.Option("--once", help="Without the show: one pass, what came of it, and the end.")
     ] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave the store, the log and the mail in their directory.")
+    ] = False,
 ) -> None:
     """Watch syncd at work on this machine: a small team's mailboxes, contacts and deals, all of them made up.
 
     Example: syncd demo --once
     """
-    from syncd import demo as stage  # its mail server is an extra that a production install lacks
-
-    stage.main(once)
+    try:
+        from syncd import demo as stage
+    except ModuleNotFoundError as error:
+        # Its mail server is an extra that a production install lacks.
+        raise ConfigError([f"the demo needs {error.name}; type: pip install pymap"]) from error
+    raise typer.Exit(stage.main(once, keep=keep))
