@@ -113,7 +113,8 @@ def _begin_sqlite(connection: Connection) -> None:
 def _postgresql(url: URL) -> Engine:
     url = url.set(drivername="postgresql+psycopg")
     options = {name: value for name, value in _POSTGRESQL_DEFAULTS.items() if name not in url.query}
-    options["options"] = f"{url.query.get('options', '')} {_POSTGRESQL_OPTIONS}".strip()
+    # The admin's own come last, and win.
+    options["options"] = f"{_POSTGRESQL_OPTIONS} {url.query.get('options', '')}".strip()
     return create_engine(
         url,
         pool_size=5,
