@@ -20,6 +20,7 @@ from connectors import KINDS
 from connectors.base import Account, Stream
 from matching import contacts, rules
 from store import migrations
+from store.queries.contacts import is_empty
 from store.writer import Store, open_store
 from syncd import secrets
 from syncd.config import Config, Mailbox, database_file, policy, store_key, store_url
@@ -96,7 +97,7 @@ def prepared(config: Config, now: datetime) -> Iterator[Ground]:
         if config.directory is not None:
             part, store = _rehearsed(config, now, stack)
             parts.append(part)
-        elif not part.error and store is None:
+        elif not part.error and (store is None or is_empty(store.engine)):
             cure = "syncd contacts import FILE, or add a [directory] section (docs/CONFIG.md)"
             parts.append(Part("directory", "empty", "no contact is known, so nothing would be logged", cure))
         yield Ground(tuple(parts), store, store.key if store else b"")

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from syncd.cli import contacts, running, setup
+from syncd.cli import contacts, entering, reading, running, setup
 from syncd.cli.exits import guarded
 
 app = typer.Typer(
@@ -17,7 +17,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (setup.init, running.check, running.run, running.once):
+_COMMANDS = (
+    *(setup.init, running.check, running.run, running.once),
+    *(reading.status, reading.why, reading.timeline, entering.log),
+)
+for command in _COMMANDS:
     app.command()(command)
 app.add_typer(contacts.app)
 app.command()(running.demo)

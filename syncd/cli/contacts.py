@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from store.queries.contacts import contacts
 from syncd import directory
 from syncd.cli import render
 from syncd.cli.options import ConfigOption, JsonOption, opened
@@ -44,3 +45,21 @@ def import_(
             store, file, kind=kind or "", region=country, dry_run=dry_run, now=datetime.now(UTC)
         )
     render.as_json(done) if json else render.refreshed(done, dry_run=dry_run)
+
+
+@app.command("list")
+def list_(
+    text: Annotated[
+        str, typer.Argument(metavar="[TEXT]", help="Only those whose name or address has this in it.")
+    ] = "",
+    limit: Annotated[int, typer.Option(min=1, help="How many at the most.")] = 1000,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """List the known contacts.
+
+    Example: syncd contacts list acme
+    """
+    with opened(config) as (_, store):
+        found = contacts(store.engine, text, limit=limit)
+    render.as_json(found) if json else render.contacts(found)

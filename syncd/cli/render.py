@@ -14,10 +14,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from store.queries import Entity, Explanation, MailboxStatus, Moment
+from store.queries.contacts import KnownContact
 from syncd.check import Checked, Report
 from syncd.cli.plain import plain
 from syncd.daemon import Result
 from syncd.directory import Refreshed
+from syncd.standing import Trouble
 
 console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
 
@@ -160,3 +163,58 @@ def refreshed(found: Refreshed, *, dry_run: bool) -> None:
         lines(f"  {refused.kind} {refused.row}: {refused.reason}")
     if dry_run:
         lines("Nothing was written: this was a dry run.")
+
+
+def contacts(found: Sequence[KnownContact]) -> None:
+    rows = [(each.name, ", ".join(each.addresses), ", ".join(each.phones), each.account or "") for each in found]
+    table(("name", "addresses", "phones", "account"), rows)
+
+
+# ------------------------------------------------------------------------------------------ status, why, timeline
+
+
+def status(found: Sequence[MailboxStatus], wrong: Sequence[Trouble]) -> None:
+    if not found:
+        lines("No mailbox was read yet. Type: syncd run")
+        return
+    rows = []
+    for each in found:
+        read = [stream for stream in each.streams if not stream.excluded]
+        numbers = [sum(getattr(stream, name) for stream in read) for name in _NUMBERS]
+        rows.append((each.name, each.state, when(each.last_success_at), *(f"{number:,}" for number in numbers)))
+    table(("mailbox", "state", "up to date", *_NUMBERS), rows)
+    for trouble in wrong:
+        lines(f"{trouble.mailbox}{f', {trouble.stream}' if trouble.stream else ''}: {trouble.state}")
+        _trouble(trouble.error, trouble.cure)
+
+
+_NUMBERS = ("logged", "skipped", "pending", "quarantined")
+
+
+def why(which: str, found: Sequence[Explanation]) -> None:
+    if not found:
+        lines(f"No mailbox has seen {which}, as far as the store knows.")
+        lines("  try: syncd status, to see whether its mailbox is up to date")
+    for each in found:
+        logged = f"{each.kind} {each.activity_id}: {each.subject or '(no subject stored)'}"
+        lines(logged if each.activity_id else "not logged")
+        for seen in each.sightings:
+            gone = f", gone since {when(seen.gone_at)}" if seen.gone_at else ""
+            facts = f" ({seen.facts})" if seen.facts else ""
+            rule = seen.verdict if seen.rule in ("", seen.verdict) else f"{seen.verdict}, {seen.rule}"
+            lines(f"  {seen.mailbox}, {seen.stream}, {seen.item}: {rule}{facts}{gone}")
+        for link in each.links:
+            lines(f"  {link.state} to {link.entity_kind} {link.name or link.entity_id}: {link.reason} ({link.origin})")
+
+
+def timeline(entity: Entity, moments: Sequence[Moment]) -> None:
+    lines(f"{entity.kind} {entity.name or entity.id}")
+    if not moments:
+        lines("  nothing yet")
+    for each in moments:
+        what = " ".join(filter(None, (each.kind, each.direction or "", each.status)))
+        with_whom = ", ".join(each.contacts)
+        doubt = f" [{each.state}: {each.reason}]" if each.state == "candidate" else ""
+        lines(
+            f"  {when(each.occurred_at)}  {what}  {each.subject or '-'}{f'  ({with_whom})' if with_whom else ''}{doubt}"
+        )

@@ -40,7 +40,7 @@ def instant(text: str, at: tzinfo | None, now: datetime) -> datetime:
 
 def _iso(text: str) -> datetime | None:
     try:
-        written = datetime.fromisoformat(text)
+        written = datetime.fromisoformat(re.sub(r"(?<=[ T])(?=\d:)", "0", text))  # 9:30 is 09:30
     except ValueError:
         return None
     if len(text) <= len("2026-11-25"):

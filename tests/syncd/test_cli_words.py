@@ -26,6 +26,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
         ("2026-07-01 14:00", datetime(2026, 7, 1, 12, tzinfo=UTC)),
         ("2026-11-25T14:00:00+05:00", datetime(2026, 11, 25, 9, tzinfo=UTC)),
         ("2026-11-25 14:00Z", datetime(2026, 11, 25, 14, tzinfo=UTC)),
+        ("2026-11-25 9:05", datetime(2026, 11, 25, 8, 5, tzinfo=UTC)),
         ("9:05", datetime(2026, 11, 25, 8, 5, tzinfo=UTC)),
         ("yesterday 9:05", datetime(2026, 11, 24, 8, 5, tzinfo=UTC)),
         ("2h ago", NOW - timedelta(hours=2)),

@@ -1,0 +1,75 @@
+"""Commands that answer from the store alone; they run beside the daemon."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from matching.address import domain_key, key
+from matching.identity import message_key
+from store import queries
+from store.writer import Store
+from syncd.cli import render
+from syncd.cli.options import ConfigOption, JsonOption, opened
+from syncd.standing import troubles
+
+
+def status(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Show how every mailbox is doing. Exit 1 if one is not well.
+
+    Example: syncd status --json
+    """
+    with opened(config) as (loaded, store):
+        found = queries.status(store.engine)
+    wrong = troubles(found, loaded.daemon.interval_max, datetime.now(UTC))
+    render.as_json({"mailboxes": found, "troubles": wrong}) if json else render.status(found, wrong)
+    if wrong:
+        raise typer.Exit(1)
+
+
+def why(
+    which: Annotated[str, typer.Argument(metavar="ID", help="An activity's id, a Message-ID, or an IMAP UID.")],
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Say what was decided on a message, and why.
+
+    Example: syncd why '<CAF8x.1@mail.example.com>'
+    """
+    with opened(config) as (_, store):
+        found = queries.why(store.engine, which.strip(), key=message_key(which.strip(), store.key))
+    render.as_json(found) if json else render.why(which, found)
+    if not found:
+        raise typer.Exit(1)
+
+
+def timeline(
+    who: Annotated[str, typer.Argument(metavar="WHO", help="A contact, account or deal: id, name, address or domain.")],
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, the newest first.")] = 50,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show the history of a contact, an account or a deal.
+
+    Example: syncd timeline jane@acme.example
+    """
+    with opened(config) as (_, store):
+        entity = one(store, who)
+        moments = queries.timeline(store.engine, entity, limit=limit)
+    render.as_json({"entity": entity, "activities": moments}) if json else render.timeline(entity, moments)
+
+
+def one(store: Store, who: str, kind: str = "") -> queries.Entity:
+    """The only contact, account or deal that is meant by `who`."""
+    address = key(who)
+    domain = "" if address else domain_key(who)
+    found = queries.entities(store.engine, who, address_key=address, domain_key=domain)
+    meant = [entity for entity in found if kind in ("", entity.kind)]
+    if not meant:
+        raise typer.BadParameter(f"no {kind or 'contact, account or deal'} is known as {who!r}")
+    if len(meant) > 1:
+        those = ", ".join(f"{entity.kind} {entity.id} ({entity.name})" for entity in meant)
+        raise typer.BadParameter(f"{who!r} means several; say which by its id: {those}")
+    return meant[0]

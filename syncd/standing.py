@@ -1,0 +1,44 @@
+"""What is wrong with the mailboxes, out of what the store knows of them: the one opinion that every door shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from store.queries import MailboxStatus
+from syncd.states import STANDS_STILL, State
+
+_LATE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    mailbox: str
+    stream: str
+    """Empty if it is the whole mailbox's."""
+    state: str
+    error: str
+    cure: str
+
+
+def troubles(found: Iterable[MailboxStatus], longest: timedelta, now: datetime) -> tuple[Trouble, ...]:
+    """`longest` is the interval at which a quiet mailbox is looked at; one that was not, in two of them, is late."""
+    return tuple(trouble for mailbox in found for trouble in _of_mailbox(mailbox, 2 * longest + _LATE, now))
+
+
+def _of_mailbox(mailbox: MailboxStatus, patience: timedelta, now: datetime) -> Iterator[Trouble]:
+    standing = [stream for stream in mailbox.streams if stream.error and stream.error != mailbox.error]
+    for stream in standing:
+        yield Trouble(mailbox.name, stream.name, stream.state, stream.error, stream.cure)
+    if mailbox.state in STANDS_STILL:
+        # The error of a stream is shown as its own.
+        if not any(mailbox.error == f"{stream.name}: {stream.error}" for stream in standing):
+            yield Trouble(mailbox.name, "", mailbox.state, mailbox.error, mailbox.cure)
+    elif mailbox.state == State.OK and _is_late(mailbox.last_success_at, patience, now):
+        error = f"nothing was read since {mailbox.last_success_at:%Y-%m-%d %H:%M} UTC"
+        yield Trouble(mailbox.name, "", "late", error, "is syncd running? systemctl status syncd")
+
+
+def _is_late(last_success_at: datetime | None, patience: timedelta, now: datetime) -> bool:
+    return last_success_at is not None and now - last_success_at > patience
