@@ -19,7 +19,7 @@ from signal import SIGHUP
 
 from store import health
 from store.engine import hold
-from store.writer import Store
+from store.writer import Checkpoint, Store, no_checkpoint
 from syncd import logs
 from syncd.config import Config, load
 from syncd.errors import ConfigError, Retryable, StoreInUse, SyncError
@@ -133,7 +133,7 @@ class Daemon:
             if getattr(config.daemon, setting) != getattr(self._config.daemon, setting):
                 log.warning("restart_needed", extra=fields(setting=f"daemon.{setting}"))
         self._upkeep.adopt(config)
-        self._schedule.hasten("directory", timedelta(0))
+        self._schedule.hasten("directory")
         self._config = config
 
     def snapshot(self) -> Snapshot:
@@ -186,12 +186,15 @@ class Result:
     outcome: Outcome
 
 
-def once(config: Config, names: Sequence[str], *, progress: Progress) -> dict[str, Result]:
+def once(
+    config: Config, names: Sequence[str], *, progress: Progress, checkpoint: Checkpoint = no_checkpoint
+) -> dict[str, Result]:
     """One pass over everything now (or over these mailboxes), to the end, in parallel; mailbox -> what it came to.
 
-    Only what a server asked to wait for is still waited for. Ctrl-C ends at the next batch of each.
+    Only what a server asked to wait for is still waited for. Ctrl-C ends at the next batch of each. `checkpoint` is
+    called around each commit, so that a test can end the process there.
     """
-    with opened(config) as store, hold(store.engine):
+    with opened(config, checkpoint=checkpoint) as store, hold(store.engine):
         Upkeep(config, store).keep()
         watches = _watches(config, names, store, progress)
         try:
