@@ -121,7 +121,8 @@ class Batch:
     items: tuple[Item, ...]
     cursor: Cursor
     listing: frozenset[ItemId] | None = None
-    """Set when the connector listed the whole stream (within its window): what is stored and not in it has left."""
+    """Set when the connector listed all that the stream holds, whatever its date: what is stored and not in it has
+    left."""
     epoch: str = ""
     """Changes when the server gave all items new ids (UIDVALIDITY); ids of another epoch are no removals."""
     remaining: int | None = None
@@ -226,3 +227,18 @@ class Decision:
     """Keyed hashes of the outside addresses of what was skipped for no known contact."""
     direction: Direction | None = None
     links: tuple[Link, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What a person logs by hand, since no server knows it: a call, note, task or meeting."""
+
+    kind: str
+    occurred_at: datetime
+    ended_at: datetime | None
+    subject: str
+    text: str
+    direction: Direction | None
+    outcome: str
+    author: str
+    links: tuple[Link, ...]
