@@ -143,7 +143,7 @@ def _message(
         headers={key: clean(first[key], _TELLING_LIMIT) for key in first if key in TELLING},
         folders=folders,
         size=size,
-        problem="; ".join(dict.fromkeys(problems)),
+        problem="; ".join(dict.fromkeys(problems)) if problems else "",
     )
 
 
@@ -259,6 +259,9 @@ def _references(value: str) -> tuple[str, ...]:
 
 def _ids(value: str) -> list[str]:
     """Return the ids within `<>`; where there are no brackets at all, the words with an @."""
+    plain: list[str] = _PLAIN_ID.findall(value)
+    if plain and len(plain) == value.count("<"):
+        return plain
     raw = _BRACKETED.findall(value) if "<" in value else [word for word in value.split() if "@" in word]
     return [id for id in map(_normal_id, raw) if id]
 

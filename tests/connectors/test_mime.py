@@ -324,6 +324,16 @@ def test_a_block_is_split_as_the_email_package_splits_it(fields: list[tuple[str,
     assert read(raw) == careful(raw)
 
 
+@given(
+    st.lists(
+        st.sampled_from(["<a@x.example>", '<"a"@x.example>', "<a b>", "<", ">", " ", "c@x.example", "\x00", "ä"])
+    ).map("".join)
+)
+def test_ids_are_the_same_by_the_short_way_and_the_careful_one(value: str) -> None:
+    careless = header("References", f"<first> {value}").references
+    assert careless == header("References", f"<first> {value} < >").references  # an empty id is never plain
+
+
 @given(st.binary(max_size=400) | st.lists(st.tuples(NAMES, st.binary(max_size=60)), max_size=6))
 def test_whatever_the_bytes_are_a_clean_message_comes_out(given_: bytes | list[tuple[str, bytes]]) -> None:
     raw = given_ if isinstance(given_, bytes) else b"".join(b"%b: %b\r\n" % (n.encode(), v) for n, v in given_)

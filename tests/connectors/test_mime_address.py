@@ -147,6 +147,47 @@ def test_the_short_way_gives_what_the_careful_one_gives(value: str) -> None:
     assert plain is None or plain == careful_addresses(value)
 
 
+NEARLY_PLAIN = [
+    *('"Anna  Example" <a@x.example>', "Anna  Example <a@x.example>", '" Anna" <a@x.example>', '"Anna " <a@x.example>'),
+    *(
+        "'Anna' <a@x.example>",
+        "\"'Anna'\" <a@x.example>",
+        '"Anna=?" <a@x.example>',
+        '"" <a@x.example>',
+        "Anna <A@x.example>",
+    ),
+    *("a@x.example>", "<a@x.example", "Anna a@x.example>", '"a@x.example" <a@x.example>', "a@x.example <a@x.example>"),
+    *("Anna.<a@x.example>", '"Anna"<a@x.example>', "Anna <a@x.example> ,b@x.example", "Anna,<a@x.example>"),
+    *(
+        "a@x..example",
+        "a.@x.example",
+        ".a@x.example",
+        "a@x.example.",
+        "a@-x.example",
+        "a@x",
+        "a@x.example,",
+        ",a@x.example",
+    ),
+    *(
+        "Anna: <a@x.example>",
+        "(Anna) <a@x.example>",
+        "Anna (x) <a@x.example>",
+        "Anna\t<a@x.example>",
+        "Anna\x7f <a@x.example>",
+    ),
+    *("A" * n + " <a@x.example>" for n in (255, 256)),
+    *("a" * n + "@x.example" for n in (64, 65, 320)),
+    "a@" + ".".join(["x" * 40] * 6),
+    "a@" + ".".join(["x" * 40] * 8),
+]
+
+
+@pytest.mark.parametrize("value", NEARLY_PLAIN)
+def test_what_is_nearly_plain_is_read_alike_by_both(value: str) -> None:
+    for one in (value, f"{value}, b@y.example", f"b@y.example, {value}"):
+        assert addresses(one) == careful_addresses(one)
+
+
 def test_the_short_way_takes_what_most_mail_has() -> None:
     for value in ("anna@example.com", "Anna E. <anna@example.com>", '"E, A" <a@example.com>, <b@example.com>'):
         assert plain_addresses(value) is not None
