@@ -49,7 +49,7 @@ auth_failure_delay = 0
 default_internal_user = {internal}
 default_internal_group = {group}
 default_login_user = {login}
-mail_location = {format}:{directory}/mail/%u
+mail_location = maildir:{directory}/mail/%u
 mail_uid = {internal}
 mail_gid = {group}
 first_valid_uid = 0
@@ -145,6 +145,20 @@ class Dovecot:
                 date = imaplib.Time2Internaldate(received_at) if received_at else ""
                 _ok(client.append(_quoted(folder), "", date, message))
 
+    def fill(
+        self, user: str, raw: Sequence[bytes], *, folder: str = "INBOX", received_at: datetime | None = None
+    ) -> None:
+        """Many messages at once, put into the maildir as a delivery agent would."""
+        self.flags(user, folder=folder)
+        maildir = self.directory / "mail" / user / ("" if folder == "INBOX" else f".{folder.replace('/', '.')}")
+        seconds = int(received_at.timestamp()) if received_at else int(time.time())
+        for message in raw:
+            path = maildir / "tmp" / f"{seconds}.M{next(self._numbers):09}P1.example"
+            path.write_bytes(message)
+            shutil.chown(path, maildir.owner())
+            os.utime(path, (seconds, seconds))
+            path.rename(maildir / "new" / path.name)
+
     def create(self, user: str, folder: str) -> None:
         with self.session(user) as client:
             _ok(client.create(_quoted(folder)))
@@ -210,15 +224,15 @@ def _users() -> tuple[str, str, str]:
 
 
 @contextmanager
-def serve(*, mail_format: str = "maildir") -> Iterator[Dovecot]:
-    """`mail_format` is Dovecot's: maildir (a file for each message, no index needed) or sdbox."""
+def serve(*, authority: trustme.CA | None = None, certificate: trustme.LeafCert | None = None) -> Iterator[Dovecot]:
+    """With a certificate for `localhost`, unless another is given together with the authority that issued it."""
     if not shutil.which("doveadm") or not (binary := shutil.which("dovecot", path=f"{os.environ['PATH']}:/usr/sbin")):
         raise RuntimeError("the tests need Dovecot; type: apt-get install dovecot-imapd")
     directory = Path(tempfile.mkdtemp(prefix="syncd-dovecot-"))
     port, tls_port = _free_ports(2)
     server = Dovecot(directory, port, tls_port, directory / "ca.pem", secrets.token_hex(8))
     try:
-        _prepare(server, mail_format)
+        _prepare(server, authority or trustme.CA(), certificate)
         command = [binary, "-F", "-c", str(directory / "dovecot.conf")]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
@@ -238,14 +252,13 @@ def _listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _prepare(server: Dovecot, mail_format: str) -> None:
+def _prepare(server: Dovecot, authority: trustme.CA, certificate: trustme.LeafCert | None) -> None:
     directory = server.directory
     internal, group, login = _users()
     key = directory / "keys" / "default" / "HS256" / "default"
     key.parent.mkdir(parents=True)
     key.write_text(base64.b64encode(_token_key(server.password)).decode())
-    authority = trustme.CA()
-    certificate = authority.issue_cert("localhost", "127.0.0.1")
+    certificate = certificate or authority.issue_cert("localhost", "127.0.0.1")
     authority.cert_pem.write_to_path(str(server.ca_file))
     certificate.private_key_pem.write_to_path(str(directory / "server.key"))
     for pem in certificate.cert_chain_pems:
@@ -256,7 +269,7 @@ def _prepare(server: Dovecot, mail_format: str) -> None:
     )
     config = _CONFIG.format(
         directory=directory, instance=directory.name, internal=internal, group=group, login=login, folders=folders,
-        format=mail_format, password=server.password, port=server.port, tls_port=server.tls_port,
+        password=server.password, port=server.port, tls_port=server.tls_port,
     )  # fmt: skip
     (directory / "dovecot.conf").write_text(config)
     for name in ("mail", "home"):

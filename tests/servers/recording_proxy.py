@@ -1,0 +1,85 @@
+"""A TCP proxy on the loopback address that keeps what the client sends, and counts what comes back."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Recording:
+    port: int
+    sent: bytearray = field(default_factory=bytearray)
+    received: int = 0
+    connections: int = 0
+    _open: list[socket.socket] = field(default_factory=list)
+
+    @property
+    def commands(self) -> list[str]:
+        """The verbs that a client sent, `UID FETCH` in two words; what answers a challenge is none."""
+        lines = [line.split(b" ") for line in bytes(self.sent).split(b"\r\n") if b" " in line]
+        verbs = [(words[1].upper(), words[2].upper() if len(words) > 2 else b"") for words in lines]
+        return [f"UID {second.decode()}" if verb == b"UID" else verb.decode() for verb, second in verbs]
+
+    def cut(self) -> None:
+        """Reset every connection."""
+        for each in self._open:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+        self._open.clear()
+
+
+@contextmanager
+def record(server_port: int) -> Iterator[Recording]:
+    """In front of a plain-text server on this machine."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        recording = Recording(int(listener.getsockname()[1]))
+        threads = [threading.Thread(target=_accept, args=(listener, server_port, recording))]
+        threads[0].start()
+        try:
+            yield recording
+        finally:
+            with suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)
+            threads[0].join()
+            recording.cut()
+
+
+def _accept(listener: socket.socket, server_port: int, recording: Recording) -> None:
+    pumps: list[threading.Thread] = []
+    with suppress(OSError):
+        while True:
+            client, _ = listener.accept()
+            server = socket.create_connection(("127.0.0.1", server_port))
+            recording.connections += 1
+            recording._open += (client, server)
+            pumps += (
+                threading.Thread(target=_pump, args=(client, server, recording.sent.extend)),
+                threading.Thread(target=_pump, args=(server, client, _counter(recording))),
+            )
+            for pump in pumps[-2:]:
+                pump.start()
+    recording.cut()
+    for pump in pumps:
+        pump.join()
+
+
+def _counter(recording: Recording) -> Callable[[bytes], None]:
+    def count(data: bytes) -> None:
+        recording.received += len(data)
+
+    return count
+
+
+def _pump(source: socket.socket, target: socket.socket, note: Callable[[bytes], None]) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            note(data)
+            target.sendall(data)
+    for each in (source, target):
+        with suppress(OSError):
+            each.shutdown(socket.SHUT_RDWR)
+        each.close()
