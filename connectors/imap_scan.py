@@ -21,6 +21,7 @@ MAX_LINE = 1_000_000
 MAX_LITERAL = 25 * 1024 * 1024
 MAX_DEPTH = 100
 
+_CLOSING_BRACE = ord("}")
 _LITERAL = re.compile(rb"\{(\d{1,20})\+?\}\Z")
 _FREE_TEXT = re.compile(rb"\* (?:OK|NO|BAD|BYE|PREAUTH)\b|[^*]", re.IGNORECASE)
 
@@ -38,6 +39,23 @@ class Reader:
         self._at = 0
 
     def response(self) -> Response:
+        """The next one: the shortest way is for a line alone, and for one literal that is all here already."""
+        buffer, at = self._buffer, self._at
+        end = buffer.find(b"\r\n", at)
+        if end <= at:
+            return self._any_response()
+        if buffer[end - 1] != _CLOSING_BRACE:
+            self._at = end + 2
+            return (buffer[at:end],)
+        size = buffer[buffer.rfind(b"{", at, end) + 1 : end - 1]
+        if size.isdigit() and len(size) < 9 and buffer.startswith(b"* ", at) and buffer[at + 2 : at + 3].isdigit():
+            stop = end + 2 + int(size)
+            if buffer[stop : stop + 3] == b")\r\n":
+                self._at = stop + 3
+                return (buffer[at:end], buffer[end + 2 : stop], b")")
+        return self._any_response()
+
+    def _any_response(self) -> Response:
         line = self._line()
         if not line.endswith(b"}") or _FREE_TEXT.match(line):
             return (line,)
@@ -148,6 +166,7 @@ def _put(token: re.Match[bytes], stack: list[list[Value]], literal: bytes | None
 # ---------------------------------------------------------------------------------------------- FETCH responses
 
 _IS_FETCH = re.compile(rb"\* \d+ FETCH \(", re.IGNORECASE)
+_PLAIN_SECTION = re.compile(rb"\* \d+ FETCH \(UID (\d{1,10}) BODY\[([A-Z0-9.]+)\](?:<0>)? \{\d+\}")
 _SECTION = re.compile(rb"BODY(?:\.PEEK)?\[([^\] ]*)[^\]]*\](?:<\d+>)?\Z", re.IGNORECASE)
 
 
@@ -156,6 +175,8 @@ def fetched(response: Response) -> dict[bytes, Value] | None:
 
     None for any other response, and for a FETCH that cannot be read: such a message counts as not given.
     """
+    if len(response) == 3 and response[2] == b")" and (plain := _PLAIN_SECTION.fullmatch(response[0])):
+        return {b"UID": plain[1], b"BODY[%b]" % plain[2]: response[1]}
     if not _IS_FETCH.match(response[0]):
         return None
     try:

@@ -147,7 +147,7 @@ class Wire:
     def _take(self, response: Response) -> None:
         first = response[0]
         if first.startswith(b"* "):
-            if bye := _BYE.match(first):
+            if first[2:3] in b"Bb" and (bye := _BYE.match(first)):
                 self.close()
                 raise _ended(refused(f"{self.host} ended the connection", printable(bye[1]), understood=True))
             self._answered(response).responses.append(response)
@@ -161,9 +161,9 @@ class Wire:
 
     def _answered(self, response: Response) -> Answer:
         """The command that an untagged response answers; the oldest that waits, if none of its kind does."""
+        if len(self._outstanding) == 1:
+            return next(iter(self._outstanding.values()))
         waiting = list(self._outstanding.values())
-        if len(waiting) == 1:
-            return waiting[0]
         kind = _KIND.match(response[0])
         same = [answer for answer in waiting if kind and answer.command.answered_by == kind[1].upper()]
         if len(same) > 1 and (uid := _UID.search(response[0])):
