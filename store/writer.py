@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,16 +17,9 @@ from store.schema import activity, change, link, sighting, stream, thread
 from syncd.ledger import ActivityChange, Mark, Plan, SightingRow, Stored
 from syncd.model import PARSER_VERSION, Cursor, Directory, Entry, Identity, ItemId, Level
 
-Checkpoint = Callable[[str], None]
-"""Called before, inside and after each transaction; a test stops the program there."""
 
-
-def no_checkpoint(point: str) -> None:
-    """Go on."""
-
-
-def open_store(url: str, key: bytes, *, checkpoint: Checkpoint = no_checkpoint) -> Store:
-    return Store(connect(url), key, checkpoint)
+def open_store(url: str, key: bytes) -> Store:
+    return Store(connect(url), key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +27,6 @@ class Store:
     engine: Engine
     key: bytes
     """For the keyed hashes of what must not be stored in clear."""
-    checkpoint: Checkpoint
 
     def close(self) -> None:
         self.engine.dispose()
@@ -87,11 +79,8 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        self.checkpoint("before")
         with write(self.engine) as connection:
             yield Transaction(connection)
-            self.checkpoint("inside")
-        self.checkpoint("after")
 
     def log_entry(self, entry: Entry, now: datetime) -> str:
         """Write a manual entry, and return its public id."""

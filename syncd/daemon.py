@@ -19,7 +19,7 @@ from signal import SIGHUP
 
 from store import health
 from store.engine import hold
-from store.writer import Checkpoint, Store, no_checkpoint
+from store.writer import Store
 from syncd import logs
 from syncd.config import Config, load
 from syncd.errors import ConfigError, Retryable, StoreInUse, SyncError
@@ -186,15 +186,12 @@ class Result:
     outcome: Outcome
 
 
-def once(
-    config: Config, names: Sequence[str], *, progress: Progress, checkpoint: Checkpoint = no_checkpoint
-) -> dict[str, Result]:
+def once(config: Config, names: Sequence[str], *, progress: Progress) -> dict[str, Result]:
     """One pass over everything now (or over these mailboxes), to the end, in parallel; mailbox -> what it came to.
 
-    Only what a server asked to wait for is still waited for. Ctrl-C ends at the next batch of each. `checkpoint` is
-    called around each commit, so that a test can end the process there.
+    Only what a server asked to wait for is still waited for. Ctrl-C ends at the next batch of each.
     """
-    with opened(config, checkpoint=checkpoint) as store, hold(store.engine):
+    with opened(config) as store, hold(store.engine):
         Upkeep(config, store).keep()
         watches = _watches(config, names, store, progress)
         try:

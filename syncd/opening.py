@@ -8,15 +8,15 @@ from dataclasses import replace
 
 from store import migrations
 from store.health import Registration
-from store.writer import Checkpoint, Store, no_checkpoint, open_store
+from store.writer import Store, open_store
 from syncd.config import Config, policy, store_key, store_url
 from syncd.model import Policy
 
 
 @contextmanager
-def opened(config: Config, *, checkpoint: Checkpoint = no_checkpoint) -> Iterator[Store]:
+def opened(config: Config) -> Iterator[Store]:
     """The store, made if it is new; ConfigError if it is of another version, with what to type."""
-    store = open_store(store_url(config), store_key(config), checkpoint=checkpoint)
+    store = open_store(store_url(config), store_key(config))
     try:
         if migrations.current(store.engine) is None:
             migrations.upgrade(store.engine)

@@ -9,6 +9,7 @@ import pytest
 
 from store.migrations import upgrade
 from store.writer import Store, open_store
+from tests.commits import watch_writes
 from tests.syncd.worlds import POLICY, World
 
 
@@ -19,8 +20,9 @@ def points() -> list[str]:
 
 @pytest.fixture
 def store(tmp_path: Path, points: list[str]) -> Iterator[Store]:
-    store = open_store(f"sqlite:///{tmp_path}/syncd.db", POLICY.key, checkpoint=points.append)
+    store = open_store(f"sqlite:///{tmp_path}/syncd.db", POLICY.key)
     upgrade(store.engine)
+    watch_writes(store.engine, points.append)
     yield store
     store.close()
 

@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from store.migrations import upgrade
 from store.writer import open_store
 from syncd.errors import CursorExpired, Permanent, Retryable, SyncError
+from tests.commits import watch_writes
 from tests.syncd.mailboxes import Killed, message
 from tests.syncd.worlds import POLICY, World
 
@@ -33,8 +34,9 @@ class Mailboxes(RuleBasedStateMachine):
         self.directory = tempfile.TemporaryDirectory()
         self.path = Path(self.directory.name) / "syncd.db"
         self.die_at: int | None = None
-        store = open_store(f"sqlite:///{self.path}", POLICY.key, checkpoint=self.checkpoint)
+        store = open_store(f"sqlite:///{self.path}", POLICY.key)
         upgrade(store.engine)
+        watch_writes(store.engine, self.perhaps_die)
         self.world = World(store, self.path, [])
         self.number = 0
         self.epochs = 3
@@ -47,7 +49,7 @@ class Mailboxes(RuleBasedStateMachine):
         self.world.store.close()
         self.directory.cleanup()
 
-    def checkpoint(self, point: str) -> None:
+    def perhaps_die(self, point: str) -> None:
         if self.die_at is not None:
             self.die_at -= 1
             if self.die_at < 0:

@@ -37,7 +37,7 @@ class World:
     store: Store
     path: Path | None
     points: list[str]
-    """Every checkpoint that was passed."""
+    """Every beginning and commit of a write."""
     clock: datetime = START
     streams: dict[str, MemoryStream] = field(default_factory=dict)
     deadly: set[str] = field(default_factory=set)

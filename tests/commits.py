@@ -1,0 +1,21 @@
+"""The commit points of the program, numbered by the database itself: there a test counts writes, or ends it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import Connection, Engine, event
+
+
+def watch_writes(engine: Engine | type[Engine], seen: Callable[[str], None]) -> None:
+    """Call `seen("begin")` and `seen("commit")` just before each of a transaction that may write."""
+
+    def tell(point: str) -> Callable[[Connection], None]:
+        def told(connection: Connection) -> None:
+            if not connection.get_execution_options().get("reads", False):
+                seen(point)
+
+        return told
+
+    for point in ("begin", "commit"):
+        event.listen(engine, point, tell(point))
