@@ -78,8 +78,10 @@ def _of_postgresql(state: str | None, words: str, disconnected: bool) -> SyncErr
     return Retryable(f"the connection to the database was lost ({words})") if disconnected else None
 
 
-def translate(error: exc.SQLAlchemyError) -> SyncError | None:
+def translate(error: exc.SQLAlchemyError | sqlite3.Error) -> SyncError | None:
     """The error a person or the daemon can act on; None for a mistake of ours, which must stay visible as it is."""
+    if isinstance(error, sqlite3.Error):
+        return _of_sqlite(error)
     if isinstance(error, exc.TimeoutError):
         return Retryable("no database connection became free in time")
     if not isinstance(error, exc.DBAPIError) or error.orig is None:
@@ -95,7 +97,7 @@ def translated() -> Iterator[None]:
     """Raise what `translate` makes of an error of the database within the block."""
     try:
         yield
-    except exc.SQLAlchemyError as error:
+    except (exc.SQLAlchemyError, sqlite3.Error) as error:
         if (known := translate(error)) is not None:
             raise known from error
         raise
