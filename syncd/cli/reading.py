@@ -17,7 +17,9 @@ from syncd.standing import troubles
 
 
 def status(config: ConfigOption = None, json: JsonOption = False) -> None:
-    """Show how every mailbox is doing. Exit 1 if one is not well.
+    """Show how every mailbox is doing.
+
+    Exit 1 if one is not well.
 
     Example: syncd status --json
     """

@@ -19,7 +19,9 @@ from syncd.errors import ConfigError
 
 
 def run(config: ConfigOption = None) -> None:
-    """Follow every mailbox until SIGTERM; SIGHUP reads the configuration again.
+    """Follow every mailbox: the daemon.
+
+    SIGTERM ends it at the next batch; SIGHUP reads the configuration again.
 
     Example: syncd run --config /etc/syncd/config.toml
     """
@@ -27,7 +29,9 @@ def run(config: ConfigOption = None) -> None:
 
 
 def once(names: MailboxArguments = None, config: ConfigOption = None, json: JsonOption = False) -> None:
-    """Read all that is new now, to the end, and say what became of it. Exit 1 if a mailbox failed.
+    """Read all that is new now, and end.
+
+    Says what was logged and what was not, by which rule. Exit 1 if a mailbox failed.
 
     Example: syncd once anna
     """
@@ -44,7 +48,9 @@ def once(names: MailboxArguments = None, config: ConfigOption = None, json: Json
 
 
 def check(names: MailboxArguments = None, config: ConfigOption = None, json: JsonOption = False) -> None:
-    """Try the store and every mailbox, and write nothing: what would be read and logged, what is wrong, how to mend it.
+    """Try every mailbox and change nothing.
+
+    What would be read and logged, what is wrong, and how to mend it. Exit 1 if something is wrong.
 
     Example: syncd check anna --json
     """
@@ -73,7 +79,7 @@ def demo(
         bool, typer.Option("--keep", help="Leave the store, the log and the mail in their directory.")
     ] = False,
 ) -> None:
-    """Watch syncd at work on this machine: a small team's mailboxes, contacts and deals, all of them made up.
+    """Watch syncd at work on a made-up team.
 
     Example: syncd demo --once
     """
