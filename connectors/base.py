@@ -27,7 +27,7 @@ class Stream(Protocol):
 
     @property
     def excluded(self) -> str:
-        """Why it is never read (`junk`, `drafts`, `bin`, `folder_excluded`), or empty. An excluded one only shows itself."""
+        """Why it is never read (`junk`, `drafts`, `bin`, `folder_excluded`), or empty. It then only shows itself."""
         ...
 
     def changes(self, cursor: Cursor | None) -> Iterator[Batch]:
