@@ -103,7 +103,7 @@ WITH credit AS (
         ELSE p.role IN ('organizer', 'attendee') AND p.response <> 'declined' END
     UNION
     SELECT a.id, u.user_id FROM activity a
-    JOIN user_address u ON u.address = a.author OR u.user_id = a.author
+    JOIN user_address u ON LOWER(u.address) = LOWER(a.author) OR u.user_id = a.author
     WHERE a.author <> ''
     UNION
     SELECT a.id, u.user_id FROM activity a

@@ -109,7 +109,7 @@ def test_a_meeting_credits_the_users_who_did_not_decline(team: Seeds) -> None:
     assert user_activity(team) == [("rolf", "meeting", None, 1)]
 
 
-@pytest.mark.parametrize("author", ["rolf", ROLF])
+@pytest.mark.parametrize("author", ["rolf", ROLF, "Rolf@Seller.example"])
 def test_a_call_logged_by_hand_credits_who_logged_it(team: Seeds, author: str) -> None:
     team.activity("call", at=days(1), direction="outbound", status="held", author=author, source="manual")
     assert user_activity(team) == [("rolf", "call", "outbound", 1)]
