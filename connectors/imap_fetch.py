@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from connectors import mime
-from connectors.imap_folders import Folder
-from connectors.imap_place import item_id, uid_set
+from connectors.imap_place import chunks as chunks_of
+from connectors.imap_place import item_id, uid_in, uid_set
 from connectors.imap_scan import Row, internal_date, row
 from connectors.imap_session import Session, fetch_command
-from connectors.imap_settings import Settings
+from connectors.imap_suspects import Suspicion
 from connectors.imap_text import Texts
 from connectors.imap_wire import Answer
 from syncd.model import Item, ItemId, Message, Removed, Unreadable
@@ -17,51 +18,81 @@ from syncd.model import Item, ItemId, Message, Removed, Unreadable
 _FIELDS = b"(UID INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS (%b)])" % " ".join(mime.HEADER_FIELDS).encode()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    uids: Sequence[int]
+    """Those of a chunk that are not condemned."""
+    answer: Answer | None
+
+
 class Fetcher:
-    def __init__(self, folder: Folder, settings: Settings) -> None:
-        self._folders = (folder.name,)
-        self._texts = Texts(settings.max_message_mb * 1_000_000)
-        self._recent: dict[ItemId, Message] = {}
+    """Of one folder, for as long as its UIDVALIDITY lasts."""
+
+    def __init__(self, session: Session, folder: str, validity: int, suspicion: Suspicion) -> None:
+        self._session = session
+        self._folders = (folder,)
+        self._validity = validity
+        self._suspects = suspicion.headers
+        self._texts = Texts(session, suspicion.texts)
+        self._ahead: Asked | None = None
+        self._recent: dict[int, Message] = {}
         """The last batch, whose texts may be asked for in a moment."""
 
-    def batches(
-        self, session: Session, validity: int, chunks: Sequence[Sequence[int]]
-    ) -> Iterator[tuple[Sequence[int], list[Item]]]:
+    def batches(self, chunks: Sequence[Sequence[int]]) -> Iterator[tuple[Sequence[int], list[Item]]]:
         """Each chunk with its items; the next one is asked for before this one is parsed, decided and saved."""
-        ahead = self._ask(session, chunks[0]) if chunks else None
+        chunks = self._suspects.narrowed(chunks)
+        ahead = self._ask(chunks[0]) if chunks else None
         for index, chunk in enumerate(chunks):
             assert ahead is not None
-            rows = _rows(ahead, chunk)
-            answer, ahead = ahead, self._ask(session, chunks[index + 1]) if index + 1 < len(chunks) else None
-            items = [self._item(rows[uid], validity) for uid in chunk if uid in rows]
-            if len(rows) < len(chunk):
-                items += self._left_out(session, validity, [uid for uid in chunk if uid not in rows], answer)
-            self._recent = {item.id: item for item in items if isinstance(item, Message)}
-            yield chunk, items
+            rows, others = self._taken_in(ahead, chunk)
+            ahead = self._ahead = self._ask(chunks[index + 1]) if index + 1 < len(chunks) else None
+            items = [self._item(rows[uid]) for uid in chunk if uid in rows]
+            self._recent = {uid_in(item.id): item for item in items if isinstance(item, Message)}
+            yield chunk, items + others
 
-    def again(self, session: Session, validity: int, uids: Sequence[int], *, text: bool) -> Iterator[Item]:
-        """These items once more, each by itself if need be, with their text if asked."""
-        known = {uid: message for uid in uids if (message := self._recent.get(item_id(validity, uid)))}
-        unknown = uids if not text else [uid for uid in uids if uid not in known]
-        texts = self._texts.ask(session, known) if text else None
-        for _, items in self.batches(session, validity, [unknown] if unknown else []):
-            messages = [item for item in items if isinstance(item, Message)]
+    def again(self, uids: Sequence[int], *, text: bool, largest: int) -> Iterator[Item]:
+        """These items once more; with their text if asked, unless they have more than `largest` octets."""
+        self._settle()
+        known = {uid: self._recent[uid] for uid in uids if uid in self._recent} if text else {}
+        yield from self._texts.read(known, largest)
+        for _, items in list(self.batches(chunks_of([uid for uid in uids if uid not in known]))):
+            messages = {uid_in(item.id): item for item in items if isinstance(item, Message)}
             yield from (item for item in items if not isinstance(item, Message))
-            if not text:
-                yield from messages
-            else:
-                by_uid = {int(message.id.partition(".")[2]): message for message in messages}
-                yield from self._texts.ask(session, by_uid).read()
-        if texts is not None:
-            yield from texts.read()
+            yield from self._texts.read(messages, largest) if text else messages.values()
 
-    def _ask(self, session: Session, uids: Sequence[int]) -> Answer:
-        return session.wire.send([fetch_command(uids, _FIELDS)])[0]
+    def _settle(self) -> None:
+        """Take in what was asked ahead: else a connection that breaks of it would seem to break of what is next."""
+        if self._ahead is not None and self._ahead.answer is not None:
+            with self._suspects.watch(self._session.wire, self._ahead.uids):
+                self._ahead.answer.settle()
 
-    def _item(self, found: Row, validity: int) -> Item:
+    def _ask(self, chunk: Sequence[int]) -> Asked:
+        uids = [uid for uid in chunk if not self._suspects.is_condemned(uid)]
+        return Asked(uids, self._session.wire.send([fetch_command(uids, _FIELDS)])[0] if uids else None)
+
+    def _taken_in(self, asked: Asked, chunk: Sequence[int]) -> tuple[dict[int, Row], list[Item]]:
+        """The rows of a chunk, and what became of those that have none."""
+        rows: dict[int, Row] = {}
+        others: list[Item] = []
+        if asked.answer is not None:
+            with self._suspects.watch(self._session.wire, asked.uids):
+                rows = _rows(asked.answer, asked.uids)
+            if len(rows) < len(asked.uids):
+                others = self._left_out([uid for uid in asked.uids if uid not in rows], asked.answer)
+        if len(asked.uids) < len(chunk):
+            condemned = (uid for uid in chunk if self._suspects.is_condemned(uid))
+            others += [
+                Unreadable(self._id(uid), "the connection broke each time it was asked for") for uid in condemned
+            ]
+        return rows, others
+
+    def _id(self, uid: int) -> ItemId:
+        return item_id(self._validity, uid)
+
+    def _item(self, found: Row) -> Item:
         message = mime.message_from_headers(
             found.header or b"",
-            id=item_id(validity, found.uid),
+            id=self._id(found.uid),
             received_at=internal_date(found.internal_date),
             size=found.size,
             folders=self._folders,
@@ -71,22 +102,25 @@ class Fetcher:
             return Unreadable(message.id, "the server cannot render this message")
         return message
 
-    def _left_out(self, session: Session, validity: int, uids: Sequence[int], answer: Answer) -> list[Item]:
+    def _left_out(self, uids: Sequence[int], answer: Answer) -> list[Item]:
         """Absent UIDs are silently left out of an answer (RFC 3501 6.4.8), and so are messages the server fails on."""
         if answer.is_busy:
             answer.check()
-        listed = set(session.search(b"UID " + uid_set(uids)))
-        items: list[Item] = [Removed(item_id(validity, uid)) for uid in uids if uid not in listed]
-        for uid in (uid for uid in uids if uid in listed):
-            single = self._ask(session, [uid])
-            if rows := _rows(single, [uid]):
-                items.append(self._item(rows[uid], validity))
-            elif single.is_busy:
-                single.check()
-            else:
-                reason = single.text if single.status != b"OK" else "the server lists it, but gives nothing of it"
-                items.append(Unreadable(item_id(validity, uid), reason))
-        return items
+        listed = set(self._session.search(b"UID " + uid_set(uids)))
+        items: list[Item] = [Removed(self._id(uid)) for uid in uids if uid not in listed]
+        return items + [self._by_itself(uid) for uid in uids if uid in listed]
+
+    def _by_itself(self, uid: int) -> Item:
+        """Ask once more for one message alone."""
+        with self._suspects.watch(self._session.wire, [uid]):
+            answer = self._session.wire.send([fetch_command([uid], _FIELDS)])[0]
+            rows = _rows(answer, [uid])
+        if rows:
+            return self._item(rows[uid])
+        if answer.is_busy:
+            answer.check()
+        reason = answer.text if answer.status != b"OK" else ""
+        return Unreadable(self._id(uid), reason or "the server lists it, but gives nothing of it")
 
 
 def _rows(answer: Answer, asked: Sequence[int]) -> dict[int, Row]:

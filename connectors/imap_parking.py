@@ -19,6 +19,7 @@ class Parking:
         self._clock = clock
         self._refusals: dict[str, tuple[int, float]] = {}
         self._renumberings: defaultdict[str, deque[float]] = defaultdict(deque)
+        self._doubted: dict[str, float] = {}
 
     def check(self, folder: str) -> None:
         """Raise Retryable, without a word to the server, while the folder is parked."""
@@ -34,6 +35,15 @@ class Parking:
 
     def accepted(self, folder: str) -> None:
         self._refusals.pop(folder, None)
+
+    def may_begin_again(self, folder: str) -> bool:
+        """Whether a folder whose numbers contradict each other may be read from the beginning: once an hour, as those
+        of a cluster out of step do so all day."""
+        last = self._doubted.get(folder)
+        if last is not None and self._clock() - last < PARKED:
+            return False
+        self._doubted[folder] = self._clock()
+        return True
 
     def renumbered(self, folder: str) -> None:
         """Raise Retryable when the server did so too often to read everything again each time."""

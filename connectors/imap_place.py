@@ -145,6 +145,11 @@ def item_id(validity: int, uid: int) -> ItemId:
     return ItemId(f"{validity}.{uid}")
 
 
+def uid_in(id_: ItemId) -> int:
+    """The UID of an id that item_id made."""
+    return int(id_.partition(".")[2])
+
+
 def uid_of(id_: ItemId, validity: int) -> int | None:
     """None for an id of another UIDVALIDITY, or of no IMAP folder."""
     epoch, dot, uid = id_.partition(".")

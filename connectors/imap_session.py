@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from connectors.imap_connect import Connection, connect
 from connectors.imap_folders import Folder, discovered
 from connectors.imap_parking import Parking
 from connectors.imap_place import State, examined, found, statuses, uid_set
 from connectors.imap_settings import Settings
+from connectors.imap_suspects import Suspicion
 from connectors.imap_wire import Answer, Command, imap_arg
 from syncd.errors import Retryable, SyncError
 
@@ -70,8 +72,10 @@ class Session:
         try:
             state = examined(examine.complete())
         except SyncError:
-            for answer in answers if not self.wire.closed else ():
-                list(answer)
+            # What follows has no folder to work on; its refusals say nothing more, and neither does their absence.
+            with suppress(SyncError):
+                for answer in answers:
+                    answer.settle()
             raise
         self._selected = (folder.name, state)
         return state, answers
@@ -110,6 +114,7 @@ class Sessions:
         self._clock = clock
         self._session: Session | None = None
         self.parking = Parking(clock)
+        self._suspicions: dict[str, tuple[int, Suspicion]] = {}
 
     @property
     def is_open(self) -> bool:
@@ -123,6 +128,14 @@ class Sessions:
         if self._session is None or self._session.wire.closed:
             self._session = Session(connect(self._settings, self._secret))
         return self._session
+
+    def suspicion(self, folder: str, validity: int) -> Suspicion:
+        """What is held against messages of the folder; with other ids it is forgotten."""
+        known, suspicion = self._suspicions.get(folder, (validity, None))
+        if suspicion is None or known != validity:
+            suspicion = Suspicion()
+            self._suspicions[folder] = (validity, suspicion)
+        return suspicion
 
     def close(self) -> None:
         if self._session is not None:

@@ -40,7 +40,8 @@ class FolderStream:
         self._sessions = sessions
         self._since = since
         self._state = state
-        self._fetcher = Fetcher(folder, settings)
+        self._largest = settings.max_message_mb * 1_000_000
+        self._fetcher: tuple[Session, int, Fetcher] | None = None
 
     def changes(self, cursor: Cursor | None) -> Iterator[Batch]:
         here = place(cursor) if cursor is not None else None
@@ -62,13 +63,20 @@ class FolderStream:
         uids = {uid: id_ for id_ in ids if (uid := uid_of(id_, validity))}
         yield from (Removed(id_) for id_ in ids if not uid_of(id_, validity))
         for chunk in chunks(sorted(uids)):
-            yield from self._fetcher.again(session, validity, chunk, text=text)
+            yield from self._fetch(session, validity).again(chunk, text=text, largest=self._largest)
 
     def inventory(self) -> Iterator[ItemId]:
         session = self._sessions.current()
         state, (listing,) = session.examine(self._folder, self._in_window())
         for uid in found(listing.complete()):
             yield item_id(state.validity, uid)
+
+    def _fetch(self, session: Session, validity: int) -> Fetcher:
+        """The same one for as long as the connection lasts, so that it knows the batch whose texts are read."""
+        if self._fetcher is None or self._fetcher[:2] != (session, validity):
+            suspicion = self._sessions.suspicion(self.name, validity)
+            self._fetcher = (session, validity, Fetcher(session, self.name, validity, suspicion))
+        return self._fetcher[2]
 
     def _in_window(self) -> Command:
         return search_command(since_criterion(self._since()))
@@ -84,7 +92,7 @@ class FolderStream:
         left = len(waiting)
         if resumed:
             here = yield from self._take(session, here, session.search(_arrived(here)), behind=left)
-        for number, (chunk, items) in enumerate(self._fetcher.batches(session, here.validity, chunks(waiting)), 1):
+        for number, (chunk, items) in enumerate(self._fetch(session, here.validity).batches(chunks(waiting)), 1):
             left -= len(chunk)
             here = replace(here, below=chunk[-1])
             yield Batch(items=tuple(items), cursor=here.cursor(), remaining=left)
@@ -105,16 +113,24 @@ class FolderStream:
         uids = found(news.complete())
         if state.next is not None and state.next < here.next:
             # GMX has rewound UIDNEXT without a word (chatmail/core issue 2188): new mail has small UIDs now.
+            self._doubt(f"the server's next id went back from {here.next} to {state.next}")
             here = replace(here, next=state.next)
             uids = session.search(_arrived(here))
         arrived = [uid for uid in uids if uid >= here.next and (state.next is None or uid < state.next)]
         expected = here.messages + len(arrived)
         saved = here = yield from self._take(session, here, uids, behind=0)
         here = Place(here.validity, state.next or here.next, state.messages)
+        if not listing and expected < state.messages:
+            self._doubt(f"{state.messages} messages, where {expected} were expected")
         if listing or expected != state.messages:
             yield self._listed(session, here, expected)
         elif here != saved:
             yield Batch(items=(), cursor=here.cursor(), remaining=0)
+
+    def _doubt(self, contradiction: str) -> None:
+        """There may be mail among the ids that we passed. Raises CursorExpired, if that is not too soon again."""
+        if self._sessions.parking.may_begin_again(self.name):
+            raise CursorExpired(f"{self.name}: {contradiction}")
 
     def _take(
         self, session: Session, here: Place, uids: Sequence[int], *, behind: int
@@ -123,7 +139,7 @@ class FolderStream:
         6.4.8). `behind` is what waits in the backfill."""
         arrivals = [uid for uid in uids if uid >= here.next]
         left = len(arrivals)
-        for chunk, items in self._fetcher.batches(session, here.validity, chunks(arrivals)):
+        for chunk, items in self._fetch(session, here.validity).batches(chunks(arrivals)):
             left -= len(chunk)
             here = replace(here, next=chunk[-1] + 1, messages=here.messages + len(chunk))
             yield Batch(items=tuple(items), cursor=here.cursor(), remaining=left + behind)

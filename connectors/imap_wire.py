@@ -74,6 +74,11 @@ class Answer:
                 return
             self._wire.advance()
 
+    def settle(self) -> None:
+        """Take it in, without looking at it yet."""
+        while self.status is None:
+            self._wire.advance()
+
     def complete(self) -> list[Response]:
         """All untagged responses; raises one of the four if the command was refused."""
         responses = list(self)

@@ -1,0 +1,625 @@
+"""The IMAP connector against servers that Dovecot is not: each test is a bug that real servers have had."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from connectors import KINDS
+from connectors.imap import ImapAccount, Settings
+from connectors.imap_parking import PARKED, REFUSALS, RENUMBERINGS
+from syncd.errors import CursorExpired, Permanent, ReauthNeeded, Retryable, SyncError
+from syncd.model import Batch, Cursor, Item, ItemId, Message, Removed, Unreadable
+from tests.servers import scripted_imap
+from tests.servers.scripted_imap import Box, HangUp, Request, ScriptedServer
+
+SECRET = "s3cret"
+
+
+@dataclass
+class Clock:
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with scripted_imap.serve() as server:
+        yield server
+
+
+@pytest.fixture
+def settings(server: ScriptedServer) -> Settings:
+    return Settings(host="127.0.0.1", port=server.port, tls="none", user="anna@example.com", timeout=5)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def account(settings: Settings, clock: Clock) -> Iterator[ImapAccount]:
+    """It reads the real clock nowhere that a test must wait for."""
+    account = ImapAccount(settings, secret=lambda: SECRET, since=lambda: datetime(2026, 1, 1, tzinfo=UTC), clock=clock)
+    yield account
+    account.close()
+
+
+def mail(number: int) -> bytes:
+    return (
+        f"From: bert@example.org\r\nMessage-ID: <{number}@example.org>\r\nSubject: {number}\r\n\r\nHello.\r\n".encode()
+    )
+
+
+def fill(box: Box, count: int) -> None:
+    for _ in range(count):
+        box.add(mail(box.next))
+
+
+def follow(account: ImapAccount, cursor: Cursor | None, folder: str = "INBOX") -> list[Batch]:
+    stream = next(stream for stream in account.streams() if stream.name == folder)
+    return list(stream.changes(cursor))
+
+
+def first(account: ImapAccount) -> Cursor:
+    return follow(account, None)[-1].cursor
+
+
+def items(batches: list[Batch]) -> list[Item]:
+    return [item for batch in batches for item in batch.items]
+
+
+def ids(batches: list[Batch]) -> list[str]:
+    return [item.message_id or "" for item in items(batches) if isinstance(item, Message)]
+
+
+def refuse(text: bytes) -> scripted_imap.Script:
+    return lambda request, usual: request.no(text)
+
+
+class TestMarks:
+    def test_a_server_without_uidnext_loses_nothing_and_repeats_nothing(
+        self, server: ScriptedServer, account: ImapAccount
+    ) -> None:
+        server.script["STATUS"] = lambda request, usual: request.ok(b'* STATUS "INBOX" ()\r\n')
+        server.script["EXAMINE"] = lambda request, usual: re.sub(rb"\* OK \[UIDNEXT[^\n]*\n", b"", usual())
+        cursor = first(account)
+        fill(server.inbox, 2)
+        batches = follow(account, cursor)
+        assert ids(batches) == ["1@example.org", "2@example.org"]
+        assert follow(account, batches[-1].cursor) == []
+        fill(server.inbox, 1)
+        assert ids(follow(account, batches[-1].cursor)) == ["3@example.org"]
+
+    def test_a_uidnext_that_was_rewound_hides_no_mail(self, server: ScriptedServer, account: ImapAccount) -> None:
+        server.inbox.next = 500
+        fill(server.inbox, 2)
+        cursor = first(account)
+        server.inbox.next = 7
+        fill(server.inbox, 1)
+        with pytest.raises(CursorExpired):
+            follow(account, cursor)
+        batches = follow(account, None)
+        fill(server.inbox, 1)
+        batches += follow(account, batches[-1].cursor)
+        assert {"7@example.org", "8@example.org"} <= set(ids(batches))
+        assert follow(account, batches[-1].cursor) == []
+
+    def test_mail_that_appears_among_old_ids_expires_the_cursor_but_not_all_day(
+        self, server: ScriptedServer, account: ImapAccount, clock: Clock
+    ) -> None:
+        server.inbox.next = 500
+        fill(server.inbox, 1)
+        cursor = first(account)
+        server.inbox.messages[7] = mail(7)
+        with pytest.raises(CursorExpired):
+            follow(account, cursor)
+        assert follow(account, cursor)
+        clock.now += PARKED
+        with pytest.raises(CursorExpired):
+            follow(account, cursor)
+
+    def test_the_last_message_that_every_open_range_holds_is_not_new(
+        self, server: ScriptedServer, account: ImapAccount
+    ) -> None:
+        fill(server.inbox, 3)
+        cursor = first(account)
+        server.inbox.next += 1  # one came and was expunged at once
+        batches = follow(account, cursor)
+        assert items(batches) == []
+        assert follow(account, batches[-1].cursor) == []
+
+    @pytest.mark.parametrize("validity", [1, 3])
+    def test_a_uidvalidity_that_changes_in_either_direction_expires_the_cursor(
+        self, server: ScriptedServer, account: ImapAccount, validity: int
+    ) -> None:
+        server.inbox.validity = 2
+        fill(server.inbox, 1)
+        cursor = first(account)
+        server.inbox.validity = validity
+        with pytest.raises(CursorExpired):
+            follow(account, cursor)
+        assert follow(account, None)[-1].epoch == str(validity)
+
+    def test_a_missing_uidvalidity_expires_nothing(self, server: ScriptedServer, account: ImapAccount) -> None:
+        fill(server.inbox, 1)
+        cursor = first(account)
+        server.script["EXAMINE"] = lambda request, usual: re.sub(rb"\* OK \[UIDVALIDITY[^\n]*\n", b"", usual())
+        server.script["STATUS"] = lambda request, usual: re.sub(rb" UIDVALIDITY \d+", b"", usual())
+        assert follow(account, cursor) == []
+        fill(server.inbox, 1)
+        (message,) = items(follow(account, cursor))
+        assert message.id == "1.2"
+
+    def test_a_uidvalidity_that_changes_each_time_is_given_up_after_a_few_and_tried_the_next_day(
+        self, server: ScriptedServer, account: ImapAccount, clock: Clock
+    ) -> None:
+        fill(server.inbox, 1)
+        for _ in range(RENUMBERINGS):
+            cursor = first(account)
+            server.inbox.validity += 1
+            with pytest.raises(CursorExpired):
+                follow(account, cursor)
+        cursor = first(account)
+        server.inbox.validity += 1
+        with pytest.raises(Retryable, match="new ids"):
+            follow(account, cursor)
+        clock.now += 100_000
+        with pytest.raises(CursorExpired):
+            follow(account, cursor)
+
+    def test_mail_that_arrives_while_messages_are_read_comes_with_the_next_pass(
+        self, server: ScriptedServer, account: ImapAccount
+    ) -> None:
+        fill(server.inbox, 2)
+        cursor = first(account)
+        fill(server.inbox, 1)
+
+        def deliver(request: Request, usual: Callable[[], bytes]) -> bytes:
+            del server.script["UID FETCH"]
+            answer = usual()
+            fill(server.inbox, 1)
+            return b"* 4 EXISTS\r\n" + answer
+
+        server.script["UID FETCH"] = deliver
+        batches = follow(account, cursor)
+        batches += follow(account, batches[-1].cursor)
+        assert ids(batches) == ["3@example.org", "4@example.org"]
+
+    def test_highestmodseq_is_never_asked_for_so_that_it_may_do_what_it_likes(
+        self, server: ScriptedServer, account: ImapAccount
+    ) -> None:
+        server.capabilities += " CONDSTORE QRESYNC"
+        fill(server.inbox, 1)
+        cursor = first(account)
+        fill(server.inbox, 1)
+        follow(account, cursor)
+        assert not any(b"MODSEQ" in request.rest or b"CONDSTORE" in request.rest for request in server.requests)
+        assert "ENABLE" not in server.verbs()
+
+
+class TestWhatLeft:
+    def test_an_empty_search_in_a_folder_that_is_not_empty_removes_nothing(
+        self, server: ScriptedServer, account: ImapAccount
+    ) -> None:
+        fill(server.inbox, 3)
+        cursor = first(account)
+        del server.inbox.messages[2]
+        server.script["UID SEARCH"] = lambda request, usual: request.ok(b"* SEARCH\r\n")
+        batches = follow(account, cursor)
+        assert all(batch.listing is None for batch in batches)
+        del server.script["UID SEARCH"]
+        assert follow(account, batches[-1].cursor)[-1].listing == frozenset({ItemId("1.1"), ItemId("1.3")})
+
+    def test_vanished_and_expunge_that_nobody_asked_for_remove_nothing(
+        self, server: ScriptedServer, account: ImapAccount
+    ) -> None:
+        fill(server.inbox, 2)
+        server.script["UID FETCH"] = lambda request, usual: b"* VANISHED (EARLIER) 1:99999\r\n* 1 EXPUNGE\r\n" + usual()
+        batches = follow(account, None)
+        assert not any(isinstance(item, Removed) for item in items(batches))
+        assert batches[-1].listing == frozenset({ItemId("1.1"), ItemId("1.2")})
+
+    def test_a_message_that_leaves_before_it_is_read_is_removed(
+        self, server: ScriptedServer, account: ImapAccount
+    ) -> None:
+        fill(server.inbox, 3)
+
+        def expunge(request: Request, usual: Callable[[], bytes]) -> bytes:
+            server.inbox.messages.pop(2, None)
+            return usual()
+
+        server.script["UID FETCH"] = expunge
+        assert {type(item) for item in items(follow(account, None)) if item.id == "1.2"} == {Removed}
+
+    @pytest.mark.parametrize("answer", [b"* SEARCH 1 2 \r\n", b"* SEARCH 1\r\n* SEARCH 2\r\n", b"* search 2 1\r\n"])
+    def test_a_search_answered_on_two_lines_or_with_a_blank_at_its_end_is_read(
+        self, server: ScriptedServer, account: ImapAccount, answer: bytes
+    ) -> None:
+        fill(server.inbox, 2)
+        server.script["UID SEARCH"] = lambda request, usual: request.ok(answer)
+        assert len(ids(follow(account, None))) == 2
+
+
+class TestFolders:
+    def test_an_account_never_has_no_folder(self, server: ScriptedServer, account: ImapAccount) -> None:
+        server.attributes["INBOX"] = "\\Noselect"
+        with pytest.raises(Retryable, match="no folder"):
+            account.streams()
+
+    def test_a_folder_that_ends_the_connection_stops_no_other_and_is_left_alone_after_a_few_tries(
+        self, server: ScriptedServer, account: ImapAccount, clock: Clock
+    ) -> None:
+        server.boxes["shared"] = Box()
+        fill(server.boxes["shared"], 1)
+        fill(server.inbox, 1)
+
+        def drop(request: Request, usual: Callable[[], bytes]) -> bytes:
+            if b"shared" in request.rest:
+                raise HangUp
+            return usual()
+
+        server.script["EXAMINE"] = drop
+        for _ in range(REFUSALS + 5):
+            assert len(ids(follow(account, None))) == 1
+            with pytest.raises(Retryable):
+                follow(account, None, "shared")
+        assert server.sign_ins == REFUSALS + 1
+        del server.script["EXAMINE"]
+        clock.now += PARKED
+        assert len(ids(follow(account, None, "shared"))) == 1
+
+    @pytest.mark.parametrize(
+        ("text", "error"),
+        [
+            (b"[NONEXISTENT] Unknown Mailbox: shared", Retryable),
+            (b"Mailbox doesn't exist: shared", Retryable),
+            (b"Access denied", Permanent),
+            (b"[NOPERM] no", Permanent),
+            (b"[SERVERBUG] Internal error", Retryable),
+        ],
+    )
+    def test_a_folder_that_is_refused_is_named_and_the_account_goes_on(
+        self, server: ScriptedServer, account: ImapAccount, text: bytes, error: type[SyncError]
+    ) -> None:
+        server.boxes["shared"] = Box()
+        server.script["EXAMINE"] = lambda request, usual: request.no(text) if b"shared" in request.rest else usual()
+        with pytest.raises(error, match="folder shared"):
+            follow(account, None, "shared")
+        assert follow(account, None)
+
+    def test_a_status_that_is_refused_is_no_reason_not_to_look(
+        self, server: ScriptedServer, account: ImapAccount
+    ) -> None:
+        cursor = first(account)
+        fill(server.inbox, 1)
+        server.script["STATUS"] = refuse(b"STATUS is not for you")
+        assert len(ids(follow(account, cursor))) == 1
+
+    def test_the_selected_folder_is_never_asked_for_its_status(
+        self, server: ScriptedServer, account: ImapAccount
+    ) -> None:
+        server.capabilities = "IMAP4rev1 AUTH=PLAIN"
+        cursor = first(account)
+        server.requests.clear()
+        fill(server.inbox, 1)
+        assert len(ids(follow(account, cursor))) == 1
+        assert server.verbs()[0] == "EXAMINE"
+
+
+class TestMessages:
+    @pytest.mark.parametrize("date", [b" 0-Jan-0000 00:00:00 +0000", b"rubbish", b"01-Jan-0102 00:00:00 +0000", b""])
+    def test_an_arrival_that_is_no_date_is_unknown(
+        self, server: ScriptedServer, account: ImapAccount, date: bytes
+    ) -> None:
+        fill(server.inbox, 1)
+        server.inbox.dates[1] = date
+        server.script["UID FETCH"] = lambda request, usual: usual().replace(b"02-Nov-2026 10:00:00 +0000", date)
+        (message,) = items(follow(account, None))
+        assert isinstance(message, Message)
+        assert message.received_at is None
+
+    @pytest.mark.parametrize(
+        "foreign",
+        [
+            b"* 1 FETCH (FLAGS (\\Seen))\r\n",
+            b"* 1 FETCH (UID 1 FLAGS (\\Seen))\r\n",
+            b"* 9 FETCH (UID 9 RFC822.SIZE 1 BODY[HEADER.FIELDS (FROM)] {2}\r\n\r\n)\r\n",
+            b"* 1 FETCH (UID 0 RFC822.SIZE 1 BODY[HEADER.FIELDS (FROM)] {2}\r\n\r\n)\r\n",
+            b"* 1 FETCH (UID rubbish (\r\n",
+            b"* 4 EXISTS\r\n* 1 RECENT\r\n* OK [ALERT] Your mailbox is almost full {12}\r\n",
+        ],
+    )
+    def test_what_was_not_asked_for_is_passed_over(
+        self, server: ScriptedServer, account: ImapAccount, foreign: bytes
+    ) -> None:
+        fill(server.inbox, 2)
+        server.script["UID FETCH"] = lambda request, usual: foreign + usual()
+        assert sorted(ids(follow(account, None))) == ["1@example.org", "2@example.org"]
+
+    def test_a_message_that_the_server_gives_nothing_of_is_set_aside_and_the_others_come(
+        self, server: ScriptedServer, account: ImapAccount
+    ) -> None:
+        fill(server.inbox, 3)
+        server.script["UID FETCH"] = lambda request, usual: _without(2, usual())
+        by_id = {str(item.id): item for item in items(follow(account, None))}
+        assert isinstance(by_id["1.2"], Unreadable)
+        assert isinstance(by_id["1.1"], Message)
+        assert isinstance(by_id["1.3"], Message)
+
+    def test_a_refusal_because_of_one_message_spares_the_others(
+        self, server: ScriptedServer, account: ImapAccount
+    ) -> None:
+        fill(server.inbox, 3)
+
+        def fail(request: Request, usual: Callable[[], bytes]) -> bytes:
+            answer = _without(2, usual())
+            asked = request.rest.split()[0]
+            return answer.replace(b" OK done", b" NO Message 2 is corrupt") if asked in (b"1:3", b"2") else answer
+
+        server.script["UID FETCH"] = fail
+        by_id = {str(item.id): item for item in items(follow(account, None))}
+        assert by_id["1.2"] == Unreadable(by_id["1.2"].id, "Message 2 is corrupt")
+        assert len(by_id) == 3
+
+    def test_the_text_that_exchange_puts_in_place_of_a_mail_is_no_mail(
+        self, server: ScriptedServer, account: ImapAccount
+    ) -> None:
+        server.inbox.add(
+            b"Subject: Retrieval using the IMAP4 protocol failed for the following message: 7\r\n\r\n.\r\n"
+        )
+        (item,) = items(follow(account, None))
+        assert isinstance(item, Unreadable)
+
+    def test_a_text_is_read_even_where_the_structure_is_rubbish(
+        self, server: ScriptedServer, account: ImapAccount
+    ) -> None:
+        server.inbox.add(b"Content-Type: multipart/mixed; boundary=B\r\n\r\n--B\r\n\r\nHello.\r\n--B--\r\n")
+
+        def rubbish(request: Request, usual: Callable[[], bytes]) -> bytes:
+            if b"BODYSTRUCTURE" in request.rest:
+                return request.ok(b"* 1 FETCH (UID 1 BODYSTRUCTURE ((((\r\n")
+            return usual()
+
+        server.script["UID FETCH"] = rubbish
+        follow(account, None)
+        (message,) = account.streams()[0].read([items(follow(account, None))[0].id], text=True)
+        assert isinstance(message, Message)
+        assert message.text == "Hello."
+
+
+def _without(uid: int, answer: bytes) -> bytes:
+    return re.sub(rb"\* \d+ FETCH \(UID %d .*?\n\)\r\n" % uid, b"", answer, flags=re.DOTALL)
+
+
+class TestBrokenAnswers:
+    def test_a_connection_cut_within_a_message_stores_no_half_of_it(
+        self, server: ScriptedServer, account: ImapAccount
+    ) -> None:
+        fill(server.inbox, 1)
+
+        def cut(request: Request, usual: Callable[[], bytes]) -> bytes:
+            raise HangUp(usual()[:120])
+
+        server.script["UID FETCH"] = cut
+        with pytest.raises(Retryable):
+            follow(account, None)
+        del server.script["UID FETCH"]
+        assert ids(follow(account, None)) == ["1@example.org"]
+
+    def test_a_message_upon_which_the_connection_always_breaks_is_found_and_passed_over(
+        self, server: ScriptedServer, account: ImapAccount
+    ) -> None:
+        fill(server.inbox, 700)
+
+        def crash(request: Request, usual: Callable[[], bytes]) -> bytes:
+            answer = usual()
+            if b"(UID 300 " in answer:
+                raise HangUp
+            return answer
+
+        server.script["UID FETCH"] = crash
+        seen: dict[str, Item] = {}
+        cursor: Cursor | None = None
+        for _ in range(10):
+            try:
+                for batch in account.streams()[0].changes(cursor):
+                    seen.update((item.id, item) for item in batch.items)
+                    cursor = batch.cursor
+            except Retryable:
+                continue
+            break
+        assert len(seen) == 700
+        assert [item.id for item in seen.values() if isinstance(item, Unreadable)] == ["1.300"]
+
+    def test_a_text_upon_which_the_connection_always_breaks_is_passed_over_too(
+        self, server: ScriptedServer, account: ImapAccount
+    ) -> None:
+        fill(server.inbox, 20)
+
+        def crash(request: Request, usual: Callable[[], bytes]) -> bytes:
+            answer = usual()
+            if b"(UID 3 BODY[TEXT]" in answer:
+                raise HangUp
+            return answer
+
+        server.script["UID FETCH"] = crash
+        known = [item.id for item in items(follow(account, None))]
+        read: list[Item] = []
+        for _ in range(10):
+            try:
+                read = list(account.streams()[0].read(known, text=True))
+            except Retryable:
+                continue
+            break
+        assert [item.id for item in read if isinstance(item, Unreadable)] == ["1.3"]
+        assert len(read) == 20
+
+    @pytest.mark.parametrize(
+        "answer", [b"* 1 FETCH (UID 1 BODY[TEXT] {3000000000}\r\n", b"* " + b"x" * 2_000_000, b"\0\xff" * 100]
+    )
+    def test_an_answer_beyond_all_bounds_is_not_taken_in(
+        self, server: ScriptedServer, account: ImapAccount, answer: bytes
+    ) -> None:
+        fill(server.inbox, 1)
+
+        def flood(request: Request, usual: Callable[[], bytes]) -> bytes:
+            raise HangUp(answer)
+
+        server.script["UID FETCH"] = flood
+        with pytest.raises(Retryable):
+            follow(account, None)
+
+    def test_a_server_that_says_nothing_more_is_not_waited_for_for_ever(
+        self, server: ScriptedServer, settings: Settings
+    ) -> None:
+        server.script["LIST"] = lambda request, usual: b""
+        account = KINDS["imap"].open(
+            replace(settings, timeout=1), secret=lambda: SECRET, since=lambda: datetime(2026, 1, 1, tzinfo=UTC)
+        )
+        with pytest.raises(Retryable, match="does not answer"):
+            account.streams()
+        account.close()
+
+
+class TestThrottles:
+    def test_the_time_that_exchange_asks_for_is_given_to_it(self, server: ScriptedServer, account: ImapAccount) -> None:
+        fill(server.inbox, 1)
+
+        def throttle(request: Request, usual: Callable[[], bytes]) -> bytes:
+            text = b"Request is throttled. Suggested Backoff Time: 299000 milliseconds"
+            raise HangUp(request.tag + b" BAD " + text + b"\r\n* BYE Connection closed. 14\r\n")
+
+        server.script["UID FETCH"] = throttle
+        with pytest.raises(Retryable) as raised:
+            follow(account, None)
+        assert raised.value.retry_after == timedelta(seconds=299)
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            b"[UNAVAILABLE] Temporary authentication failure.",
+            b"[LIMIT] Too many connections",
+            b"Too many simultaneous connections. (Failure)",
+            b"[INUSE] mailbox is locked",
+            b"Lookup failed",
+            b"LOGIN temporarily unavailable, invalid password or not",
+            b"oops",
+        ],
+    )
+    def test_a_sign_in_refused_for_other_reasons_says_nothing_against_the_password(
+        self, server: ScriptedServer, account: ImapAccount, text: bytes
+    ) -> None:
+        server.script["AUTHENTICATE"] = refuse(text)
+        with pytest.raises(Retryable):
+            account.streams()
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            b"[AUTHENTICATIONFAILED] Invalid credentials (Failure)",
+            b"[AUTHENTICATIONFAILED] try again later",
+            b"Invalid login or password",
+            b"LOGIN failed.",
+            b"[ALERT] Application-specific password required: https://example.com/ (Failure)",
+        ],
+    )
+    def test_a_refused_password_asks_the_owner(self, server: ScriptedServer, account: ImapAccount, text: bytes) -> None:
+        server.script["AUTHENTICATE"] = refuse(text)
+        with pytest.raises(ReauthNeeded):
+            account.streams()
+
+    def test_imap_that_is_switched_off_is_the_admins_to_mend(
+        self, server: ScriptedServer, account: ImapAccount
+    ) -> None:
+        server.script["AUTHENTICATE"] = refuse(b"IMAP access is disabled for your domain.")
+        with pytest.raises(Permanent):
+            account.streams()
+
+    def test_a_greeting_that_says_goodbye_is_tried_again_later(
+        self, server: ScriptedServer, account: ImapAccount
+    ) -> None:
+        server.greeting = b"* BYE Too many connections from your address\r\n"
+        with pytest.raises(Retryable, match="Too many connections"):
+            account.streams()
+
+
+class TestSignIn:
+    def test_starttls_that_is_not_offered_is_refused_before_any_password(
+        self, server: ScriptedServer, settings: Settings
+    ) -> None:
+        account = ImapAccount(replace(settings, tls="starttls"), secret=lambda: SECRET, since=lambda: datetime.now(UTC))
+        with pytest.raises(Permanent, match="STARTTLS"):
+            account.streams()
+        assert set(server.verbs()) <= {"CAPABILITY"}
+
+    def test_a_server_that_signs_us_in_by_itself_is_refused(self, server: ScriptedServer, account: ImapAccount) -> None:
+        server.greeting = b"* PREAUTH welcome\r\n"
+        with pytest.raises(Permanent, match="PREAUTH"):
+            account.streams()
+        assert "AUTHENTICATE" not in server.verbs()
+
+    def test_a_server_that_takes_no_password_here_is_not_given_one(
+        self, server: ScriptedServer, account: ImapAccount
+    ) -> None:
+        server.capabilities = "IMAP4rev1 LOGINDISABLED STARTTLS"
+        with pytest.raises(Permanent):
+            account.streams()
+        assert not any(SECRET.encode() in request.rest for request in server.requests)
+
+    def test_where_only_login_is_offered_it_is_used_with_quotes(
+        self, server: ScriptedServer, account: ImapAccount
+    ) -> None:
+        server.capabilities = "IMAP4rev1"
+        account.streams()
+        assert [request.rest for request in server.requests if request.verb == "LOGIN"] == [
+            b'"anna@example.com" "s3cret"'
+        ]
+
+    @pytest.mark.parametrize("secret", ["pässword", "a\r\nx LOGOUT"])
+    def test_a_password_that_login_cannot_carry_is_not_sent(
+        self, server: ScriptedServer, settings: Settings, secret: str
+    ) -> None:
+        server.capabilities = "IMAP4rev1"
+        account = ImapAccount(settings, secret=lambda: secret, since=lambda: datetime.now(UTC))
+        with pytest.raises(ReauthNeeded, match="LOGIN"):
+            account.streams()
+        assert set(server.verbs()) == {"CAPABILITY"}
+
+    def test_the_refusal_of_a_token_is_answered_with_an_empty_line(
+        self, server: ScriptedServer, settings: Settings
+    ) -> None:
+        def refuse_token(request: Request, usual: Callable[[], bytes]) -> bytes:
+            return b"+ eyJzdGF0dXMiOiI0MDAifQ==\r\n"
+
+        def refused(request: Request, usual: Callable[[], bytes]) -> bytes:
+            return b"s NO [AUTHENTICATIONFAILED] no\r\n"
+
+        server.script["AUTHENTICATE"] = refuse_token
+        account = ImapAccount(
+            replace(settings, auth="xoauth2", timeout=2), secret=lambda: SECRET, since=lambda: datetime.now(UTC)
+        )
+        server.script[""] = refused
+        with pytest.raises(Retryable):
+            account.streams()
+        assert server.requests[-1] == Request(b"", "", b"")
+
+    def test_a_server_that_prints_the_refused_password_does_not_get_it_into_the_message(
+        self, server: ScriptedServer, account: ImapAccount
+    ) -> None:
+        server.script["AUTHENTICATE"] = refuse(b"[AUTHENTICATIONFAILED] bad: s3cret")
+        with pytest.raises(ReauthNeeded) as raised:
+            account.streams()
+        assert SECRET not in str(raised.value)
+
+    def test_we_say_our_name_where_it_is_asked(self, server: ScriptedServer, account: ImapAccount) -> None:
+        server.capabilities += " ID"
+        account.streams()
+        assert "ID" in server.verbs()
