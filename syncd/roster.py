@@ -94,7 +94,7 @@ class Roster:
 
     def _touch(self, known: Watch) -> None:
         if known.touch():
-            self._schedule.hasten(_job(known.mailbox), timedelta(0))
+            self._schedule.hasten(_job(known.mailbox))
 
     def _dismiss(self, gone: Iterable[Watch]) -> None:
         for each in gone:

@@ -14,6 +14,7 @@ from functools import partial
 from threading import Condition
 from typing import TypeAlias
 
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, EVENT_JOB_MAX_INSTANCES, JobExecutionEvent
 from apscheduler.executors.debug import DebugExecutor
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.base import JobLookupError
@@ -25,6 +26,8 @@ SILENT = timedelta(seconds=60)
 STUCK = timedelta(minutes=10)
 """Work without any progress for so long is stuck: each call of a connector gives up long before."""
 
+_BEAT = "beat"
+
 Alive: TypeAlias = Callable[[], None]
 Work: TypeAlias = Callable[[Alive], timedelta]
 """Does one run, calls its argument whenever it got on, and returns how long to wait for the next."""
@@ -33,37 +36,43 @@ Work: TypeAlias = Callable[[Alive], timedelta]
 class Schedule:
     """Each name runs once at a time, whatever happens to it meanwhile."""
 
-    def __init__(self, workers: int, *, longest: timedelta) -> None:
+    def __init__(self, workers: int, *, longest: timedelta, clock: Callable[[], float] = time.monotonic) -> None:
         self._workers = workers
+        self._clock = clock
         self._longest = longest
-        self._works: dict[str, Work] = {}
+        self._works: dict[str, tuple[Work, datetime]] = {}
+        """With the time before which the first run must not come."""
         self._running: dict[str, float] = {}
+        self._wanted: set[str] = set()
         self._changed = Condition()
         self._stopping = False
-        self._beaten_at = time.monotonic()
+        self._beaten_at = self._clock()
         pool = ThreadPoolExecutor(workers, {"thread_name_prefix": "work"})
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             # The second runs work in the scheduler's own thread: a beat from there proves that it turns.
-            executors={"default": pool, "beat": DebugExecutor()},
+            executors={"default": pool, _BEAT: DebugExecutor()},
             # Without a limit on lateness: a run that is late is still wanted (APScheduler drops it after a second).
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
+        self._scheduler.add_listener(self._ended, EVENT_JOB_EXECUTED | EVENT_JOB_ERROR)
+        self._scheduler.add_listener(self._passed_over, EVENT_JOB_MAX_INSTANCES)
 
     def start(self) -> None:
-        self._scheduler.add_job(self._beat, "interval", seconds=BEAT.total_seconds(), id="beat", executor="beat")
+        self._scheduler.add_job(self._beat, "interval", seconds=BEAT.total_seconds(), id=_BEAT, executor=_BEAT)
         self._scheduler.start()
 
     def put(self, name: str, work: Work, *, first: timedelta) -> None:
         """Add this work, or put it in the place of what has the name: a run of that ends first."""
-        self._works[name] = work
+        due = datetime.now(UTC) + first
+        self._works[name] = work, due
         self._scheduler.add_job(
             self._run,
             "interval",
             (name,),
             seconds=self._longest.total_seconds(),
             id=name,
-            next_run_time=datetime.now(UTC) + first,
+            next_run_time=due,
             replace_existing=True,
         )
 
@@ -72,8 +81,11 @@ class Schedule:
         with suppress(JobLookupError):
             self._scheduler.remove_job(name)
 
-    def hasten(self, name: str, wait: timedelta) -> None:
-        """Make the next run come after `wait`."""
+    def hasten(self, name: str) -> None:
+        """Run it now; if it runs already, once more as soon as that ends."""
+        self._move(name, timedelta(0))
+
+    def _move(self, name: str, wait: timedelta) -> None:
         with suppress(JobLookupError):  # a reload may have removed it
             self._scheduler.modify_job(name, next_run_time=datetime.now(UTC) + wait)
 
@@ -92,7 +104,7 @@ class Schedule:
 
     def stalled(self) -> bool:
         """The scheduler stands, or all that could work is stuck."""
-        now = time.monotonic()
+        now = self._clock()
         with self._changed:
             stuck = sum(now - progressed > STUCK.total_seconds() for progressed in self._running.values())
         return now - self._beaten_at > SILENT.total_seconds() or 0 < min(self._workers, len(self._works)) <= stuck
@@ -110,22 +122,50 @@ class Schedule:
             return self._changed.wait_for(lambda: not self._running, within.total_seconds())
 
     def _beat(self) -> None:
-        self._beaten_at = time.monotonic()
+        self._beaten_at = self._clock()
 
-    def _run(self, name: str) -> None:
-        work = self._works.get(name)
-        if work is None or self._stopping:
-            return
+    def _run(self, name: str) -> tuple[Work, timedelta] | None:
+        # This waits until APScheduler has noted that the run began. One that ended sooner would never be followed by
+        # the next: its end would be handled first, and then be overwritten.
+        self._scheduler.get_job(name)
+        found = self._works.get(name)
+        if found is None or self._stopping:
+            return None
+        work, _ = found
         self._progressed(name)
-        try:
-            wait = work(partial(self._progressed, name))
-        finally:
-            with self._changed:
-                del self._running[name]
-                self._changed.notify_all()
-        # What took its place was due while it ran, and so was passed over.
-        self.hasten(name, wait if self._works.get(name) is work else timedelta(0))
+        return work, work(partial(self._progressed, name))
+
+    def _ended(self, event: JobExecutionEvent) -> None:
+        """APScheduler has just counted the run as ended: only from now on can the next one begin."""
+        if event.job_id == _BEAT:
+            return  # told in the scheduler's thread, which may wait for no other here
+        with self._changed:
+            if self._running.pop(event.job_id, None) is None:
+                return
+            self._changed.notify_all()
+            ended: tuple[Work, timedelta] | None = event.retval
+            if (wait := self._after(event.job_id, ended)) is not None:
+                self._move(event.job_id, wait)
+
+    def _after(self, name: str, ended: tuple[Work, timedelta] | None) -> timedelta | None:
+        """How long until the next run; None leaves it where the longest interval has it."""
+        wanted = name in self._wanted
+        self._wanted.discard(name)
+        work, due = self._works.get(name, (None, datetime.now(UTC)))
+        if ended is not None and work is not ended[0]:
+            return max(timedelta(0), due - datetime.now(UTC))
+        if wanted:
+            return timedelta(0)
+        return ended[1] if ended is not None else None
+
+    def _passed_over(self, event: JobExecutionEvent) -> None:
+        """A run fell due while one was in hand, and APScheduler dropped it."""
+        with self._changed:
+            if event.job_id in self._running:
+                self._wanted.add(event.job_id)
+            else:
+                self._move(event.job_id, timedelta(0))
 
     def _progressed(self, name: str) -> None:
         with self._changed:
-            self._running[name] = time.monotonic()
+            self._running[name] = self._clock()
