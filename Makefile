@@ -54,7 +54,7 @@ lint: install-dev
 	$(BIN)/lint-imports
 
 test: install-dev lint
-	@.ci/debian dovecot-imapd postgresql systemd openssl
+	@.ci/debian dovecot-imapd postgresql systemd procps openssl
 	$(BIN)/pytest $(ARGS)
 
 bench: install-dev

@@ -61,3 +61,4 @@ def _show(stage: Stage, console: Console, ended: Event) -> None:
             frame += 1
             if frame % FRAMES_PER_MAIL == 0:
                 stage.deliver(next(mail))
+        live.update(show.board(store, console.height), refresh=True)  # what stays on the screen is how it ended
