@@ -54,7 +54,7 @@ lint: install-dev
 	$(BIN)/lint-imports
 
 test: install-dev lint
-	@.ci/debian dovecot-imapd postgresql systemd procps openssl
+	@.ci/debian dovecot-imapd postgresql isync systemd procps
 	$(BIN)/pytest $(ARGS)
 
 bench: install-dev
