@@ -14,10 +14,15 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from syncd.cli.app import app
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("syncd", "connectors", "matching", "store")
 TEXTS = {".py", ".md", ".toml", ".service", ".sql", ".mako", ".lock"}
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 LONGEST_FILE, LONGEST_FUNCTION = 400, 40
 
 
@@ -109,3 +114,27 @@ def test_no_page_and_no_line_names_a_place_on_one_developers_machine() -> None:
 
 def _hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
+
+
+def test_every_command_that_the_pages_name_exists() -> None:
+    # docs/DESIGN.md names what is planned as well.
+    text = "\n".join(page.read_text() for page in PAGES if page.name != "DESIGN.md")
+    code = "\n".join(re.findall(r"```.*?```|`[^`\n]+`", text, re.S))
+    named = [words.split() for words in re.findall(r"^`?syncd ([a-z][^`\n|]*)", code, re.M)]
+    assert len(named) > 10
+    assert [" ".join(words) for words in named if not _exists(words)] == []
+
+
+def test_every_link_of_the_pages_leads_somewhere() -> None:
+    links = [(page, link) for page in PAGES for link in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())]
+    assert len(links) > 5
+    assert [(page.name, link) for page, link in links if not (page.parent / link).exists()] == []
+
+
+def _exists(words: list[str]) -> bool:
+    """Follow the words down the groups, as far as they name commands; then every option must be known."""
+    command = get_command(app)
+    while isinstance(command, TyperGroup) and words and words[0] in command.commands:
+        command, words = command.commands[words[0]], words[1:]
+    options = {name for parameter in command.params for name in parameter.opts} | {"--help"}
+    return not isinstance(command, TyperGroup) and {word for word in words if word.startswith("-")} <= options
