@@ -27,6 +27,7 @@ _COLONS = (":", "\uff1a")  # also the full-width one
 # and the direction marks that Outlook puts before Hebrew.
 _FIELD = re.compile(r"[*\u200e\u200f]{0,3}[^\W\d_][^:\uff1a]{0,29}(?::\*?(?:\s|$)|\uff1a)")
 _DATE = re.compile(r"\b(?:19|20)\d\d\b|(?:19|20)\d\d\u5e74|\d{1,2}[:.]\d\d")
+_NAMED = re.compile(r"[^:\uff1a]+[:\uff1a][^<\[@]*+[<\[][^<\[@]*+@.*")
 _RULED = re.compile(r"[-_=*\u2014]{5,}(?:[^-_=*]{1,60}[-_=*\u2014]{3,})?")
 
 
@@ -62,7 +63,12 @@ def _is_head(lines: list[str], index: int) -> bool:
     if sum(1 for line in head if _FIELD.match(line)) < 3:
         return False
     joined = " ".join(head)
-    return bool(_DATE.search(joined)) and ("@" in joined or _above_rules(lines, index) < index)
+    if not _DATE.search(joined):
+        return False
+    if _above_rules(lines, index) < index:
+        return True
+    # With nothing above it, it may as well be a form that a visitor filled in: there an address has no name beside it.
+    return bool(_NAMED.fullmatch(head[0]) if not any(lines[:index]) else "@" in joined)
 
 
 def _above_rules(lines: list[str], index: int) -> int:

@@ -18,6 +18,7 @@ _TOKEN = re.compile(
     r"|(?P<text>[^<]+|<)",
     re.IGNORECASE | re.DOTALL,
 )
+_BLANKS = re.compile(r"\s+")
 _BLOCK = re.compile(
     r"address|article|aside|blockquote|center|d[dlt]|div|fieldset|footer|form|h[1-6r]|header|li|main|nav|[ou]l|p|pre"
     r"|section|table|tbody|thead|tr"
@@ -61,7 +62,7 @@ class _Reader:
         if self._skipped:
             return
         if not self._pre:
-            text = " ".join(text.split()).join((" " * text[:1].isspace(), " " * text[-1:].isspace()))
+            text = _BLANKS.sub(" ", text)
             if self._fresh:
                 text = text.lstrip()
         if text:

@@ -142,6 +142,11 @@ def test_what_only_looks_like_history_is_kept(text: str) -> None:
     assert without_history(f"Hello,\n\n{text}\n\nAnna") == f"Hello,\n\n{text}\n\nAnna"
 
 
+def test_a_form_with_a_date_and_nothing_above_it_is_kept() -> None:
+    form = "Sent: 2026-11-23 10:00\nName: Joe\nEmail: joe@example.com\nMessage: please call me"
+    assert without_history(form) == form
+
+
 def test_a_sentence_above_a_quoted_line_is_no_attribution() -> None:
     assert without_history("My answer to this:\n> How many?\nThree.") == "My answer to this:\nThree."
 
