@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from store import migrations
 from store.health import Registration
+from store.key import require_key
 from store.writer import Store, open_store
 from syncd.config import Config, policy, store_key, store_url
 from syncd.model import Policy
@@ -15,12 +16,13 @@ from syncd.model import Policy
 
 @contextmanager
 def opened(config: Config) -> Iterator[Store]:
-    """The store, made if it is new; ConfigError if it is of another version, with what to type."""
+    """The store, made if it is new; ConfigError if it is of another version or key, with what to do."""
     store = open_store(store_url(config), store_key(config))
     try:
         if migrations.current(store.engine) is None:
             migrations.upgrade(store.engine)
         migrations.require_current(store.engine)
+        require_key(store.engine, store.key)
         yield store
     finally:
         store.close()

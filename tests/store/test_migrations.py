@@ -57,7 +57,7 @@ def test_upgrading_twice_changes_nothing(engine: Engine) -> None:
 
 
 def test_the_known_revisions_are_those_of_the_scripts() -> None:
-    scripts = ScriptDirectory("store/migrations")
+    scripts = ScriptDirectory(migrations.__path__[0])
     assert tuple(reversed([script.revision for script in scripts.walk_revisions()])) == migrations.REVISIONS
 
 
