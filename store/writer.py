@@ -63,8 +63,9 @@ class Store:
         """Note that a pass has work in hand at this cursor; `Transaction.save_cursor` takes it back."""
         self._set(stream_id, strikes=stream.c.strikes + 1)
 
-    def suspect(self, stream_id: int, item: ItemId | None) -> None:
-        self._set(stream_id, suspect=item)
+    def suspect(self, stream_id: int, item: ItemId, *, strikes: int) -> None:
+        """Note which item is in hand, for the first time, should the program die now."""
+        self._set(stream_id, suspect=item, strikes=strikes)
 
     def forgive(self, stream_id: int) -> None:
         """The pass ended for a reason that has nothing to do with the items in hand."""

@@ -34,8 +34,11 @@ from syncd.model import (
 MASS = 20
 """More removals at once than this, and than a fifth of the stream, need a second listing to confirm them."""
 
+CAREFUL = 2
+"""Passes that died at one cursor before the next one takes its items singly."""
+
 DEATHS = 3
-"""A program that died this often with the same item in hand does not touch it a fourth time."""
+"""An item that was in hand in this many deaths, one after the other, is not touched again."""
 
 READ_AT_ONCE = 200
 
@@ -101,7 +104,7 @@ class Pass:
             if number == 0:
                 self.store.strike(self.stream_id)
             with self._innocent():
-                self._take(batch, mark, careful=number == 0 and mark.strikes >= DEATHS - 1)
+                self._take(batch, mark, careful=number == 0 and mark.strikes >= CAREFUL)
             self.progress(batch)
             if self.should_stop():
                 return
@@ -109,7 +112,9 @@ class Pass:
     # ------------------------------------------------------------------------------------------------ one batch
 
     def _take(self, batch: Batch, mark: Mark, *, careful: bool) -> None:
-        handled = self._one_by_one(batch.items, mark) if careful else self._handle(batch.items)
+        if careful:
+            self._one_by_one(batch.items, mark)
+        handled = [] if careful else self._handle(batch.items)
         if batch.listing is not None:
             live = self.store.live(self.stream_id)
             gone = live - batch.listing
@@ -178,21 +183,28 @@ class Pass:
             if self.should_stop():
                 return
 
-    def _one_by_one(self, items: Sequence[Item], mark: Mark) -> list[Handled]:
-        """Handle a batch that the program died of, with a durable note of the item in hand."""
-        handled: list[Handled] = []
+    def _one_by_one(self, items: Sequence[Item], mark: Mark) -> None:
+        """Handle and save a batch that the program died of item by item, each after a durable note that it is in hand.
+
+        Only an item that was in hand in several deaths, one after the other, is to blame: whoever kills a healthy
+        program finds another item in its hands each time.
+        """
+        done = self.store.live(self.stream_id)
         for item in items:
-            if item.id == mark.suspect and mark.strikes >= DEATHS:
-                handled.append(Failed(item.id, f"the program died {mark.strikes} times while it read this", final=True))
+            if item.id in done and not isinstance(item, Removed):
                 continue
-            self.store.suspect(self.stream_id, item.id)
+            if item.id != mark.suspect:
+                self.store.suspect(self.stream_id, item.id, strikes=CAREFUL + 1)
+            elif mark.strikes - CAREFUL >= DEATHS:
+                self._save([Failed(item.id, "the program died each time that it read this", final=True)], None)
+                continue
             try:
-                handled += self._handle([item])
+                handled = self._handle([item])
             except SyncError:
                 raise
             except Exception as error:  # our own bug, in one item: it must not stop the stream for ever
-                handled.append(Failed(item.id, f"{type(error).__name__}: {error}", final=True))
-        return handled
+                handled = [Failed(item.id, f"{type(error).__name__}: {error}", final=True)]
+            self._save(handled, None)
 
     def _innocent(self) -> _Innocent:
         return _Innocent(self.store, self.stream_id)

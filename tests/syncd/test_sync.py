@@ -8,6 +8,7 @@ import pytest
 
 from syncd.errors import CursorExpired, Permanent, ReauthNeeded, Retryable
 from syncd.model import Level, Participant, Role
+from syncd.sync import CAREFUL, DEATHS
 from tests.syncd.mailboxes import Killed, message
 from tests.syncd.worlds import POLICY, World
 
@@ -190,15 +191,26 @@ def test_a_pending_item_that_becomes_readable_is_decided(world: World) -> None:
     assert world.verdicts() == {"logged": 2}
 
 
-def test_an_item_that_kills_the_program_three_times_is_skipped_and_named_the_fourth_time(world: World) -> None:
+def test_an_item_that_was_in_hand_in_three_deaths_is_skipped_and_named_and_the_rest_goes_on(world: World) -> None:
     _fill(world, 5)
     world.deadly.add("Subject 3")
-    for _ in range(3):
+    for _ in range(CAREFUL + DEATHS):
         with pytest.raises(Killed):
             world.run()
     world.run()
     assert world.subjects() == [f"Subject {number}" for number in (0, 1, 2, 4)]
     assert world.rows("SELECT item, attempts FROM sighting WHERE verdict = 'quarantined'") == [("1.4", 3)]
+
+
+def test_a_program_that_is_killed_again_and_again_with_other_items_in_hand_blames_none(world: World) -> None:
+    _fill(world, 12)
+    for number in (11, 11, 11, 11, 10, 10, 9, 9, 8):
+        world.deadly.add(f"Subject {number}")
+        with pytest.raises(Killed):
+            world.run()
+        world.deadly.clear()
+    world.run()
+    assert world.verdicts() == {"logged": 12}
 
 
 def test_network_failures_with_an_item_in_hand_never_quarantine_it(world: World) -> None:

@@ -1,0 +1,119 @@
+"""A process that runs `syncd once` in children which die in the middle: `python -m tests.syncd.crashing CONFIG WAY`.
+
+WAY is `points` (for each commit point of a first sync: begin anew, be killed there, go on, compare) or `moments SEED`
+(fifty deaths at random moments of first syncs, each of which goes on where the one before it died). Prints JSON; forks,
+so that a run costs no start-up.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import resource
+import signal
+import sys
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from store.dump import dump
+from store.engine import connect, hold
+from syncd.cli import main
+from tests.commits import watch_writes
+
+DEATHS = 50
+
+
+def once(config: Path, prepare: Callable[[], None]) -> int:
+    """Run `syncd once` in a child after `prepare`; its exit code, negative for the signal that ended it."""
+    child = os.fork()
+    if child == 0:
+        prepare()
+        with Path(os.devnull).open("w") as null:
+            os.dup2(null.fileno(), 1)
+            os.dup2(null.fileno(), 2)
+            sys.argv = ["syncd", "once", "--config", str(config)]
+            try:
+                main()
+            except SystemExit as end:
+                os._exit(end.code if isinstance(end.code, int) else 1)
+            os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def killed_at(point: int) -> Callable[[], None]:
+    passed = count()
+
+    def seen(_: str) -> None:
+        if next(passed) == point:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return lambda: watch_writes(Engine, seen)
+
+
+def killed_after(cpu_seconds: float) -> Callable[[], None]:
+    """By a signal that nothing handles, at whatever instruction that is; of CPU time, so that load changes nothing."""
+    return lambda: signal.setitimer(signal.ITIMER_PROF, cpu_seconds)  # type: ignore[return-value]
+
+
+def undisturbed() -> None:
+    """Let the run come to its end."""
+
+
+def contents(store: Path) -> str:
+    engine = connect(f"sqlite:///{store}")
+    try:
+        with hold(engine):
+            return json.dumps(dump(engine), default=str)
+    finally:
+        engine.dispose()
+
+
+def forget(store: Path) -> None:
+    for path in store.parent.glob(f"{store.name}*"):
+        if not path.name.endswith(".key"):  # the same hashes every time
+            path.unlink()
+
+
+def at_each_point(config: Path, store: Path) -> dict[str, object]:
+    ends = [once(config, undisturbed)]
+    truth, differing, killed = contents(store), 0, 0
+    for point in count():
+        forget(store)
+        if once(config, killed_at(point)) != -signal.SIGKILL:
+            break
+        killed += 1
+        ends.append(once(config, undisturbed))
+        differing += contents(store) != truth
+    return {"killed": killed, "differing": differing, "ends": sorted(set(ends))}
+
+
+def at_random_moments(config: Path, store: Path, seed: int) -> dict[str, object]:
+    ends = [once(config, undisturbed)]
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    truth, differing, killed = contents(store), 0, 0
+    forget(store)
+    chance = random.Random(seed)
+    while killed < DEATHS:
+        end = once(config, killed_after(chance.uniform(0.0, usage.ru_utime + usage.ru_stime)))
+        if end == -signal.SIGPROF:
+            killed += 1
+        else:  # it came to its end in spite of what came before
+            ends.append(end)
+            differing += contents(store) != truth
+            forget(store)
+    ends.append(once(config, undisturbed))
+    differing += contents(store) != truth
+    return {"killed": killed, "differing": differing, "ends": sorted(set(ends))}
+
+
+if __name__ == "__main__":
+    path = Path(sys.argv[1])
+    database = path.parent / "syncd.db"
+    if sys.argv[2] == "points":
+        print(json.dumps(at_each_point(path, database)))
+    else:
+        print(json.dumps(at_random_moments(path, database, int(sys.argv[3]))))
