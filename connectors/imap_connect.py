@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import imaplib
 import re
+import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -53,14 +54,17 @@ def connect(settings: Settings, secret: Callable[[], str]) -> Connection:
 def _reach(settings: Settings) -> IMAPClient:
     """Connect, under TLS unless the server is on this machine and the admin said so."""
     host, port = settings.endpoint
-    context = _context(settings)
+    context = None if settings.tls == "none" else _context(settings)
     timeout = SocketTimeout(min(CONNECT_TIMEOUT, settings.timeout), settings.timeout)
     implicit = settings.tls == "implicit"
     try:
-        client = IMAPClient(host, port, ssl=implicit, ssl_context=context if implicit else None, timeout=timeout)
+        client = IMAPClient(host, port, ssl=implicit, ssl_context=context, timeout=timeout)
     except (OSError, IMAPClientError, imaplib.IMAP4.error) as error:
         raise _translated(error, settings) from error
     try:
+        # Commands are small and written ahead: none may wait until the one before it is acknowledged.
+        client.socket().setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        client.socket().setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         _secure(client, settings, context)
     except SyncError:
         _drop(client)
@@ -79,7 +83,7 @@ def _context(settings: Settings) -> ssl.SSLContext:
         raise Permanent(f"ca_file {settings.ca_file} cannot be used: {error.strerror or error}", cure=cure) from error
 
 
-def _secure(client: IMAPClient, settings: Settings, context: ssl.SSLContext) -> None:
+def _secure(client: IMAPClient, settings: Settings, context: ssl.SSLContext | None) -> None:
     if client.welcome.upper().startswith(b"* PREAUTH"):
         # Before TLS it is the known attack on STARTTLS, and after it we could not say whose mailbox this is.
         raise Permanent(f"{settings.host} signs us in before we said who we are (PREAUTH)", cure="check `host`")

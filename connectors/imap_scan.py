@@ -18,6 +18,8 @@ Response: TypeAlias = tuple[bytes, ...]
 Value: TypeAlias = "bytes | list[Value] | None"
 
 MAX_LINE = 1_000_000
+MAX_SEARCH = 16_000_000
+"""The one line that may be longer: the UIDs of two million messages."""
 MAX_LITERAL = 25 * 1024 * 1024
 MAX_DEPTH = 100
 
@@ -85,8 +87,8 @@ class Reader:
             size += len(chunk)
             if ended:
                 break
-            if size > MAX_LINE:
-                raise ProtocolError(f"a line of more than {MAX_LINE} bytes")
+            if size > MAX_LINE and (size > MAX_SEARCH or not b"".join(parts[:10]).upper().startswith(b"* SEARCH ")):
+                raise ProtocolError(f"a line of {size} bytes")
         self._buffer, self._at = b"".join(parts), 0
 
     def _exactly(self, size: int) -> bytes:

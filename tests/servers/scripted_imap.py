@@ -107,6 +107,7 @@ def _accept(
     with suppress(OSError):
         while True:
             connection, _ = listener.accept()
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connections.append(connection)
             threads.append(threading.Thread(target=_Conversation(server, connection).hold))
             threads[-1].start()
