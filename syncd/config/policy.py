@@ -9,11 +9,10 @@ from syncd.model import Policy
 
 
 def policy(config: Config, mailbox: Mailbox, key: bytes) -> Policy:
-    """Every mailbox's own addresses count as own: a colleague is one in all of them."""
     organisation = config.organisation
     return Policy(
         own_domains=frozenset(map(domain_key, organisation.domains)),
-        own_addresses=frozenset().union(*(own_addresses(each) for each in config.mailboxes)),
+        own_addresses=config.own_addresses,
         outsiders=addresses(organisation.outsiders),
         never_log=organisation.never_log,
         never_log_personal=mailbox.never_log,
@@ -22,9 +21,3 @@ def policy(config: Config, mailbox: Mailbox, key: bytes) -> Policy:
         max_recipients=organisation.max_recipients,
         key=key,
     )
-
-
-def own_addresses(mailbox: Mailbox) -> frozenset[str]:
-    """A shared mailbox's own name on the server is an address of ours as well, so that it never becomes a contact."""
-    user = str(getattr(mailbox.settings, "user", ""))
-    return addresses((mailbox.owner, user, *mailbox.aliases, *mailbox.members))

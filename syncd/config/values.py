@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
@@ -21,6 +21,7 @@ from syncd.config.fields import (
     Region,
     SourceUrl,
     StoredLevel,
+    addresses,
     is_address,
     no_repeats,
 )
@@ -106,6 +107,11 @@ class Mailbox:
                 'owner must be an email address, or the name of a team with members = ["anna@example.com", ...]'
             )
 
+    def own_addresses(self) -> frozenset[str]:
+        """Address keys. What a shared mailbox is called on the server is ours as well, and never becomes a contact."""
+        user = str(getattr(self.settings, "user", ""))
+        return addresses((self.owner, user, *self.aliases, *self.members))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
@@ -115,3 +121,9 @@ class Config:
     organisation: Organisation
     directory: DirectorySource | None
     mailboxes: tuple[Mailbox, ...]
+    own_addresses: frozenset[str] = field(init=False)
+    """Address keys of all mailboxes: a colleague is one in each of them."""
+
+    def __post_init__(self) -> None:
+        own = frozenset(key for mailbox in self.mailboxes for key in mailbox.own_addresses())
+        object.__setattr__(self, "own_addresses", own)  # of a frozen value, once, as it is made

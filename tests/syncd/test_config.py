@@ -244,3 +244,5 @@ def test_the_policy_knows_the_own_addresses_of_all_mailboxes_and_only_this_ones_
     assert rules.never_log_personal == ("@bank.example",)
     assert rules.excluded_folders == {"Private"}
     assert (rules.max_recipients, rules.key) == (30, b"k" * 32)
+    # A thousand mailboxes must not hold a thousand sets of a thousand addresses.
+    assert config.policy(loaded, loaded.mailboxes[1], b"k" * 32).own_addresses is rules.own_addresses
