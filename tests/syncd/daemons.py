@@ -18,7 +18,7 @@ from tests.waiting import eventually
 
 _GENERAL = """
 [store]
-url = "{store}"
+{store}
 
 [daemon]
 interval_min = "1s"
@@ -58,7 +58,8 @@ class Office:
     dovecot: Dovecot
     daemon: str = ""
     """More lines of the [daemon] section."""
-    store: str = "sqlite:///syncd.db"
+    store: str = 'url = "sqlite:///syncd.db"'
+    """Lines of the [store] section."""
     mailboxes: dict[str, str] = field(default_factory=dict)
     """Name -> the user on the server."""
     more: dict[str, str] = field(default_factory=dict)

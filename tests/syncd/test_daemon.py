@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import signal
 import socket
+from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
 
 from tests.servers.dovecot import Dovecot
+from tests.servers.postgres import Postgres
 from tests.syncd.daemons import Office, started
 from tests.waiting import eventually
 
@@ -199,3 +201,40 @@ def test_a_daemon_that_was_killed_leaves_nothing_in_the_way_of_the_next(office: 
     office.deliver("anna", 2)
     with started(office) as daemon:
         eventually(lambda: office.subjects() == ["Offer 1", "Offer 2"])
+
+
+@pytest.fixture
+def database(office: Office, postgres: Postgres) -> Iterator[str]:
+    """The office's store is in PostgreSQL."""
+    name = postgres.new_database()
+    office.secret("database", postgres.password)
+    office.secret("key", "0f" * 32)
+    office.store = (
+        f'url = "postgresql://syncd@127.0.0.1:{postgres.port}/{name}"\n'
+        'password = "file:database.secret"\nkey = "file:key.secret"'
+    )
+    yield name
+    postgres.drop(name)
+
+
+def test_a_second_daemon_on_the_same_database_is_refused_with_75(office: Office, database: str) -> None:
+    with started(office) as first:
+        first.wait_for("mailbox_state_changed", now="ok")
+        with started(office) as second:
+            assert second.exit_code() == 75
+            assert f"another syncd holds the database {database}" in second.log.read_text()
+        assert first.stop() == 0
+
+
+def test_a_daemon_whose_lock_on_the_database_was_lost_ends_to_be_started_again(
+    office: Office, database: str, postgres: Postgres
+) -> None:
+    with started(office) as daemon:
+        daemon.wait_for("mailbox_state_changed", now="ok")
+        postgres.kill_sessions(database)
+        assert daemon.exit_code() == 1
+        assert "the lock on the database" in daemon.log.read_text()
+    office.deliver("anna", 1)
+    with started(office) as daemon:
+        daemon.wait_for("pass_finished", stream="INBOX", logged=1)
+        assert daemon.stop() == 0
