@@ -20,12 +20,13 @@ from connectors import KINDS
 from connectors.base import Account, Stream
 from matching import contacts, rules
 from store import migrations
+from store.key import require_key
 from store.queries.contacts import is_empty
 from store.writer import Store, open_store
 from syncd import secrets
 from syncd.config import Config, Mailbox, database_file, policy, store_key, store_url
 from syncd.directory import refresh
-from syncd.errors import SyncError
+from syncd.errors import ConfigError, SyncError
 from syncd.model import Directory, Message, Policy
 
 SAMPLE = 100
@@ -89,7 +90,7 @@ class Ground:
 
 @contextmanager
 def prepared(config: Config, now: datetime) -> Iterator[Ground]:
-    """ConfigError if the store is of another version. A `[directory]` is read into a store that is thrown away."""
+    """A `[directory]` is read into a store that is thrown away."""
     with ExitStack() as stack:
         parts = []
         part, store = _store(config, stack)
@@ -107,12 +108,15 @@ def _store(config: Config, stack: ExitStack) -> tuple[Part, Store | None]:
     file = database_file(config.store)
     if file is not None and not file.exists():
         return Part("store", f"not there yet; the first run makes {file}"), None
-    store = open_store(store_url(config), store_key(config))
-    stack.callback(store.close)
     try:
+        store = open_store(store_url(config), store_key(config))
+        stack.callback(store.close)
         if migrations.current(store.engine) is None:
             return Part("store", "empty; the first run makes its tables"), None
         migrations.require_current(store.engine)
+        require_key(store.engine, store.key)
+    except ConfigError as error:
+        return Part("store", "not usable", "; ".join(error.problems)), None
     except SyncError as error:
         return Part("store", "not reachable", str(error), error.cure), None
     return Part("store", "ready"), store

@@ -62,4 +62,4 @@ def list_(
     """
     with opened(config) as (_, store):
         found = contacts(store.engine, text, limit=limit)
-    render.as_json(found) if json else render.contacts(found)
+    render.as_json(found) if json else render.contacts(found, limit)

@@ -13,6 +13,7 @@ from store import queries
 from store.writer import Store
 from syncd.cli import render
 from syncd.cli.options import ConfigOption, JsonOption, opened
+from syncd.cli.plain import plain
 from syncd.standing import troubles
 
 
@@ -72,6 +73,6 @@ def one(store: Store, who: str, kind: str = "") -> queries.Entity:
     if not meant:
         raise typer.BadParameter(f"no {kind or 'contact, account or deal'} is known as {who!r}")
     if len(meant) > 1:
-        those = ", ".join(f"{entity.kind} {entity.id} ({entity.name})" for entity in meant)
+        those = plain(", ".join(f"{entity.kind} {entity.id} ({entity.name})" for entity in meant))
         raise typer.BadParameter(f"{who!r} means several; say which by its id: {those}")
     return meant[0]

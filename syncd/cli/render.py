@@ -165,9 +165,11 @@ def refreshed(found: Refreshed, *, dry_run: bool) -> None:
         lines("Nothing was written: this was a dry run.")
 
 
-def contacts(found: Sequence[KnownContact]) -> None:
+def contacts(found: Sequence[KnownContact], limit: int) -> None:
     rows = [(each.name, ", ".join(each.addresses), ", ".join(each.phones), each.account or "") for each in found]
     table(("name", "addresses", "phones", "account"), rows)
+    if len(found) == limit:
+        lines(f"These are the first {limit:,}; there may be more: see --limit.")
 
 
 # ------------------------------------------------------------------------------------------ status, why, timeline

@@ -125,6 +125,18 @@ def test_check_tries_every_mailbox_in_one_run_and_json_says_the_same(
     assert {each["name"]: bool(each["error"]) for each in report["mailboxes"]} == {"anna": False, "closed": True}
 
 
+def test_a_store_that_cannot_be_used_does_not_keep_check_from_trying_the_mailboxes(
+    office: Office, dovecot: Dovecot, user: str
+) -> None:
+    office.write("syncd.db", "This is no database.")
+    office.write("syncd.db.key", "ab" * 32)
+    found = office.syncd("check")
+
+    assert found.code == 1
+    assert "store: not usable\n" in found.out
+    assert "reads 3 folders" in found.out
+
+
 def test_a_broken_configuration_ends_with_78_and_all_its_problems(office: Office) -> None:
     office.config.write_text("[store]\n[organisation]\ndomains = 5\n")
 

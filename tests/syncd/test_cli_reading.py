@@ -138,6 +138,19 @@ def test_a_timeline_of_nobody_is_a_usage_error(office: Office) -> None:
     assert "no contact, account or deal is known" in done.err
 
 
+def test_a_name_that_several_have_is_asked_back_with_their_ids(office: Office) -> None:
+    office.write("twins.csv", "id,name,email\nt1,Kim Lee,kim@acme.example\nt2,\x1b[31mKim Lee,lee@acme.example\n")
+    office.write("more.csv", "id,name,email\nt2,Kim Lee,lee@acme.example\n")
+    for name in ("twins.csv", "more.csv"):
+        assert office.syncd("contacts", "import", name).code == 0
+
+    done = office.syncd("timeline", "Kim Lee")
+
+    assert done.code == 2
+    assert "means several" in done.err
+    assert office.syncd("timeline", "t1").code == 0
+
+
 def test_a_hostile_subject_cannot_steer_the_terminal(office: Office) -> None:
     for arguments in (("timeline", "Jane Doe"), ("why", "known@acme.example"), ("timeline", "Jane Doe", "--json")):
         out = office.syncd(*arguments).out
