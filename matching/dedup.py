@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from matching.identity import corroborates
@@ -186,13 +186,12 @@ class _Planner:
 
     def _log(self, decided: Decided) -> int:
         """Attach the message to its activity, or plan a new one, and return the activity's id."""
-        identity = decided.identity
-        activity = self._find(identity.key)
-        if activity is not None and not corroborates(activity.identity, identity):
-            identity = _by_fingerprint(identity)
-            activity = self._find(identity.key)
+        activity = self._find(decided.identity.key)
+        if activity is not None and not corroborates(activity.identity, decided.identity):
+            decided = _by_fingerprint(decided)
+            activity = self._find(decided.identity.key)
         if activity is None:
-            activity = self._create(decided, identity)
+            activity = self._create(decided)
         else:
             self._enrich(activity, decided)
         self._participants(activity, decided)
@@ -208,8 +207,8 @@ class _Planner:
         self.current[key] = _as_current(stored)
         return self.current[key]
 
-    def _create(self, decided: Decided, identity: Identity) -> _Activity:
-        message, level = decided.message, self.level
+    def _create(self, decided: Decided) -> _Activity:
+        message, identity, level = decided.message, decided.identity, self.level
         activity = _Activity(
             id=self.next_activity,
             identity=identity,
@@ -314,14 +313,10 @@ def _as_stored(row: SightingRow) -> StoredSighting:
     return StoredSighting(row.id, verdict, row.rule, row.facts, row.key, row.activity_id, False, row.attempts)
 
 
-def _by_fingerprint(identity: Identity) -> Identity:
-    return Identity(
-        key=identity.fingerprint,
-        fingerprint=identity.fingerprint,
-        sender=identity.sender,
-        subject=identity.subject,
-        sent_at=identity.sent_at,
-    )
+def _by_fingerprint(decided: Decided) -> Decided:
+    """The message under its own name, since another mail has its Message-ID: it joins no thread by that either."""
+    fingerprint = decided.identity.fingerprint
+    return replace(decided, identity=replace(decided.identity, key=fingerprint), thread_keys=(fingerprint,))
 
 
 def _as_current(stored: StoredActivity) -> _Activity:

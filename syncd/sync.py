@@ -156,7 +156,7 @@ class Pass:
         decided = [one for one in handled if isinstance(one, Decided)]
         logged = [one for one in decided if one.decision.verdict == Verdict.LOGGED]
         identities = {key for one in logged for key in (one.identity.key, one.identity.fingerprint)}
-        nodes = {key for one in logged for key in one.thread_keys}
+        nodes = {key for one in logged for key in (one.identity.fingerprint, *one.thread_keys)}
         with self.store.transaction() as transaction:
             stored = transaction.stored(self.stream_id, [_id(one) for one in handled], identities, nodes)
             plan = dedup.plan(handled, stored, self.policy.level)
