@@ -15,7 +15,6 @@ from syncd.cli import render
 from syncd.cli.options import ConfigOption, JsonOption, MailboxArguments, chosen, config_path, load
 from syncd.cli.progress import Passes, bar
 from syncd.config import Mailbox
-from syncd.errors import Permanent
 from syncd.errors import ConfigError
 
 

@@ -139,8 +139,8 @@ def test_a_timeline_of_nobody_is_a_usage_error(office: Office) -> None:
 
 
 def test_a_name_that_several_have_is_asked_back_with_their_ids(office: Office) -> None:
-    office.write("twins.csv", "id,name,email\nt1,Kim Lee,kim@acme.example\nt2,\x1b[31mKim Lee,lee@acme.example\n")
-    office.write("more.csv", "id,name,email\nt2,Kim Lee,lee@acme.example\n")
+    office.write("twins.csv", "id,name,email\nt1,Kim Lee,kim@lee.example\nt2,\x1b[31mKim Lee,lee@lee.example\n")
+    office.write("more.csv", "id,name,email\nt2,Kim Lee,lee@lee.example\n")
     for name in ("twins.csv", "more.csv"):
         assert office.syncd("contacts", "import", name).code == 0
 
