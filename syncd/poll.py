@@ -17,6 +17,7 @@ from store import health
 from store.health import StreamRow
 from store.writer import Store
 from syncd.errors import SyncError
+from syncd.ledger import Mark
 from syncd.logs import about, fields, place
 from syncd.model import Batch, Policy
 from syncd.states import (
@@ -57,18 +58,20 @@ def poll(one: Poll, known: StreamRows) -> tuple[Outcome, StreamRows]:
     """Read all that is new; returns what it came to, and how each stream is doing now. Raises nothing."""
     rows: dict[str, StreamRow] = dict(known)
     found: list[Stream] = []
+    marks: dict[int, Mark] = {}
 
     def sign_in() -> None:
         found.extend(one.account.streams())
         rows.update(_registered(one, found, known))
+        marks.update(one.store.marks(rows[stream.name].id for stream in found if not stream.excluded))
 
     failed = _attempt(sign_in)
     if failed is not None:
         return Outcome(failure=failed), known
     live, backfilling = _ordered(found, rows)
-    outcomes = _follow(one, live, rows)
+    outcomes = _follow(one, live, rows, marks)
     if _ends_the_pass(outcomes) is None:
-        outcomes += _follow(one, backfilling, rows, until=time.monotonic() + one.slice.total_seconds())
+        outcomes += _follow(one, backfilling, rows, marks, until=time.monotonic() + one.slice.total_seconds())
     outcome = Outcome(streams=tuple(outcomes), failure=_ends_the_pass(outcomes) or _all_failed(outcomes))
     return outcome, _without_waits(rows, outcomes) if outcome.failure else rows
 
@@ -91,7 +94,12 @@ def _ordered(found: Sequence[Stream], rows: StreamRows) -> tuple[list[Stream], l
 
 
 def _follow(
-    one: Poll, streams: Sequence[Stream], rows: dict[str, StreamRow], *, until: float = float("inf")
+    one: Poll,
+    streams: Sequence[Stream],
+    rows: dict[str, StreamRow],
+    marks: Mapping[int, Mark],
+    *,
+    until: float = float("inf"),
 ) -> list[StreamOutcome]:
     outcomes: list[StreamOutcome] = []
     for number, stream in enumerate(streams):
@@ -104,7 +112,7 @@ def _follow(
             outcomes.append(StreamOutcome(name=stream.name, kind=stream.kind, finished=False, failure=failed))
             continue
         with about(stream=stream.name):
-            outcome = _pass(one, stream, row)
+            outcome = _pass(one, stream, row, marks[row.id])
             rows[stream.name] = replace(row, state=next_stream(row.state, outcome, one.now(), jitter=one.jitter()))
             _tell(row, outcome)
         outcomes.append(outcome)
@@ -144,7 +152,7 @@ def _without_waits(rows: StreamRows, outcomes: Sequence[StreamOutcome]) -> Strea
     }
 
 
-def _pass(one: Poll, stream: Stream, row: StreamRow) -> StreamOutcome:
+def _pass(one: Poll, stream: Stream, row: StreamRow, mark: Mark) -> StreamOutcome:
     began = time.monotonic()
     cut = False
 
@@ -156,7 +164,7 @@ def _pass(one: Poll, stream: Stream, row: StreamRow) -> StreamOutcome:
     def progress(batch: Batch) -> None:
         one.progress(stream.name, batch)
 
-    read = Pass(stream, row.id, one.store, one.policy, one.now, should_stop, progress)
+    read = Pass(stream, row.id, one.store, one.policy, one.now, should_stop, progress, mark)
     due = reconciliation_due(row.state, one.now())
     compared = Pass(stream, row.id, one.store, one.policy, one.now, should_stop, progress)
 
