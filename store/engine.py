@@ -19,6 +19,8 @@ from syncd.errors import ConfigError, StoreInUse
 # Advisory locks are numbers shared by everyone in a database: "syncd" in ASCII, and which of ours it is.
 _WRITER_LOCK = 0x73796E6364_01
 _DAEMON_LOCK = 0x73796E6364_02
+# A database may hold several stores, each in a schema of its own.
+_POSTGRESQL_KEY = "hashtextextended(COALESCE(current_schema(), ''), :key)"
 
 _WAIT_MS = 10_000
 """How long a writer waits for one of another process before it gives up as Retryable."""
@@ -139,7 +141,7 @@ def write(engine: Engine) -> Iterator[Connection]:
     """
     with _write_lock(engine), translated(), engine.connect() as connection, connection.begin():
         if engine.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITER_LOCK})
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({_POSTGRESQL_KEY})"), {"key": _WRITER_LOCK})
         yield connection
 
 
@@ -186,7 +188,8 @@ def _hold_postgresql(engine: Engine) -> Iterator[Callable[[], None]]:
     with translated(), engine.connect() as connection:
         connection.execution_options(isolation_level="AUTOCOMMIT")
         connection.detach()  # its own session, never given back to the pool
-        if not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _DAEMON_LOCK}).scalar_one():
+        locked = text(f"SELECT pg_try_advisory_lock({_POSTGRESQL_KEY})")
+        if not connection.execute(locked, {"key": _DAEMON_LOCK}).scalar_one():
             raise StoreInUse(f"another syncd holds the database {engine.url.database}")
 
         def check() -> None:

@@ -41,6 +41,7 @@ _POSTGRESQL: tuple[tuple[str, type[SyncError], str, str], ...] = (
     ("58", Retryable, "the database server's disk fails to read or write", "see the server's log"),
     ("28", Permanent, "the database refused the sign-in", "check user and password in [store] url"),
     ("3D000", Permanent, "the database does not exist", "create it: createdb NAME, or mend [store] url"),
+    ("3F000", Permanent, "the schema of search_path does not exist", "create it: CREATE SCHEMA NAME"),
     ("42P01", Permanent, "the database has no tables of this version", _UPGRADE),
     ("42703", Permanent, "the tables are not of this version", _UPGRADE),
     ("42501", Permanent, "the database user lacks a permission", "make it the owner of syncd's tables"),

@@ -113,7 +113,8 @@ timezone = 'Asia/Tokyo'
 @contextmanager
 def serve() -> Iterator[Postgres]:
     """Its own time zone is far from UTC, so that a query which leans on the session's shows itself."""
-    directory = Path(tempfile.mkdtemp(prefix="syncd-postgres-"))
+    # The server's user must be able to reach it, which it cannot in root's own temporary directory.
+    directory = Path(tempfile.mkdtemp(prefix="syncd-postgres-", dir="/tmp"))
     server = Postgres(directory, _free_port(), secrets.token_hex(8))
     try:
         _initialise(server)

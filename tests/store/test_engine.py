@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, event, exc, text
 
+from store import migrations
 from store.engine import connect, hold, read, write
 from syncd.errors import ConfigError, Permanent, Retryable, StoreInUse
 from tests.servers.postgres import Postgres
@@ -377,6 +378,23 @@ def test_a_daemon_notices_that_a_restart_of_the_server_took_its_lock(postgres: P
             pass
         with pytest.raises(StoreInUse, match="lost"):
             check()
+
+
+def test_two_stores_in_schemas_of_one_database_do_not_know_each_other(
+    postgres: Postgres, server_engine: Engine
+) -> None:
+    url = f"{postgres.url(str(server_engine.url.database))}?options=-csearch_path%3Dother"
+    other = connect(url)
+    with pytest.raises(Permanent) as missing:
+        migrations.upgrade(other)
+    assert "CREATE SCHEMA" in missing.value.cure
+    with write(server_engine) as connection:
+        connection.execute(text("CREATE SCHEMA other"))
+    migrations.upgrade(other)
+    with hold(server_engine), hold(other), write(server_engine):
+        put(other, "a", "1")
+    assert (value(other, "a"), value(server_engine, "a")) == ("1", None)
+    other.dispose()
 
 
 def test_holding_the_store_is_in_nobodys_way(engine: Engine) -> None:

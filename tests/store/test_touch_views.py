@@ -126,8 +126,8 @@ def test_the_next_planned_meeting_is_the_first_one_ahead_or_under_way(directory:
     met(directory, -1, "cancelled")
     assert touch(directory, "next_planned_at", view) == days(-3)
     assert touch(directory, "last_at", view) is None
-    met(directory, 0.01, "planned", until=days(-0.01))
-    assert touch(directory, "next_planned_at", view) == days(0.01)
+    met(directory, 0.5, "planned", until=days(-1))
+    assert touch(directory, "next_planned_at", view) == days(0.5)
 
 
 @pytest.mark.parametrize(
