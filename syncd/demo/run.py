@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from syncd import daemon, logs
 from syncd.config import load
 from syncd.demo import show
 from syncd.demo.follow import follow
+from syncd.demo.people import ROSA
 from syncd.demo.stage import STORE, Stage, staged
 from syncd.opening import opened
 
@@ -30,9 +32,14 @@ def main(once: bool, *, keep: bool = False) -> int:
     finally:
         if not keep:
             shutil.rmtree(root)
-    place = f"It is {root / STORE}" if keep else f"It was {root / STORE}, and is removed; --keep keeps it"
-    out.print(f"The store was an SQLite file. {place}.", soft_wrap=True)
+    out.print(_farewell(root, keep), soft_wrap=True)
     return 0 if done else 1
+
+
+def _farewell(root: Path, keep: bool) -> str:
+    if not keep:
+        return f"The store was {root / STORE}, and is removed; --keep keeps it."
+    return f'The store is {root / STORE}. Ask it: {sys.argv[0]} timeline "{ROSA.name}" --config {root / "config.toml"}'
 
 
 def _show(stage: Stage, out: Console) -> bool:

@@ -90,7 +90,7 @@ def test_mail_that_arrives_while_one_watches_is_logged_and_an_interrupt_ends_it_
     printed, complaints = running.communicate()
     assert (running.returncode, complaints) == (0, "")
     assert "Oven number 1" in printed
-    assert f"The store was an SQLite file. It is {root.with_name('syncd.db')}." in printed
+    assert f"The store is {root.with_name('syncd.db')}." in printed
 
 
 @contextmanager
