@@ -105,9 +105,17 @@ class Answer:
 class Wire:
     """One signed-in connection. After an error of the connection itself it is `closed` and of no more use."""
 
-    def __init__(self, connection: socket.socket, settings: Settings, hang_up: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        connection: socket.socket,
+        settings: Settings,
+        hang_up: Callable[[], None],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._connection = connection
         self._hang_up = hang_up
+        self._clock = clock
         self._settings = settings
         self._reader = Reader(self._receive)
         self._tags = itertools.count(1)
@@ -115,7 +123,7 @@ class Wire:
         self._waited = 0.0
         self.host = settings.host
         self.closed = False
-        self.used_at = time.monotonic()
+        self.used_at = self._clock()
 
     def send(self, commands: Sequence[Command]) -> list[Answer]:
         """Write the commands at once; their answers are read when they are asked for."""
@@ -129,7 +137,7 @@ class Wire:
             self.close()
             raise unreachable(error, self._settings) from error
         self._outstanding.update((answer.tag, answer) for answer in answers)
-        self.used_at = time.monotonic()
+        self.used_at = self._clock()
         return answers
 
     def run(self, command: Command) -> list[Response]:
@@ -176,9 +184,9 @@ class Wire:
         return (same or waiting)[0]
 
     def _receive(self) -> bytes:
-        begun = time.monotonic()
+        begun = self._clock()
         chunk = self._connection.recv(RECEIVE)
-        self._waited += time.monotonic() - begun
+        self._waited += self._clock() - begun
         if self._waited > PATIENCE * self._settings.timeout:
             raise TimeoutError("the server answers too slowly")
         return chunk
