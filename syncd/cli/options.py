@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from store.writer import Store
+from store import migrations
+from store.writer import Store, open_store
 from syncd import config, opening
 from syncd.errors import ConfigError
 
@@ -47,11 +48,27 @@ def load(given: Path | None) -> config.Config:
 
 
 @contextmanager
-def opened(given: Path | None) -> Iterator[tuple[config.Config, Store]]:
-    """The configuration and its store, made if it is new."""
+def opened(given: Path | None, *, keyed: bool = False) -> Iterator[tuple[config.Config, Store]]:
+    """The configuration and its store, made if it is new.
+
+    Few commands need the key of the store (`keyed`), and a shell may not have it: a systemd credential is the unit's.
+    """
     loaded = load(given)
-    with opening.opened(loaded) as store:
-        yield loaded, store
+    with ExitStack() as stack:
+        store = None if keyed else _existing(loaded, stack)
+        yield loaded, store or stack.enter_context(opening.opened(loaded))
+
+
+def _existing(loaded: config.Config, stack: ExitStack) -> Store | None:
+    file = config.database_file(loaded.store)
+    if file is not None and not file.exists():
+        return None
+    store = open_store(config.store_url(loaded), b"")
+    stack.callback(store.close)
+    if migrations.current(store.engine) is None:
+        return None
+    migrations.require_current(store.engine)
+    return store
 
 
 def chosen(loaded: config.Config, names: list[str] | None) -> tuple[config.Mailbox, ...]:

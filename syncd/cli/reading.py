@@ -41,7 +41,7 @@ def why(
 
     Example: syncd why '<CAF8x.1@mail.example.com>'
     """
-    with opened(config) as (_, store):
+    with opened(config, keyed=True) as (_, store):
         found = queries.why(store.engine, which.strip(), key=message_key(which.strip(), store.key))
     render.as_json(found) if json else render.why(which, found)
     if not found:

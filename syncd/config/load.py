@@ -45,27 +45,22 @@ def load(path: Path) -> values.Config:
     table = _read(path)
     for name in table.keys() - SECTIONS.keys():
         problems.add("", words.unknown(name, SECTIONS, _elsewhere(name, "")))
-    store = _section("store", table, problems, required=True)
-    daemon = _section("daemon", table, problems)
-    organisation = _section("organisation", table, problems, required=True)
-    directory = _section("directory", table, problems) if "directory" in table else None
+    store = _section("store", values.StoreSettings, table, problems, required=True)
+    daemon = _section("daemon", values.DaemonSettings, table, problems)
+    organisation = _section("organisation", values.Organisation, table, problems, required=True)
+    directory = _section("directory", values.DirectorySource, table, problems) if "directory" in table else None
     mailboxes = _mailboxes(table, problems)
-    if problems.lines:
+    if problems.lines or store is None or daemon is None or organisation is None:
         raise ConfigError(problems.lines)
     config = values.Config(
         path=path,
-        store=_made(store, values.StoreSettings),
-        daemon=_made(daemon, values.DaemonSettings),
-        organisation=_made(organisation, values.Organisation),
-        directory=None if directory is None else _made(directory, values.DirectorySource),
+        store=store,
+        daemon=daemon,
+        organisation=organisation,
+        directory=directory,
         mailboxes=tuple(mailboxes),
     )
     return _anchored(config, path.resolve().parent)
-
-
-def _made(value: object, kind: type[T]) -> T:
-    assert isinstance(value, kind)  # a section that could not be made is a problem, raised above
-    return value
 
 
 def _read(path: Path) -> Table:
@@ -82,7 +77,7 @@ def _read(path: Path) -> Table:
         raise ConfigError([f"{path.name}: {error}; {hint}"]) from None
 
 
-def _section(name: str, table: Table, problems: _Problems, *, required: bool = False) -> object:
+def _section(name: str, kind: type[T], table: Table, problems: _Problems, *, required: bool = False) -> T | None:
     section = table.get(name, {})
     if not isinstance(section, dict):
         problems.add(name, f"must be a section; write [{name}] on a line of its own")
@@ -90,8 +85,8 @@ def _section(name: str, table: Table, problems: _Problems, *, required: bool = F
     if required and name not in table:
         problems.add(name, f"is missing; add a [{name}] section (syncd init writes an example)")
         return None
-    _refuse_unknown(section, SECTIONS[name], f"[{name}]", name, problems)
-    return _parsed(SECTIONS[name], section, name, problems)
+    _refuse_unknown(section, kind, f"[{name}]", name, problems)
+    return _parsed(kind, section, name, problems)
 
 
 def _mailboxes(table: Table, problems: _Problems) -> list[values.Mailbox]:

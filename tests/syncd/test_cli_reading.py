@@ -235,3 +235,17 @@ def test_what_cannot_be_logged_is_a_usage_error_that_says_how(
 @pytest.mark.parametrize("command", ["status", "why", "timeline", "log", "contacts list"])
 def test_every_command_has_help_with_an_example(office: Office, command: str) -> None:
     assert f"Example: syncd {command}" in office.syncd(*command.split(), "--help").out
+
+
+def test_a_shell_without_the_units_key_can_still_read_and_is_told_when_it_cannot(office: Office) -> None:
+    before = office.config.read_text()
+    office.config.write_text(before.replace("[organisation]", 'key = "credential:syncd-key"\n[organisation]'))
+    try:
+        assert office.syncd("contacts", "list").code == 0
+        assert office.syncd("timeline", "Jane Doe").code == 0
+        refused = office.syncd("why", "<known@acme.example>")
+    finally:
+        office.config.write_text(before)
+
+    assert refused.code == 78
+    assert "systemd-run --pty -p User=syncd -p LoadCredentialEncrypted=syncd-key" in refused.err

@@ -83,7 +83,7 @@ def test_a_command_gets_no_standard_input() -> None:
     [
         ("file:/nonexistent/anna", "does not exist"),
         ("env:SYNCD_NO_SUCH_NAME", "the environment has no SYNCD_NO_SUCH_NAME"),
-        ("credential:anna", "systemd gave no credential anna"),
+        ("credential:anna", "systemd gave no credentials, and so no anna"),
         ("command:/nonexistent/pass s3cret", "the command /nonexistent/pass cannot be run"),
         ("command:pass 's3cret", "cannot be read: No closing quotation"),
         ("s3cret", "must name the secret, not be it"),
