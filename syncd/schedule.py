@@ -26,6 +26,9 @@ SILENT = timedelta(seconds=60)
 STUCK = timedelta(minutes=10)
 """Work without any progress for so long is stuck: each call of a connector gives up long before."""
 
+JITTER = 0.1
+"""Of the longest interval, so that what began together parts."""
+
 _BEAT = "beat"
 
 Alive: TypeAlias = Callable[[], None]
@@ -71,6 +74,7 @@ class Schedule:
             "interval",
             (name,),
             seconds=self._longest.total_seconds(),
+            jitter=JITTER * self._longest.total_seconds(),
             id=name,
             next_run_time=due,
             replace_existing=True,
@@ -156,7 +160,9 @@ class Schedule:
             return max(timedelta(0), due - datetime.now(UTC))
         if wanted:
             return timedelta(0)
-        return ended[1] if ended is not None else None
+        if ended is None or abs(ended[1] - self._longest) <= JITTER * self._longest:
+            return None  # moving it would wake the scheduler for nothing
+        return ended[1]
 
     def _passed_over(self, event: JobExecutionEvent) -> None:
         """A run fell due while one was in hand, and APScheduler dropped it."""
