@@ -48,8 +48,8 @@ def _credential(name: str) -> bytes:
     """systemd has already checked who may read it (systemd.exec(5), CREDENTIALS)."""
     directory = os.environ.get("CREDENTIALS_DIRECTORY")
     if not directory:
-        cure = f"a shell has not the unit's: sudo systemd-run --pty -p User=syncd -p LoadCredentialEncrypted={name} syncd ..."
-        raise Permanent(f"systemd gave no credentials, and so no {name}", cure=cure)
+        run = f"sudo systemd-run --pty -p User=syncd -p LoadCredentialEncrypted={name} syncd ..."
+        raise Permanent(f"systemd gave no credentials, and so no {name}", cure=f"a shell has not the unit's: {run}")
     cure = f"add LoadCredential={name}:/path/to/it to the unit (systemctl edit syncd)"
     if Path(name).name != name:
         raise Permanent(f"{name!r} is no name of a credential", cure=cure)
