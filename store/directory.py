@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -11,7 +11,7 @@ from functools import partial
 from sqlalchemy import Column, Connection, Engine, Table, bindparam, delete, insert, select, update
 
 from store import bulk, schema
-from store.directory_plan import Change, Lists, Plan, Stored, Wanted, plan, removals
+from store.directory_plan import Change, Kind, Plan, Stored, names, plan, removals
 from store.directory_rows import (
     AccountRow,
     ContactRow,
@@ -22,28 +22,23 @@ from store.directory_rows import (
     Skipped,
     UserRow,
 )
-from store.directory_wanted import Names, Wishes, natural
+from store.directory_wanted import ACCOUNTS, CONTACTS, OPPORTUNITIES, USERS, Names, Wishes
 from store.engine import read, write
 from store.ids import uuid7
 
 __all__ = ["AccountRow", "ContactRow", "Counts", "DirectoryRows", "OpportunityRow", "Report", "Skipped", "UserRow"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    name: str
-    table: Table
-    lists: Mapping[str, str]
-    """Name of a table -> the column that holds its values; its first column is the holder's id."""
-
-
 # In this order, since each may refer to those before it.
-_KINDS = (
-    _Kind("accounts", schema.account, {"account_domain": "domain"}),
-    _Kind("contacts", schema.contact, {"contact_address": "address", "contact_phone": "phone"}),
-    _Kind("opportunities", schema.opportunity, {"opportunity_contact": "contact_id"}),
-    _Kind("users", schema.users, {"user_address": "address"}),
-)
+_TABLES = {ACCOUNTS: schema.account, CONTACTS: schema.contact, OPPORTUNITIES: schema.opportunity, USERS: schema.users}
+# The column of a list's table that holds its values; the first one is the holder's id.
+_VALUES = {
+    "account_domain": "domain",
+    "contact_address": "address",
+    "contact_phone": "phone",
+    "opportunity_contact": "contact_id",
+    "user_address": "address",
+}
 
 # (table, what is written, what it means)
 _KEYED = (
@@ -79,7 +74,7 @@ class _Marks:
     removed: frozenset[str]
 
 
-_Save = Callable[[_Kind, Plan, _Marks], None]
+_Save = Callable[[Kind, Plan, _Marks], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,41 +86,35 @@ class _Step:
     now: datetime
 
     def run(self, connection: Connection, save: _Save) -> Report:
-        names = {kind.name: Names() for kind in _KINDS}
-        wishes = Wishes(names)
+        known: dict[str, Names] = {}
+        wishes = Wishes(self.rows, known)
         counts: dict[str, Counts] = {}
         skipped: list[Skipped] = []
-        for kind in _KINDS:
+        for kind in _TABLES:
             stored = _stored(connection, kind)
-            wanted = self._wanted(kind, wishes)
-            made = plan(kind.name, stored, wanted, in_step=self.prune, new_id=lambda: uuid7(self.now))
-            marks, withheld = self._marks(connection, kind, made.listed.keys())
-            for row in stored:
-                if row.id not in marks.removed:
-                    names[kind.name].add(row.id, str(row.values["external_id"] or ""), row.natural)
-            for own, listed in made.listed.items():
-                names[kind.name].add(own, listed.external_id, listed.natural)
+            made = plan(kind, stored, wishes.of(kind), in_step=self.prune, new_id=lambda: uuid7(self.now))
+            marks, withheld = self._marks(connection, kind, made.listed)
+            known[kind.name] = Names(partial(_namings, kind, stored, made.changes, marks.removed))
             save(kind, made, marks)
             counts[kind.name] = _counts(made, len(marks.removed), withheld)
             skipped += made.skipped
         return Report(counts, tuple(skipped + wishes.skipped))
 
-    def _wanted(self, kind: _Kind, wishes: Wishes) -> Sequence[Wanted]:
-        match kind.name:
-            case "accounts":
-                return [wishes.account(row) for row in self.rows.accounts]
-            case "contacts":
-                return [wishes.contact(row) for row in self.rows.contacts]
-            case "opportunities":
-                return [wishes.opportunity(row) for row in self.rows.opportunities]
-            case _:
-                return [wishes.user(row) for row in self.rows.users]
-
-    def _marks(self, connection: Connection, kind: _Kind, listed: Iterable[str]) -> tuple[_Marks, int]:
-        now = frozenset(listed)
+    def _marks(self, connection: Connection, kind: Kind, listed: set[str]) -> tuple[_Marks, int]:
         mine, others = _listed(connection, kind, self.source)
-        dropped, withheld = removals(mine, now, trusted=self.force) if self.prune else (frozenset[str](), 0)
-        return _Marks(now - mine, dropped, dropped - others), withheld
+        dropped, withheld = removals(mine, listed, trusted=self.force) if self.prune else (frozenset[str](), 0)
+        return _Marks(frozenset(listed - mine), dropped, dropped - others), withheld
+
+
+def _namings(
+    kind: Kind, stored: Iterable[Stored], changes: Iterable[Change], removed: frozenset[str]
+) -> Iterator[tuple[str, str, Iterable[str]]]:
+    """By what the rows of a kind are known once the plan is carried out."""
+    for row in stored:
+        if row.id not in removed:
+            yield row.id, row.external_id, names(kind, row.values, row.lists)
+    for change in changes:
+        yield change.id, change.external_id, names(kind, change.values, change.gained)
 
 
 def _counts(made: Plan, removed: int, withheld: int) -> Counts:
@@ -137,30 +126,33 @@ def _counts(made: Plan, removed: int, withheld: int) -> Counts:
 # ---------------------------------------------------------------------------------------------------- reading
 
 
-def _stored(connection: Connection, kind: _Kind) -> list[Stored]:
-    lists: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-    for name, column in kind.lists.items():
-        table = schema.metadata.tables[name]
-        for holder, value in connection.execute(select(_holder(table), table.c[column])):
-            lists[holder][name].add(value)
-    stored = []
-    for row in connection.execute(select(kind.table)).mappings():
-        values = {name: value for name, value in row.items() if name != "id"}
-        held: Lists = {name: frozenset(found) for name, found in lists[row["id"]].items()}
-        stored.append(Stored(row["id"], natural(kind.name, values, held), values, held))
-    return stored
+def _stored(connection: Connection, kind: Kind) -> list[Stored]:
+    held = [_held(connection, schema.metadata.tables[name]) for name in kind.lists]
+    columns = _TABLES[kind].c
+    query = select(columns.id, columns.external_id, *(columns[name] for name in kind.columns))
+    return [
+        Stored(own, external_id or "", tuple(values), tuple(tuple(sorted(lists.get(own, ()))) for lists in held))
+        for own, external_id, *values in connection.execute(query)
+    ]
+
+
+def _held(connection: Connection, table: Table) -> dict[str, list[str]]:
+    """holder -> values"""
+    held: dict[str, list[str]] = defaultdict(list)
+    for holder, value in connection.execute(select(_holder(table), table.c[_VALUES[table.name]])):
+        held[holder].append(value)
+    return held
 
 
 def _holder(table: Table) -> Column[str]:
     return next(iter(table.primary_key.columns))
 
 
-def _listed(connection: Connection, kind: _Kind, source: str) -> tuple[frozenset[str], frozenset[str]]:
+def _listed(connection: Connection, kind: Kind, source: str) -> tuple[frozenset[str], frozenset[str]]:
     """The ids that this source listed last, and those that others did."""
     listed = schema.directory_source.c
-    found = connection.execute(
-        select(listed.source, listed.entity_id).where(listed.entity_kind == kind.table.name)
-    ).all()
+    of_kind = select(listed.source, listed.entity_id).where(listed.entity_kind == _TABLES[kind].name)
+    found = connection.execute(of_kind).all()
     mine = frozenset(own for by, own in found if by == source)
     return mine, frozenset(own for by, own in found if by != source)
 
@@ -168,23 +160,28 @@ def _listed(connection: Connection, kind: _Kind, source: str) -> tuple[frozenset
 # ---------------------------------------------------------------------------------------------------- writing
 
 
-def _save(connection: Connection, source: str, kind: _Kind, made: Plan, marks: _Marks) -> None:
-    created = [{"id": change.id, **change.values} for change in made.changes if change.created]
+def _save(connection: Connection, source: str, kind: Kind, made: Plan, marks: _Marks) -> None:
+    table = _TABLES[kind]
+    created = [{"id": change.id, **_columns(kind, change)} for change in made.changes if change.created]
     if created:
-        connection.execute(insert(kind.table), created)
-    updated = [{"own": change.id, **change.values} for change in made.changes if not change.created]
+        connection.execute(insert(table), created)
+    updated = [{"own": change.id, **_columns(kind, change)} for change in made.changes if not change.created]
     if updated:
-        connection.execute(update(kind.table).where(kind.table.c.id == bindparam("own")), updated)
-    for name, column in kind.lists.items():
-        _save_list(connection, schema.metadata.tables[name], column, made.changes)
-    _remove(connection, kind.table.c.id, marks.removed)
-    _save_marks(connection, source, kind.table.name, marks)
+        connection.execute(update(table).where(table.c.id == bindparam("own")), updated)
+    for place, name in enumerate(kind.lists):
+        _save_list(connection, schema.metadata.tables[name], place, made.changes)
+    _remove(connection, table.c.id, marks.removed)
+    _save_marks(connection, source, table.name, marks)
 
 
-def _save_list(connection: Connection, table: Table, column: str, changes: Iterable[Change]) -> None:
-    holder = _holder(table).name
-    gained = [(change.id, value) for change in changes for value in sorted(change.gained.get(table.name, ()))]
-    lost = [(change.id, value) for change in changes for value in sorted(change.lost.get(table.name, ()))]
+def _columns(kind: Kind, change: Change) -> dict[str, object]:
+    return {"external_id": change.external_id or None, **dict(zip(kind.columns, change.values, strict=True))}
+
+
+def _save_list(connection: Connection, table: Table, place: int, changes: Iterable[Change]) -> None:
+    holder, column = _holder(table).name, _VALUES[table.name]
+    gained = [(change.id, value) for change in changes for value in change.gained[place]]
+    lost = [(change.id, value) for change in changes for value in change.lost[place]]
     bulk.run(connection, f"DELETE FROM {table.name} WHERE {holder} = ? AND {column} = ?", lost)
     bulk.insert(connection, table.name, f"{holder}, {column}", gained)
 
