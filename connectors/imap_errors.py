@@ -21,7 +21,7 @@ _GONE_WORDS = re.compile(r"does ?n.t exist|not exist|nonexist|unknown mailbox|no
 _DENIED_WORDS = re.compile(r"access denied|permission|not permitted|no access", re.IGNORECASE)
 _PASSWORD_WORDS = re.compile(
     r"invalid (?:login|user|password|credential|name)|(?:bad|wrong|incorrect) (?:user|password|login|credential)"
-    r"|(?:authentication|login|logon) (?:failed|failure|error)|not authenticated|application-specific password",
+    r"|(?:authenticat(?:e|ion)|login|logon) (?:failed|failure|error)|not authenticated|application-specific password",
     re.IGNORECASE,
 )
 _DISABLED_WORDS = re.compile(r"imap (?:access )?is (?:disabled|not enabled)|not enabled for imap", re.IGNORECASE)

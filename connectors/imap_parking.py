@@ -1,4 +1,5 @@
-"""Folders that a server refuses or renumbers again and again. Remembered as long as the program runs."""
+"""Folders that break the connection, contradict themselves or are renumbered again and again. Remembered as long as the
+program runs."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from collections.abc import Callable
 
 from syncd.errors import Retryable
 
-REFUSALS = 3
+BREAKS = 3
 PARKED = 3600.0
 """Seconds. A server that drops the connection upon one folder would see a sign-in for every try at it."""
 RENUMBERINGS = 5
@@ -17,24 +18,31 @@ DAY = 86400.0
 class Parking:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._refusals: dict[str, tuple[int, float]] = {}
+        self._breaks: dict[str, tuple[int, float, int]] = {}
+        """How often, when last, and how many folders had been opened by then."""
+        self._opened = 0
         self._renumberings: defaultdict[str, deque[float]] = defaultdict(deque)
         self._doubted: dict[str, float] = {}
 
     def check(self, folder: str) -> None:
         """Raise Retryable, without a word to the server, while the folder is parked."""
-        count, since = self._refusals.get(folder, (0, 0.0))
-        if count >= REFUSALS and self._clock() - since < PARKED:
+        count, since, _ = self._breaks.get(folder, (0, 0.0, 0))
+        if count >= BREAKS and self._clock() - since < PARKED:
             raise Retryable(
-                f"folder {folder}: the server refused it {count} times; the next try is within the hour",
+                f"folder {folder}: the connection broke {count} times when it was opened; the next try is in an hour",
                 cure="if it is no folder to read, add its name to `exclude` of the mailbox",
             )
 
-    def refused(self, folder: str) -> None:
-        self._refusals[folder] = (self._refusals.get(folder, (0, 0.0))[0] + 1, self._clock())
+    def broke(self, folder: str) -> None:
+        """The connection ended when the folder was opened. Where no other was opened since it did so last, it may be the
+        network."""
+        count, _, opened = self._breaks.get(folder, (0, 0.0, -1))
+        count = count + 1 if opened != self._opened else max(count, 1)
+        self._breaks[folder] = (count, self._clock(), self._opened)
 
-    def accepted(self, folder: str) -> None:
-        self._refusals.pop(folder, None)
+    def opened(self, folder: str) -> None:
+        self._opened += 1
+        self._breaks.pop(folder, None)
 
     def may_begin_again(self, folder: str) -> bool:
         """Whether a folder whose numbers contradict each other may be read from the beginning: once an hour, as those

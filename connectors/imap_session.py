@@ -14,7 +14,7 @@ from connectors.imap_place import State, examined, found, statuses, uid_set
 from connectors.imap_settings import Settings
 from connectors.imap_suspects import Suspicion
 from connectors.imap_wire import Answer, Command, imap_arg
-from syncd.errors import Retryable, SyncError
+from syncd.errors import Permanent, Retryable, SyncError
 
 PIPELINED = 200
 """Commands written before their answers are read; more could block both sides, each waiting for the other to read."""
@@ -33,13 +33,17 @@ class Session:
         return b"X-GM-EXT-1" in self.capabilities
 
     def folders(self, settings: Settings) -> tuple[Folder, ...]:
-        """Raises Retryable rather than say that an account has no folder."""
+        """Raises Retryable rather than say that an account has none, Permanent if none is what the admin asked for."""
         extended = {b"LIST-EXTENDED", b"SPECIAL-USE"} <= self.capabilities
         # Some servers tell a folder's use only to those who ask (RFC 6154 section 2).
         command = b'LIST "" "*" RETURN (SPECIAL-USE)' if extended else b'LIST "" "*"'
         folders = discovered(self.wire.run(Command(command, "listing the folders")), settings, gmail=self.gmail)
         if not folders:
             raise Retryable(f"{self.wire.host} lists no folder that could be read")
+        if settings.include and all(folder.excluded for folder in folders):
+            names = ", ".join(folder.name for folder in folders[:20])
+            cure = "write the names of folders that exist as `include` of the mailbox, or leave it out"
+            raise Permanent(f"{self.wire.host} has none of the folders to read; it has {names}", cure=cure)
         return folders
 
     def states(self, folders: Sequence[Folder]) -> dict[str, State | None]:

@@ -163,9 +163,10 @@ class FolderStream:
         try:
             state, answers = session.examine(self._folder, *commands)
         except SyncError:
-            parking.refused(self.name)
+            if session.wire.closed:
+                parking.broke(self.name)
             raise
-        parking.accepted(self.name)
+        parking.opened(self.name)
         try:
             if here is not None:
                 here.check(state, self.name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from random import Random
 
 import pytest
 from hypothesis import example, given
@@ -97,10 +98,10 @@ def theirs(response: Response) -> dict[bytes, object]:
 class TestAgainstImapclient:
     @given(st.integers(1, 2**32 - 1), items, st.randoms(use_true_random=False))
     def test_every_item_is_read_as_imapclient_reads_it_in_any_order(
-        self, uid: int, some: list[Item], order: object
+        self, uid: int, some: list[Item], order: Random
     ) -> None:
         all_items = [(b"UID", b"%d" % uid), *some]
-        order.shuffle(all_items)  # type: ignore[attr-defined]
+        order.shuffle(all_items)
         (response,) = responses(fetch(all_items))
         found = row(response)
         assert found is not None

@@ -11,7 +11,7 @@ import pytest
 
 from connectors import KINDS
 from connectors.imap import ImapAccount, Settings
-from connectors.imap_parking import PARKED, REFUSALS, RENUMBERINGS
+from connectors.imap_parking import BREAKS, PARKED, RENUMBERINGS
 from syncd.errors import CursorExpired, Permanent, ReauthNeeded, Retryable, SyncError
 from syncd.model import Batch, Cursor, Item, ItemId, Message, Removed, Unreadable
 from tests.servers import scripted_imap
@@ -267,14 +267,40 @@ class TestFolders:
             return usual()
 
         server.script["EXAMINE"] = drop
-        for _ in range(REFUSALS + 5):
+        for _ in range(BREAKS + 5):
             assert len(ids(follow(account, None))) == 1
             with pytest.raises(Retryable):
                 follow(account, None, "shared")
-        assert server.sign_ins == REFUSALS + 1
+        assert server.sign_ins == BREAKS + 1
         del server.script["EXAMINE"]
         clock.now += PARKED
         assert len(ids(follow(account, None, "shared"))) == 1
+
+    def test_a_network_that_fails_is_not_held_against_the_folder(
+        self, server: ScriptedServer, account: ImapAccount
+    ) -> None:
+        fill(server.inbox, 1)
+
+        def drop(request: Request, usual: Callable[[], bytes]) -> bytes:
+            raise HangUp
+
+        server.script["EXAMINE"] = drop
+        for _ in range(BREAKS + 2):
+            with pytest.raises(Retryable):
+                follow(account, None)
+        del server.script["EXAMINE"]
+        assert len(ids(follow(account, None))) == 1
+
+    def test_folders_that_are_asked_for_and_do_not_exist_are_told_with_those_that_do(
+        self, server: ScriptedServer, settings: Settings
+    ) -> None:
+        server.boxes["Sales"] = Box()
+        account = ImapAccount(
+            replace(settings, include=("Sale",)), secret=lambda: SECRET, since=lambda: datetime(2026, 1, 1, tzinfo=UTC)
+        )
+        with pytest.raises(Permanent, match="INBOX, Sales"):
+            account.streams()
+        account.close()
 
     @pytest.mark.parametrize(
         ("text", "error"),
@@ -528,6 +554,7 @@ class TestThrottles:
             b"[AUTHENTICATIONFAILED] try again later",
             b"Invalid login or password",
             b"LOGIN failed.",
+            b"AUTHENTICATE failed.",
             b"[ALERT] Application-specific password required: https://example.com/ (Failure)",
         ],
     )
