@@ -43,6 +43,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._items = Counter("syncd_items", "Items decided on.", ("kind", "verdict", "rule"), registry=self.registry)
+        self._polls = Counter("syncd_polls", "Passes over one mailbox.", ("result",), registry=self.registry)
         self._passes = Counter("syncd_passes", "Passes over one stream.", ("kind", "result"), registry=self.registry)
         self._seconds = Histogram(
             "syncd_pass_seconds",
@@ -58,6 +59,8 @@ class Metrics:
         self._stalled = Gauge("syncd_stalled", "1 when the daemon makes no progress.", registry=self.registry)
 
     def count(self, outcome: Outcome) -> None:
+        worst = outcome.worst()
+        self._polls.labels(worst[1].state if worst else "finished" if outcome.finished else "cut_short").inc()
         for stream in (each for each in outcome.streams if each.tried):
             result = stream.failure.state if stream.failure else "finished" if stream.finished else "cut_short"
             self._passes.labels(stream.kind, result).inc()

@@ -128,6 +128,11 @@ class Outcome:
         return self.failure is None and all(stream.finished and stream.failure is None for stream in self.streams)
 
     @property
+    def cut_short(self) -> bool:
+        """Nothing failed in some stream, and yet there is more to read in it."""
+        return self.failure is None and any(not each.finished and each.failure is None for each in self.streams)
+
+    @property
     def seen(self) -> int:
         return sum(stream.seen for stream in self.streams)
 

@@ -135,7 +135,7 @@ class Watch:
     def _wait(self, outcome: Outcome) -> timedelta:
         if wait := self.state.pace.wait(_now()):
             return wait
-        if outcome.failure is None and outcome.progressed and any(not each.finished for each in outcome.streams):
+        if outcome.cut_short and outcome.progressed:
             return timedelta(0)
         self._interval = next_interval(
             self._interval, busy=outcome.seen > 0, shortest=self.manner.shortest, longest=self.manner.longest

@@ -60,6 +60,8 @@ class Office:
     """More lines of the [daemon] section."""
     store: str = 'url = "sqlite:///syncd.db"'
     """Lines of the [store] section."""
+    port: int = 0
+    """Of the mail server, if it is not Dovecot's."""
     mailboxes: dict[str, str] = field(default_factory=dict)
     """Name -> the user on the server."""
     more: dict[str, str] = field(default_factory=dict)
@@ -86,7 +88,9 @@ class Office:
         text = _GENERAL.format(store=self.store, daemon=self.daemon)
         for name, user in self.mailboxes.items():
             server, more = self.dovecot, self.more.get(name, "")
-            text += _MAILBOX.format(name=name, user=user, port=server.port, ca_file=server.ca_file, more=more)
+            text += _MAILBOX.format(
+                name=name, user=user, port=self.port or server.port, ca_file=server.ca_file, more=more
+            )
         self.config.write_text(text)
         return self.config
 

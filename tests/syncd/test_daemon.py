@@ -69,6 +69,18 @@ def test_sigterm_in_the_middle_of_a_first_pass_ends_at_a_batch_and_the_next_star
     assert office.rows("SELECT count(*) FROM sighting") == [(300,)]
 
 
+def test_a_second_sigterm_does_not_wait_for_a_server_that_never_answers(office: Office) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        office.port = silent.getsockname()[1]
+        with started(office) as daemon:
+            daemon.wait_for("mailbox_state_changed", now="backfilling")
+            daemon.send(signal.SIGTERM)
+            eventually(lambda: "STOPPING=1" in daemon.heard())
+            daemon.send(signal.SIGTERM)
+            assert daemon.exit_code() == 0
+            assert daemon.events("stopped_in_the_middle")
+
+
 def test_a_second_daemon_on_the_same_store_is_refused_with_75(office: Office) -> None:
     with started(office) as first:
         first.wait_for("started")

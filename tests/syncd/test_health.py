@@ -78,6 +78,7 @@ def test_metrics_count_each_verdict_by_its_rule_and_each_pass_by_its_result() ->
     for line in (
         'syncd_items_total{kind="mail",rule="known_contact",verdict="logged"} 2.0',
         'syncd_items_total{kind="mail",rule="no_known_contact",verdict="skipped"} 5.0',
+        'syncd_polls_total{result="retrying"} 1.0',
         'syncd_passes_total{kind="mail",result="finished"} 1.0',
         'syncd_passes_total{kind="mail",result="retrying"} 1.0',
         'syncd_passes_total{kind="mail",result="cut_short"} 1.0',

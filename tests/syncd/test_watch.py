@@ -12,7 +12,7 @@ from store import health
 from store.health import Registration
 from store.writer import Store
 from syncd.config import Mailbox
-from syncd.errors import ReauthNeeded, Retryable
+from syncd.errors import Permanent, ReauthNeeded, Retryable
 from syncd.states import LONGEST_RETRY_AFTER, PROBE, Outcome, Pace, State, touched
 from syncd.watch import Manner, Watch, save
 from tests.syncd.mailboxes import message
@@ -148,6 +148,12 @@ def test_a_first_pass_that_made_room_goes_on_at_once(watched: Watch, account: Me
         pass
     assert stored(world) == ("ok", "", 0)
     assert len(world.subjects()) == 9
+
+
+def test_a_folder_that_cannot_be_read_does_not_make_the_others_hurry(watched: Watch, account: MemoryAccount) -> None:
+    account.folder("Deals").faults = [Permanent("may not be read")]
+    account.folder("INBOX").deliver(message(1))
+    assert watched.run() > MINUTE / 2
 
 
 def test_every_outcome_is_shown_to_whoever_counts(watched: Watch, account: MemoryAccount) -> None:
