@@ -34,8 +34,8 @@ class Parking:
             )
 
     def broke(self, folder: str) -> None:
-        """The connection ended when the folder was opened. Where no other was opened since it did so last, it may be the
-        network."""
+        """The connection ended when the folder was opened; which may be the network's doing, where no other folder was
+        opened since it did so last."""
         count, _, opened = self._breaks.get(folder, (0, 0.0, -1))
         count = count + 1 if opened != self._opened else max(count, 1)
         self._breaks[folder] = (count, self._clock(), self._opened)

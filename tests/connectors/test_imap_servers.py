@@ -623,18 +623,13 @@ class TestSignIn:
     def test_the_refusal_of_a_token_is_answered_with_an_empty_line(
         self, server: ScriptedServer, settings: Settings
     ) -> None:
-        def refuse_token(request: Request, usual: Callable[[], bytes]) -> bytes:
+        def challenge(request: Request, usual: Callable[[], bytes]) -> bytes:
+            server.script[""] = lambda empty, usual: request.no(b"[AUTHENTICATIONFAILED] the token has expired")
             return b"+ eyJzdGF0dXMiOiI0MDAifQ==\r\n"
 
-        def refused(request: Request, usual: Callable[[], bytes]) -> bytes:
-            return b"s NO [AUTHENTICATIONFAILED] no\r\n"
-
-        server.script["AUTHENTICATE"] = refuse_token
-        account = ImapAccount(
-            replace(settings, auth="xoauth2", timeout=2), secret=lambda: SECRET, since=lambda: datetime.now(UTC)
-        )
-        server.script[""] = refused
-        with pytest.raises(Retryable):
+        server.script["AUTHENTICATE"] = challenge
+        account = ImapAccount(replace(settings, auth="xoauth2"), secret=lambda: SECRET, since=lambda: datetime.now(UTC))
+        with pytest.raises(ReauthNeeded, match="expired"):
             account.streams()
         assert server.requests[-1] == Request(b"", "", b"")
 
