@@ -82,6 +82,8 @@ class Daemon:
 
     def start(self) -> None:
         self._roster.adopt(self._config)
+        if self._upkeep.known():
+            self._roster.begin()
         self._schedule.put("directory", self._keep_directory, first=timedelta(0))
         self._schedule.start()
         self._told.ready()
@@ -167,7 +169,7 @@ class Daemon:
             self._schedule.shift(jump)
 
     def _keep_directory(self, alive: Alive) -> timedelta:
-        """The first passes begin when the contacts are known: before, all mail would be that of strangers."""
+        """The very first passes wait for the contacts: without any, all mail would be that of strangers."""
         try:
             self._upkeep.keep()
         finally:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from matching import address
 from store.directory import rekey
+from store.queries.contacts import is_empty
 from store.writer import Store
 from syncd import directory
 from syncd.config import Config
@@ -28,12 +29,16 @@ class Upkeep:
         """A reload asks for a refresh as well: the files may be new."""
         self._config, self._due_at = config, float("-inf")
 
+    def known(self) -> bool:
+        """Whether anybody is known already, from an earlier run or because the CRM writes the tables."""
+        self._key()
+        return not is_empty(self._store.engine)
+
     def keep(self) -> None:
         """Refresh the directory if it is time, and key what is new in it. What fails is told once, and tried again."""
         try:
             self._refresh()
-            if found := rekey(self._store.engine, address.key, address.domain_key):
-                log.info("addresses_keyed", extra=fields(addresses=found))
+            self._key()
         except SyncError as error:
             if str(error) != self._failed:
                 log.warning("directory_failed", extra=fields(error=str(error), cure=error.cure))
@@ -42,6 +47,10 @@ class Upkeep:
             if self._failed:
                 log.info("directory_recovered")
             self._failed = ""
+
+    def _key(self) -> None:
+        if found := rekey(self._store.engine, address.key, address.domain_key):
+            log.info("addresses_keyed", extra=fields(addresses=found))
 
     def _refresh(self) -> None:
         source = self._config.directory

@@ -68,7 +68,11 @@ class Office:
     """Name -> more lines of the mailbox's section."""
 
     def __post_init__(self) -> None:
-        (self.directory / "contacts.csv").write_text("id,name,email\nzoe,Zoe,zoe@client.example\n")
+        self.contacts.write_text("id,name,email\nzoe,Zoe,zoe@client.example\n")
+
+    @property
+    def contacts(self) -> Path:
+        return self.directory / "contacts.csv"
 
     @property
     def config(self) -> Path:

@@ -69,6 +69,18 @@ def test_sigterm_in_the_middle_of_a_first_pass_ends_at_a_batch_and_the_next_star
     assert office.rows("SELECT count(*) FROM sighting") == [(300,)]
 
 
+def test_a_source_of_contacts_that_fails_holds_up_only_the_very_first_passes(office: Office) -> None:
+    office.deliver("anna", 1)
+    with started(office) as daemon:
+        daemon.wait_for("mailbox_state_changed", now="ok")
+        daemon.stop()
+    office.contacts.unlink()
+    office.deliver("anna", 2)
+    with started(office) as daemon:
+        assert daemon.wait_for("directory_failed")["cure"]
+        eventually(lambda: office.subjects() == ["Offer 1", "Offer 2"])
+
+
 def test_a_second_sigterm_does_not_wait_for_a_server_that_never_answers(office: Office) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         office.port = silent.getsockname()[1]
