@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+import trustme
 
 from connectors import KINDS
 from connectors.imap import ImapAccount, Settings
@@ -586,6 +589,23 @@ class TestSignIn:
         with pytest.raises(Permanent, match="STARTTLS"):
             account.streams()
         assert set(server.verbs()) <= {"CAPABILITY"}
+
+    def test_what_is_slipped_in_before_tls_begins_is_not_taken_for_the_servers(
+        self, server: ScriptedServer, settings: Settings, tmp_path: Path
+    ) -> None:
+        authority = trustme.CA()
+        authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+        server.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("127.0.0.1").configure_cert(server.tls)
+        server.capabilities += " STARTTLS"
+        server.script["STARTTLS"] = lambda request, usual: request.ok() + b"* BYE go away\r\n"
+        account = ImapAccount(
+            replace(settings, tls="starttls", ca_file=tmp_path / "ca.pem"),
+            secret=lambda: SECRET,
+            since=lambda: datetime(2026, 1, 1, tzinfo=UTC),
+        )
+        assert account.streams()
+        account.close()
 
     def test_a_server_that_signs_us_in_by_itself_is_refused(self, server: ScriptedServer, account: ImapAccount) -> None:
         server.greeting = b"* PREAUTH welcome\r\n"

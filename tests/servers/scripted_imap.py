@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import re
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -64,6 +65,8 @@ class ScriptedServer:
     boxes: dict[str, Box] = field(default_factory=lambda: {"INBOX": Box()})
     attributes: dict[str, str] = field(default_factory=dict)
     capabilities: str = "IMAP4rev1 AUTH=PLAIN UNSELECT"
+    tls: ssl.SSLContext | None = None
+    """For STARTTLS."""
     greeting: bytes = b"* OK ready\r\n"
     script: dict[str, Script] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
@@ -120,8 +123,17 @@ class _Conversation:
     selected: str = ""
 
     def hold(self) -> None:
-        with self.connection, self.connection.makefile("rb") as lines, suppress(OSError):
+        with suppress(OSError):
             self.connection.sendall(self.server.greeting)
+            while self._talk():
+                # The client asked for TLS.
+                assert self.server.tls is not None
+                self.connection = self.server.tls.wrap_socket(self.connection, server_side=True)
+        self.connection.close()
+
+    def _talk(self) -> bool:
+        """Until the end of the connection, or of its plain text: then true."""
+        with self.connection.makefile("rb") as lines:
             for line in lines:
                 tag, verb, rest = _split(line.rstrip(b"\r\n"))
                 if verb == "AUTHENTICATE":
@@ -133,8 +145,11 @@ class _Conversation:
                     answer = self._answer(request)
                 except HangUp as end:
                     self.connection.sendall(end.last)
-                    return
+                    return False
                 self.connection.sendall(answer)
+                if verb == "STARTTLS" and self.server.tls:
+                    return True
+        return False
 
     def _answer(self, request: Request) -> bytes:
         if scripted := self.server.script.get(request.verb):
