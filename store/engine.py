@@ -45,6 +45,8 @@ _POSTGRESQL_OPTIONS = " ".join(
         # A frozen process must not keep the writers' lock for ever; the daemon's own lock is no transaction.
         "idle_in_transaction_session_timeout=60000",
         "idle_session_timeout=0",
+        # To compile a view takes longer than to run it.
+        "jit=off",
     )
 )
 _POSTGRESQL_DEFAULTS = {

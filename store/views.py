@@ -61,9 +61,11 @@ WITH touch AS (
     FROM {entity} known
     LEFT JOIN link l ON l.entity_kind = '{entity}' AND l.entity_id = known.id AND l.state = 'linked'
     LEFT JOIN activity a ON a.id = l.activity_id AND a.kind IN ('email', 'call', 'meeting')
-        AND a.status NOT IN ('cancelled', 'declined', 'no_show') AND NOT EXISTS (
+        AND a.status NOT IN ('cancelled', 'declined', 'no_show') AND (NOT EXISTS (
             SELECT 1 FROM participant p WHERE p.activity_id = a.id AND p.response = 'declined' AND {theirs}
-        )
+        ) OR EXISTS (
+            SELECT 1 FROM participant p WHERE p.activity_id = a.id AND p.response <> 'declined' AND {theirs}
+        ))
 ), turn AS (
     SELECT touch.*, occurred_at <= CURRENT_TIMESTAMP AND status <> 'planned' AS past,
         LAG(way) OVER (PARTITION BY entity_id, thread_id, kind, way IS NULL ORDER BY occurred_at, id) AS way_before

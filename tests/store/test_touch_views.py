@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
+from store import migrations
+from store.engine import connect
 from tests.store.seeds import Seeds, days
 
 VERA = "vera@kettle.example"
@@ -120,6 +123,16 @@ def test_a_meeting_that_the_contact_declined_is_no_touch_of_theirs(directory: Se
     assert touch(directory, "last_at") is None
 
 
+def test_a_meeting_that_one_of_an_accounts_contacts_declined_is_the_others_and_the_accounts(directory: Seeds) -> None:
+    directory.contact("ivo", IVO, account="kettle")
+    people = [("organizer", ROLF), ("attendee", VERA, "declined"), ("attendee", IVO, "accepted")]
+    links = ["contact:vera", "contact:ivo", "account:kettle"]
+    directory.activity("meeting", at=days(5), status="held", people=people, links=links)
+    contacts = directory.instants("v1_contact_touch ORDER BY contact_id", "last_two_way_at")
+    assert contacts == [(days(5),), (None,)]
+    assert touch(directory, "last_two_way_at", "v1_account_touch") == days(5)
+
+
 def test_the_next_planned_meeting_is_the_first_one_ahead_or_under_way(directory: Seeds, view: str) -> None:
     met(directory, -9, "planned")
     met(directory, -3, "planned")
@@ -161,3 +174,14 @@ def test_mail_dated_ahead_of_now_is_no_touch(directory: Seeds, view: str) -> Non
 def test_what_is_linked_to_a_contact_that_is_gone_shows_no_row(directory: Seeds) -> None:
     directory.activity(at=days(2), direction="inbound", links=["contact:gone"])
     assert directory.rows("SELECT contact_id FROM v1_contact_touch") == [("vera",)]
+
+
+def test_one_contact_is_found_by_its_index_and_not_by_reading_all(tmp_path: Path) -> None:
+    """A CRM asks for one contact each time its page is opened; on SQLite that hangs on how the view is written."""
+    engine = connect(f"sqlite:///{tmp_path}/syncd.db")
+    migrations.upgrade(engine)
+    plan = Seeds(engine).rows("EXPLAIN QUERY PLAN SELECT * FROM v1_contact_touch WHERE contact_id = 'vera'")
+    steps = [str(row[-1]) for row in plan]
+    assert any(step.startswith("SEARCH known") for step in steps)
+    assert any(step.startswith("SEARCH l USING INDEX link_entity") for step in steps)
+    engine.dispose()
