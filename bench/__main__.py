@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -15,7 +16,7 @@ from bench.dovecot import serve
 from bench.maildir import make
 from bench.mbsync import Mbsync
 from bench.measure import Failed
-from bench.ours import Syncd
+from bench.ours import prepared
 from bench.race import Run, Tool, Track
 
 Answer = tuple[str, object]
@@ -24,19 +25,21 @@ Answer = tuple[str, object]
 
 def race(options: argparse.Namespace) -> Answer:
     mailboxes, messages, rounds = (3, 200, 1) if options.quick else (10, 10_000, options.rounds)
+    new, settle = (20, 0.0) if options.quick else (100, 1.2)
     corpus = make(Shape(mailboxes, messages), options.directory)
     runs: list[Run] = []
     with serve(corpus.root, corpus.users[0]) as server:
         tools: list[Tool] = [
-            Syncd(options.directory / "syncd", server, corpus.people),
+            prepared(options.directory / "syncd", server, corpus.people),
             Mbsync(options.directory / "mbsync", server),
         ]
-        track = Track(corpus, server, tools, options.directory, new=20 if options.quick else 100)
+        track = Track(corpus, server, tools, options.directory, new, settle)
         for count in (1, mailboxes):
-            for number in range(rounds + 1):
+            for number in range(1 if options.quick else 0, rounds + 1):
                 print(f"{count} mailboxes, round {number or 'to warm up'}", file=sys.stderr, flush=True)
                 found = list(track.round(count, number))
                 runs += found if number else []
+        shutil.rmtree(options.directory / "mbsync")
     figures = report.medians(runs)
     size = f"{mailboxes} mailboxes of {messages:,} messages, {corpus.bytes / mailboxes / messages / 1e3:.1f} kB each"
     return f"{size}; medians of {rounds} rounds\n\n{report.table(figures)}", report.as_json(figures)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.servers import dovecot
 from tests.waiting import eventually
 
-_LOGIN = re.compile(rb"imap-login: Info: Login:")
-_LOGOUT = re.compile(rb"imap\(.*moved in=(\d+) out=(\d+)")
+_LOGIN = re.compile(rb"imap-login: Info: Login: .* session=<([^>]+)>")
+_LOGOUT = re.compile(rb"imap\([^)]*\)<\d+><([^>]+)>: .* moved in=(\d+) out=(\d+)")
+_RELOADED = b"SIGHUP received - reloading configuration"
 
 # They come after the tests' own settings, and the last one counts.
 _SETTINGS = """
@@ -61,22 +63,24 @@ class Server:
         return self._log.stat().st_size
 
     def moved(self, since: int) -> tuple[int, int]:
-        """Bytes received and sent by the clients in all sessions since `since`; waits until each has been closed."""
-        closed = eventually(lambda: self._closed(since), every=0.02)
-        return sum(int(out) for _, out in closed), sum(int(into) for into, _ in closed)
+        """Bytes that the clients received and sent in the sessions begun since `since`, once each of them has ended."""
+        ended = eventually(lambda: self._ended(since), every=0.02)
+        return sum(received for received, _ in ended), sum(sent for _, sent in ended)
 
     def sign_ins(self, since: int) -> int:
-        with self._log.open("rb") as log:
-            log.seek(since)
-            return len(_LOGIN.findall(log.read()))
+        return len(_LOGIN.findall(self._lines(since)))
 
-    def _closed(self, since: int) -> list[tuple[bytes, bytes]]:
-        """Bytes in and out of each session; empty while one is still open."""
+    def _ended(self, since: int) -> list[tuple[int, int]]:
+        """Bytes out and in of each session; empty while one lasts. Older ones may end meanwhile, and do not count."""
+        lines = self._lines(since)
+        moved = {session: (int(out), int(into)) for session, into, out in _LOGOUT.findall(lines)}
+        begun = _LOGIN.findall(lines)
+        return [moved[session] for session in begun] if moved.keys() >= set(begun) else []
+
+    def _lines(self, since: int) -> bytes:
         with self._log.open("rb") as log:
             log.seek(since)
-            lines = log.read()
-        closed: list[tuple[bytes, bytes]] = _LOGOUT.findall(lines)
-        return closed if len(closed) == len(_LOGIN.findall(lines)) else []
+            return log.read()
 
     @property
     def _log(self) -> Path:
@@ -92,11 +96,16 @@ def serve(mail: Path, user: str, *, sessions: int = 1) -> Iterator[Server]:
         with (server.directory / "dovecot.conf").open("a") as configuration:
             configuration.write(_SETTINGS.format(mail=mail, sessions=sessions))
         server.doveadm("reload")
+        eventually(lambda: _RELOADED in (server.directory / "log").read_bytes())
         eventually(lambda: _has_mail(server, user))
         yield Server(server)
 
 
 def _has_mail(server: dovecot.Dovecot, user: str) -> bool:
-    with server.session(user) as client:
-        _, answer = client.select("INBOX", readonly=True)
-        return answer != [b"0"]
+    """False as long as the old settings hold, and while the server ends its processes to take over the new ones."""
+    with suppress(OSError), socket.create_connection(("127.0.0.1", server.port), 30) as connection:
+        connection.sendall(f"1 LOGIN {user} {server.password}\r\n2 STATUS INBOX (MESSAGES)\r\n3 LOGOUT\r\n".encode())
+        with connection.makefile("rb") as answers:
+            said = answers.read()
+        return b"2 OK" in said and b"(MESSAGES 0)" not in said
+    return False

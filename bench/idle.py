@@ -17,7 +17,7 @@ from bench.corpus import Shape
 from bench.dovecot import serve
 from bench.maildir import make
 from bench.measure import Failed, run
-from bench.ours import SYNCD, Syncd
+from bench.ours import SYNCD, Syncd, prepared
 from tests.waiting import eventually
 
 _PASSES = re.compile(r'^syncd_passes_total\{.*result="finished".*\} (\S+)$', re.MULTILINE)
@@ -54,7 +54,7 @@ def watch(directory: Path, mailboxes: int, *, messages: int, interval: int, seco
     port = _free_port()
     with serve(corpus.root, corpus.users[0], sessions=100) as server:
         daemon = _DAEMON.format(interval=interval, port=port)
-        syncd = Syncd(directory / "syncd-idle", server, corpus.people, daemon)
+        syncd = prepared(directory / "syncd-idle", server, corpus.people, daemon)
         syncd.reset(corpus.users)
         run(syncd.command(), directory)
         if problems := syncd.problems(corpus.truth, corpus.users):

@@ -9,7 +9,7 @@ from bench.corpus import Shape
 from bench.dovecot import serve
 from bench.maildir import make
 from bench.measure import Cost, Failed, median, run
-from bench.ours import Syncd
+from bench.ours import prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ def _first_sync(directory: Path, messages: int, rounds: int) -> Cost:
     corpus = make(Shape(1, messages, attachments=False), directory)
     costs = []
     with serve(corpus.root, corpus.users[0]) as server:
-        syncd = Syncd(directory / "syncd", server, corpus.people)
+        syncd = prepared(directory / "syncd", server, corpus.people)
         for _ in range(rounds + 1):
             syncd.reset(corpus.users)
             costs.append(run(syncd.command(), directory))

@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,8 +52,7 @@ class Syncd:
     directory: Path
     server: Server
     people: Cast
-    daemon: str = ""
-    """Lines of the [daemon] section."""
+    daemon: str
     name: str = "syncd"
 
     @property
@@ -62,22 +61,10 @@ class Syncd:
 
     def reset(self, users: Sequence[str]) -> None:
         """Forget everything but the contacts, which are imported once and not a part of what is measured."""
-        self.directory.mkdir(parents=True, exist_ok=True)
-        for name, text in (("key.secret", "bench " * 8), ("mail.secret", self.server.password)):
-            secret = self.directory / name
-            secret.write_text(text)
-            secret.chmod(0o600)
         self._configure(users)
-        template = self.directory / "contacts.db"
-        store = self.directory / "syncd.db"
         for left in self.directory.glob("syncd.db*"):
             left.unlink()
-        if not template.exists():
-            self._import()
-            with closing(sqlite3.connect(store)) as database:
-                database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            store.rename(template)
-        shutil.copyfile(template, store)
+        shutil.copyfile(self._template, self.directory / "syncd.db")
 
     def command(self) -> list[str]:
         return [str(SYNCD), "once", "--config", str(self.configuration)]
@@ -100,29 +87,55 @@ class Syncd:
         with closing(sqlite3.connect(self.directory / "syncd.db")) as database:
             return int(database.execute("SELECT count(*) FROM stream WHERE excluded = ''").fetchone()[0])
 
+    def prepare(self) -> None:
+        """Make the store and import the contacts, as an admin would."""
+        shutil.rmtree(self.directory, ignore_errors=True)
+        self.directory.mkdir(parents=True)
+        for name, text in (("key.secret", b"bench".hex().ljust(64, "0")), ("mail.secret", self.server.password)):
+            secret = self.directory / name
+            secret.write_text(text)
+            secret.chmod(0o600)
+        self._configure(())
+        self._command("db", "upgrade")
+        for kind, rows in _directory(self.people).items():
+            path = self.directory / f"{kind}.csv"
+            with path.open("w", newline="", encoding="utf-8") as file:
+                csv.writer(file).writerows(rows)
+            self._command("contacts", "import", str(path), "--kind", kind)
+        with closing(sqlite3.connect(self.directory / "syncd.db")) as database:
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (self.directory / "syncd.db").rename(self._template)
+
+    @property
+    def _template(self) -> Path:
+        return self.directory / "contacts.db"
+
     def _configure(self, users: Sequence[str]) -> None:
         text = _CONFIGURATION.format(domain=OWN_DOMAIN, daemon=self.daemon)
         text += "".join(_MAILBOX.format(user=user, port=self.server.port) for user in users)
         self.configuration.write_text(text)
 
-    def _import(self) -> None:
-        people = self.people
-        self._command("db", "upgrade")
-        accounts = [(f"A{n}", domain.partition(".")[0], domain) for n, domain in enumerate(people.accounts)]
-        self._contacts("accounts", ("id", "name", "domain"), accounts)
-        contacts = [(f"C{n}", each.name, each.address, f"A{each.account}") for n, each in enumerate(people.contacts)]
-        self._contacts("contacts", ("id", "name", "email", "account_id"), contacts)
-        deals = [(f"D{n}", f"Deal {n}", f"A{n}", "open", "2026-01-01") for n in range(0, len(accounts), 2)]
-        self._contacts("opportunities", ("id", "name", "account_id", "stage", "opened"), deals)
-        reps = [(f"U{n}", rep.name, rep.address) for n, rep in enumerate(people.reps)]
-        self._contacts("users", ("id", "name", "email"), reps)
-
-    def _contacts(self, kind: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        path = self.directory / f"{kind}.csv"
-        with path.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([columns, *rows])
-        self._command("contacts", "import", str(path), "--kind", kind)
-
     def _command(self, *arguments: str) -> None:
         command = [str(SYNCD), *arguments, "--config", str(self.configuration)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+def _directory(people: Cast) -> dict[str, list[tuple[str, ...]]]:
+    """What the CRM exports, a file of each kind, with its first line."""
+    accounts = [(f"A{n}", domain.partition(".")[0], domain) for n, domain in enumerate(people.accounts)]
+    contacts = [(f"C{n}", each.name, each.address, f"A{each.account}") for n, each in enumerate(people.contacts)]
+    deals = [(f"D{n}", f"Deal {n}", f"A{n}", "open", "2026-01-01") for n in range(0, len(accounts), 2)]
+    reps = [(f"U{n}", rep.name, rep.address) for n, rep in enumerate(people.reps)]
+    return {
+        "accounts": [("id", "name", "domain"), *accounts],
+        "contacts": [("id", "name", "email", "account_id"), *contacts],
+        "opportunities": [("id", "name", "account_id", "stage", "opened"), *deals],
+        "users": [("id", "name", "email"), *reps],
+    }
+
+
+def prepared(directory: Path, server: Server, people: Cast, daemon: str = "") -> Syncd:
+    """One with an empty store and everybody known; `daemon` is lines of the configuration's section of that name."""
+    syncd = Syncd(directory, server, people, daemon)
+    syncd.prepare()
+    return syncd

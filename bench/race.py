@@ -16,8 +16,6 @@ from bench.truth import Truth
 
 FIRST, NOTHING, NEW = "first sync", "poll, nothing new", "poll, new mail"
 STEPS = (FIRST, NOTHING, NEW)
-# mbsync waits for the next second where a Maildir was changed in this one; nobody should be measured while it waits.
-_SETTLE_SECONDS = 1.2
 
 
 class Tool(Protocol):
@@ -55,6 +53,8 @@ class Track:
     directory: Path
     new: int
     """Messages that the last step finds, in all mailboxes together."""
+    settle: float
+    """Seconds between two runs: where a Maildir was changed in this second, mbsync waits for the next one."""
 
     def round(self, mailboxes: int, number: int) -> Iterator[Run]:
         """Every step for every tool; each goes first in every other round."""
@@ -75,7 +75,7 @@ class Track:
 
     def _step(self, step: str, order: Sequence[Tool], users: Sequence[str], truth: Truth) -> Iterator[Run]:
         for tool in order:
-            time.sleep(_SETTLE_SECONDS)
+            time.sleep(self.settle)
             mark = self.server.mark()
             cost = run(tool.command(), self.directory)
             received, sent = self.server.moved(mark)

@@ -15,7 +15,7 @@ from pathlib import Path
 from bench.corpus import Shape
 from bench.dovecot import serve
 from bench.maildir import make
-from bench.ours import Syncd
+from bench.ours import prepared
 
 Place = tuple[str, int, str]
 """File, line and name of a function, as pstats has it; what is built in has the file `~`."""
@@ -58,7 +58,7 @@ def first_sync(directory: Path, *, messages: int) -> Profile:
     corpus = make(Shape(1, messages, attachments=False), directory)
     result = directory / "profile.pstats"
     with serve(corpus.root, corpus.users[0]) as server:
-        syncd = Syncd(directory / "syncd", server, corpus.people)
+        syncd = prepared(directory / "syncd", server, corpus.people)
         for _ in range(2):
             syncd.reset(corpus.users)
             command = [sys.executable, "-m", "bench.profiled", str(result), *syncd.command()[1:]]
