@@ -222,3 +222,9 @@ def rekey(engine: Engine, key: Callable[[str], str], domain_key: Callable[[str],
 def _unkeyed(connection: Connection, table: Table, written: str, means: str) -> list[tuple[str, str]]:
     found = select(_holder(table), table.c[written]).where(table.c[means].is_(None))
     return [(holder, value) for holder, value in connection.execute(found)]
+
+
+def is_empty(engine: Engine) -> bool:
+    """Nobody is known."""
+    with read(engine) as connection:
+        return connection.execute(select(schema.contact.c.id).limit(1)).first() is None

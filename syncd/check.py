@@ -20,8 +20,8 @@ from connectors import KINDS
 from connectors.base import Account, Stream
 from matching import contacts, rules
 from store import migrations
+from store.directory import is_empty
 from store.key import require_key
-from store.queries.contacts import is_empty
 from store.writer import Store, open_store
 from syncd import secrets
 from syncd.config import Config, Mailbox, database_file, policy, store_key, store_url

@@ -7,10 +7,8 @@ import time
 from datetime import UTC, datetime
 
 from matching import address
-from store.directory import rekey
-from store.queries.contacts import is_empty
+from store.directory import is_empty, rekey
 from store.writer import Store
-from syncd import directory
 from syncd.config import Config
 from syncd.errors import SyncError
 from syncd.logs import fields
@@ -56,6 +54,9 @@ class Upkeep:
         source = self._config.directory
         if source is None or time.monotonic() < self._due_at:
             return
+        # Here, since a CRM that writes the tables itself needs no parsers of phone numbers and address cards.
+        from syncd import directory
+
         done = directory.refresh(self._config, self._store, datetime.now(UTC))
         self._due_at = time.monotonic() + source.refresh.total_seconds()
         counts = done.report.counts.values()

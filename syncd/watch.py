@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from connectors import KINDS
 from connectors.base import Account
@@ -22,7 +23,6 @@ from syncd.errors import SyncError
 from syncd.logs import about, fields
 from syncd.model import Batch, Policy
 from syncd.poll import Poll, StreamRows, poll
-from syncd.schedule import Alive
 from syncd.states import (
     AWAITS_A_PERSON,
     STANDS_STILL,
@@ -35,6 +35,9 @@ from syncd.states import (
     paused,
     touched,
 )
+
+if TYPE_CHECKING:  # a pass without a daemon needs no scheduler
+    from syncd.schedule import Alive
 
 log = logging.getLogger(__name__)
 

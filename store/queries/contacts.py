@@ -52,9 +52,3 @@ def contacts(engine: Engine, words: str = "", *, limit: int) -> tuple[KnownConta
         )
         for row in rows
     )
-
-
-def is_empty(engine: Engine) -> bool:
-    """Nobody is known."""
-    with read(engine) as connection:
-        return connection.execute(select(contact.c.id).limit(1)).first() is None

@@ -15,7 +15,11 @@ from syncd.cli import render
 from syncd.cli.options import ConfigOption, JsonOption, opened
 
 app = typer.Typer(
-    name="contacts", help="Import and list the known contacts.", no_args_is_help=True, rich_markup_mode=None
+    name="contacts",
+    help="Import and list the known contacts.",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 

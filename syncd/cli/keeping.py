@@ -13,7 +13,11 @@ from syncd.cli import render
 from syncd.cli.options import ConfigOption, load
 
 app = typer.Typer(
-    name="db", help="Upgrade, back up and restore the store.", no_args_is_help=True, rich_markup_mode=None
+    name="db",
+    help="Upgrade, back up and restore the store.",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 _FORCE = typer.Option("--force", help="Put it in the place of a store that is not empty.")

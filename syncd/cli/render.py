@@ -8,19 +8,22 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from store.queries import Entity, Explanation, MailboxStatus, Moment
-from store.queries.contacts import KnownContact
-from syncd.check import Checked, Report
 from syncd.cli.plain import plain
-from syncd.daemon import Result
-from syncd.directory import Refreshed
-from syncd.standing import Trouble
+
+if TYPE_CHECKING:  # each command brings what it shows
+    from store.queries import Entity, Explanation, MailboxStatus, Moment
+    from store.queries.contacts import KnownContact
+    from syncd.check import Checked, Report
+    from syncd.directory import Refreshed
+    from syncd.once import Result
+    from syncd.standing import Trouble
 
 console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
 

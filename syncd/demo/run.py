@@ -9,12 +9,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from syncd import daemon, logs
+from syncd import logs
 from syncd.config import load
 from syncd.demo import show
 from syncd.demo.follow import follow
 from syncd.demo.people import ROSA
 from syncd.demo.stage import STORE, Stage, staged
+from syncd.once import once as read_once
 from syncd.opening import opened
 
 
@@ -52,7 +53,7 @@ def _one_pass(stage: Stage, out: Console) -> bool:
     """False if a mailbox could not be read."""
     config = load(stage.config)
     logs.set_up(form="human", level="warning")
-    results = daemon.once(config, [], progress=lambda mailbox, stream, batch: None)
+    results = read_once(config, [], progress=lambda mailbox, stream, batch: None)
     with opened(config) as store:
         for part in show.report(store):
             out.print(part)

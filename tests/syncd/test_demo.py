@@ -16,11 +16,11 @@ import pytest
 
 from store.queries import Moment, recent, rule_counts, status
 from store.writer import Store
-from syncd import daemon
 from syncd.config import load
 from syncd.demo.mails import copies
 from syncd.demo.stage import staged
 from syncd.demo.story import STORY
+from syncd.once import once
 from syncd.opening import opened
 from tests.waiting import eventually
 
@@ -38,7 +38,7 @@ def demo(place: Path, *options: str) -> subprocess.Popen[str]:
 def after_one_pass(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     with staged(tmp_path_factory.mktemp("demo")) as stage:
         config = load(stage.config)
-        daemon.once(config, [], progress=lambda mailbox, stream, batch: None)
+        once(config, [], progress=lambda mailbox, stream, batch: None)
         with opened(config) as store:
             yield store
 

@@ -1,0 +1,38 @@
+"""The command that tries every mailbox."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import typer
+
+from syncd.check import Checked, Report, check_mailbox, prepared
+from syncd.cli import render
+from syncd.cli.options import ConfigOption, JsonOption, MailboxArguments, chosen, load
+from syncd.cli.progress import bar
+from syncd.config import Mailbox
+
+
+def check(names: MailboxArguments = None, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Try every mailbox and change nothing.
+
+    What would be read and logged, what is wrong, and how to mend it. Exit 1 if something is wrong.
+
+    Example: syncd check anna --json
+    """
+    loaded = load(config)
+    wanted = chosen(loaded, names)
+    with prepared(loaded, datetime.now(UTC)) as ground, bar() as progress:
+        task = progress.add_task("mailboxes", total=len(wanted))
+
+        def tried(mailbox: Mailbox) -> Checked:
+            found = check_mailbox(loaded, mailbox, ground, datetime.now(UTC))
+            progress.advance(task)
+            return found
+
+        with ThreadPoolExecutor(min(16, max(1, len(wanted)))) as pool:
+            report = Report(ground.parts, tuple(pool.map(tried, wanted)))
+    render.as_json(report) if json else render.check(report)
+    if not report.ok:
+        raise typer.Exit(1)
