@@ -1,25 +1,30 @@
-"""Many rows at once: SQL text with positional parameters, compiled once for each dialect.
+"""Many rows at once: SQL text that is compiled once, and rows that pass no processor.
 
 SQLAlchemy's own executemany costs about 5 microseconds a row for its dictionaries and bind processors, more than SQLite
-needs to insert it; a first sync writes tens of thousands of rows.
+needs to insert it, and its IN lists about as much a key; a first sync writes and asks for tens of thousands.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
-from typing import TypeVar
+from functools import cache, lru_cache
+from typing import Any, TypeAlias, TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import BindParameter, Connection, Dialect, Select, bindparam
+from sqlalchemy.sql.compiler import SQLCompiler
 
 T = TypeVar("T")
 
 Value = str | int | bytes | datetime | bool | None
 Row = Sequence[Value]
+Parameters: TypeAlias = "Callable[[Sequence[object], Mapping[str, Value]], Any]"
 
 CHUNK = 500
-"""Parameters of one IN list; SQLite allows 32,766, and statements of few sizes stay in its cache."""
+"""Keys of one IN list; SQLite allows 32,766."""
+
+_SIZES = (4, 32, CHUNK)
+"""A list is filled up to one of these by its last key, so that few statements are ever prepared."""
 
 
 def chunks(values: Iterable[T]) -> Iterator[list[T]]:
@@ -27,6 +32,38 @@ def chunks(values: Iterable[T]) -> Iterator[list[T]]:
     rest = sorted(set(values))  # type: ignore[type-var]
     for start in range(0, len(rest), CHUNK):
         yield rest[start : start + CHUNK]
+
+
+def keys() -> BindParameter[Any]:
+    """The list of a statement for `among`."""
+    return bindparam("keys", expanding=True)
+
+
+def among(connection: Connection, statement: Select[Any], wanted: Iterable[object], **more: Value) -> Iterator[Any]:
+    """Run a statement of the form `... column.in_(keys()) ...` over `wanted`, and yield its rows as the driver has
+    them; pass an instant through `unstamp`."""
+    for some in chunks(wanted):
+        size = next(size for size in _SIZES if len(some) <= size)
+        filled = [*some, *[some[-1]] * (size - len(some))]
+        text, parameters = _compiled(statement, connection.dialect, size, tuple(more))
+        yield from connection.exec_driver_sql(text, parameters(filled, more)).fetchall()
+
+
+@cache
+def _compiled(statement: Select[Any], dialect: Dialect, size: int, others: tuple[str, ...]) -> tuple[str, Parameters]:
+    """The statement as text for lists of this size, and what makes the parameters for it."""
+    given = statement.params(keys=list(range(size)), **dict.fromkeys(others))
+    compiled = given.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+    assert isinstance(compiled, SQLCompiler)
+    names = [f"keys_{place}" for place in range(1, size + 1)]
+    fixed = {name: bind.effective_value for name, bind in compiled.binds.items() if not bind.required}
+    order = compiled.positiontup
+
+    def parameters(values: Sequence[object], more: Mapping[str, Value]) -> Any:
+        named = {**fixed, **dict(zip(names, values, strict=True)), **more}
+        return named if order is None else tuple([named[name] for name in order])
+
+    return str(compiled), parameters
 
 
 def insert(connection: Connection, table: str, columns: str, rows: Sequence[Row], conflict: str = "") -> None:
@@ -44,6 +81,13 @@ def run(connection: Connection, statement: str, rows: Sequence[Row]) -> None:
 def stamp(connection: Connection) -> Callable[[datetime | None], Value]:
     """What schema.Instant makes of a datetime, for rows that do not pass through it."""
     return _text if connection.dialect.name == "sqlite" else _same
+
+
+def unstamp(value: str | datetime | None) -> datetime | None:
+    """The reverse, of what the driver gives."""
+    if isinstance(value, str):
+        return datetime.fromisoformat(value).replace(tzinfo=UTC)
+    return value
 
 
 def _same(value: datetime | None) -> Value:

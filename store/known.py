@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TypeVar
 
-from sqlalchemy import BindParameter, Column, Connection, Select, bindparam, func, or_, select, text
+from sqlalchemy import Column, Connection, bindparam, func, or_, select, text
 
-from store.bulk import chunks
+from store.bulk import among, keys, unstamp
 from store.schema import (
     account_domain,
     activity,
@@ -29,8 +30,7 @@ from syncd.model import Contact, Directory, Identity, ItemId, Level, Opportunity
 A = TypeVar("A")
 B = TypeVar("B")
 
-# One parameter that becomes a list: built once, since SQLAlchemy looks at each literal of a plain `in_`.
-_KEYS: BindParameter[Any] = bindparam("keys", expanding=True)
+_KEYS = keys()
 
 _HOLDERS = (
     select(contact_address.c.address_key, contact.c.id, contact.c.account_id)
@@ -109,34 +109,28 @@ _WAITING = (
 )
 
 
-def _among(connection: Connection, statement: Select[Any], keys: Iterable[object], **more: object) -> Iterator[Any]:
-    """Run a statement over `keys`, a chunk at a time."""
-    for some in chunks(keys):
-        yield from connection.execute(statement, {"keys": some, **more})
-
-
 def marks(connection: Connection, stream_ids: Iterable[int], parser: int) -> dict[int, Mark]:
     stream_ids = list(stream_ids)
     waiting: dict[int, list[ItemId]] = defaultdict(list)
-    for stream_id, item in _among(connection, _WAITING, stream_ids, parser=parser):
+    for stream_id, item in among(connection, _WAITING, stream_ids, parser=parser):
         waiting[stream_id].append(item)
     return {
         stream_id: Mark(cursor, epoch, strikes, suspect, doubted, tuple(waiting[stream_id]))
-        for stream_id, cursor, epoch, strikes, suspect, doubted in _among(connection, _MARKS, stream_ids)
+        for stream_id, cursor, epoch, strikes, suspect, doubted in among(connection, _MARKS, stream_ids)
     }
 
 
 def directory(connection: Connection, addresses: Iterable[str], domains: Iterable[str]) -> Directory:
     """Look up address keys and domains (matching.contacts.lookups)."""
     addresses = frozenset(addresses)
-    contacts = [(key, Contact(id_, account)) for key, id_, account in _among(connection, _HOLDERS, addresses)]
-    accounts = [(domain, account) for domain, account in _among(connection, _DOMAINS, domains)]
+    contacts = [(key, Contact(id_, account)) for key, id_, account in among(connection, _HOLDERS, addresses)]
+    accounts: list[tuple[str, str]] = list(among(connection, _DOMAINS, domains))
     contact_ids = {known.id for _, known in contacts}
     account_ids = {account for _, account in accounts} | {known.account_id for _, known in contacts if known.account_id}
     return Directory(
         contacts=_grouped(contacts),
         accounts=_grouped(accounts),
-        users={row.address_key: row.user_id for row in _among(connection, _USERS, addresses)},
+        users=dict(among(connection, _USERS, addresses)),
         opportunities=tuple(_opportunities(connection, contact_ids, account_ids)),
     )
 
@@ -149,13 +143,13 @@ def _grouped(pairs: Iterable[tuple[A, B]]) -> dict[A, tuple[B, ...]]:
 
 
 def _opportunities(connection: Connection, contacts: set[str], accounts: set[str]) -> Iterable[Opportunity]:
-    found = {row.id: row for row in _among(connection, _OF_CONTACTS, contacts)}
-    found |= {row.id: row for row in _among(connection, _OF_ACCOUNTS, accounts)}
+    found = {row[0]: row for row in among(connection, _OF_CONTACTS, contacts)}
+    found |= {row[0]: row for row in among(connection, _OF_ACCOUNTS, accounts)}
     people: dict[str, set[str]] = defaultdict(set)
-    for opportunity_id, contact_id in _among(connection, _PEOPLE, found):
+    for opportunity_id, contact_id in among(connection, _PEOPLE, found):
         people[opportunity_id].add(contact_id)
-    for id_, row in sorted(found.items()):
-        yield Opportunity(id_, row.account_id, frozenset(people[id_]), row.opened_at, row.closed_at)
+    for id_, (_, account, opened_at, closed_at) in sorted(found.items()):
+        yield Opportunity(id_, account, frozenset(people[id_]), unstamp(opened_at), unstamp(closed_at))
 
 
 def stored(
@@ -165,9 +159,9 @@ def stored(
     identities: Iterable[bytes],
     thread_keys: Iterable[bytes],
 ) -> Stored:
-    threads = {row.key: row.thread_id for row in _among(connection, _THREADS, thread_keys)}
+    threads: dict[bytes, int] = dict(among(connection, _THREADS, thread_keys))
     opportunities: dict[int, set[str]] = defaultdict(set)
-    for thread_id, entity in _among(connection, _THREAD_OPPORTUNITIES, threads.values()):
+    for thread_id, entity in among(connection, _THREAD_OPPORTUNITIES, threads.values()):
         opportunities[thread_id].add(entity)
     return Stored(
         next_activity=_next(connection, activity.c.id),
@@ -188,43 +182,49 @@ def _sightings(connection: Connection, stream_id: int, items: Iterable[ItemId]) 
         ItemId(item): StoredSighting(
             id_, Verdict(verdict), rule, facts, key, activity_id, gone_at is not None, attempts
         )
-        for item, id_, verdict, rule, facts, key, activity_id, gone_at, attempts in _among(
+        for item, id_, verdict, rule, facts, key, activity_id, gone_at, attempts in among(
             connection, _SIGHTINGS, items, stream=stream_id
         )
     }
 
 
 def _activities(connection: Connection, identities: Iterable[bytes]) -> dict[bytes, StoredActivity]:
-    rows = list(_among(connection, _ACTIVITIES, identities))
-    ids = [row.id for row in rows]
+    rows = list(among(connection, _ACTIVITIES, identities))
+    ids = [row[0] for row in rows]
     people: dict[int, set[tuple[str, str]]] = defaultdict(set)
-    for activity_id, role, key in _among(connection, _PARTICIPANTS, ids):
+    for activity_id, role, key in among(connection, _PARTICIPANTS, ids):
         people[activity_id].add((role, key))
     links: dict[int, dict[tuple[str, str], tuple[str, str]]] = defaultdict(dict)
-    for activity_id, kind, entity, origin, state in _among(connection, _LINKS, ids):
+    for activity_id, kind, entity, origin, state in among(connection, _LINKS, ids):
         links[activity_id][kind, entity] = (origin, state)
     return {
-        row.identity: StoredActivity(
-            id=row.id,
-            identity=row.identity,
-            sender=row.sender_hash,
-            subject_hash=row.subject_hash,
-            sent_at=row.sent_at,
-            occurred_at=row.occurred_at,
-            level=Level(row.level),
-            has_text=row.has_text,
-            direction=row.direction,
-            thread_id=row.thread_id,
-            participants=frozenset(people[row.id]),
-            links=links[row.id],
+        identity: StoredActivity(
+            id=id_,
+            identity=identity,
+            sender=sender,
+            subject_hash=subject,
+            sent_at=unstamp(sent_at),
+            occurred_at=_instant(occurred_at),
+            level=Level(level),
+            has_text=bool(has_text),
+            direction=direction,
+            thread_id=thread_id,
+            participants=frozenset(people[id_]),
+            links=links[id_],
         )
-        for row in rows
+        for id_, identity, sender, subject, sent_at, occurred_at, level, has_text, direction, thread_id in rows
     }
+
+
+def _instant(value: str | datetime) -> datetime:
+    found = unstamp(value)
+    assert found is not None
+    return found
 
 
 def with_text(connection: Connection, identities: Iterable[bytes]) -> dict[bytes, Identity]:
     """The identities whose activity has its text already, or may not have one."""
     return {
-        key: Identity(key=key, fingerprint=key, sender=sender, subject=subject, sent_at=sent_at)
-        for key, sender, subject, sent_at in _among(connection, _WITH_TEXT, identities)
+        key: Identity(key=key, fingerprint=key, sender=sender, subject=subject, sent_at=unstamp(sent_at))
+        for key, sender, subject, sent_at in among(connection, _WITH_TEXT, identities)
     }
