@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cache, lru_cache
+from functools import cache
+from itertools import chain
 from typing import Any, TypeAlias, TypeVar
 
 from sqlalchemy import BindParameter, Connection, Dialect, Select, bindparam
@@ -22,6 +23,9 @@ Parameters: TypeAlias = "Callable[[Sequence[object], Mapping[str, Value]], Any]"
 
 CHUNK = 500
 """Keys of one IN list; SQLite allows 32,766."""
+
+_ROWS = (64, 8, 1)
+"""Rows of one INSERT; few sizes, so that few statements are ever prepared."""
 
 _SIZES = (4, 32, CHUNK)
 """A list is filled up to one of these by its last key, so that few statements are ever prepared."""
@@ -67,9 +71,19 @@ def _compiled(statement: Select[Any], dialect: Dialect, size: int, others: tuple
 
 
 def insert(connection: Connection, table: str, columns: str, rows: Sequence[Row], conflict: str = "") -> None:
-    """Insert `rows`, given in the order of `columns` (comma-separated)."""
-    if rows:
-        connection.exec_driver_sql(_insert(connection.dialect.paramstyle, table, columns, conflict), list(rows))
+    """Insert `rows`, given in the order of `columns` (comma-separated).
+
+    Many rows in one statement: the driver gives up the interpreter at each statement, and has to win it back from all
+    other threads.
+    """
+    width = columns.count(",") + 1
+    start = 0
+    for size in _ROWS:
+        text = _insert(connection.dialect.paramstyle, table, columns, width, size, conflict)
+        while len(rows) - start >= size:
+            values = tuple(chain.from_iterable(rows[start : start + size]))
+            connection.exec_driver_sql(text, values)
+            start += size
 
 
 def run(connection: Connection, statement: str, rows: Sequence[Row]) -> None:
@@ -103,7 +117,7 @@ def _mark(paramstyle: str) -> str:
     return "?" if paramstyle == "qmark" else "%s"
 
 
-@lru_cache
-def _insert(paramstyle: str, table: str, columns: str, conflict: str) -> str:
-    marks = ", ".join([_mark(paramstyle)] * (columns.count(",") + 1))
-    return f"INSERT INTO {table} ({columns}) VALUES ({marks}) {conflict}"
+@cache
+def _insert(paramstyle: str, table: str, columns: str, width: int, rows: int, conflict: str) -> str:
+    row = f"({', '.join([_mark(paramstyle)] * width)})"
+    return f"INSERT INTO {table} ({columns}) VALUES {', '.join([row] * rows)} {conflict}"
