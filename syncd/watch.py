@@ -48,6 +48,8 @@ SAVE_SUCCESS = timedelta(minutes=10)
 JITTER = 0.1
 """Of each interval, so that mailboxes that began together part."""
 
+_SAVING = Lock()
+
 Progress = Callable[[str, str, Batch], None]
 """Called after each saved batch with mailbox, stream and batch."""
 
@@ -128,12 +130,12 @@ class Watch:
     def _become(self, state: MailboxState) -> None:
         """Take the new state, and write it down at once where forgetting it would hurt: a change, or a wait."""
         before, self.state, self._dirty = self.state, state, True
+        if state.state is not before.state or state.pace != before.pace:
+            save([self])
         if state.state is not before.state:
             level = logging.WARNING if state.state in STANDS_STILL else logging.INFO
             extra = fields(was=before.state, now=state.state, error=state.error, cure=state.cure)
             log.log(level, "mailbox_state_changed", extra=extra)
-        if state.state is not before.state or state.pace != before.pace:
-            save([self])
 
     def _wait(self, outcome: Outcome) -> timedelta:
         if wait := self.state.pace.wait(_now()):
@@ -195,6 +197,13 @@ class Watch:
 
 def save(watches: Iterable[Watch]) -> None:
     """Write down, in one transaction, how these are doing. What fails now is tried again with the next."""
+    # From the look at a state until it is written: else the daemon's round could write an `ok` that it had looked at
+    # over the `reauth_needed` that a worker wrote meanwhile, and nobody would correct it for an hour.
+    with _SAVING:
+        _save(watches)
+
+
+def _save(watches: Iterable[Watch]) -> None:
     found = [(watch, written) for watch in watches if (written := watch.unsaved()) is not None]
     if not found:
         return

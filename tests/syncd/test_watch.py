@@ -98,6 +98,26 @@ def test_many_failures_of_one_kind_are_one_notice_and_a_success_is_another(
     assert notices(caplog) == ["ok -> retrying", "retrying -> ok"]
 
 
+def test_what_is_told_is_already_written_down(watched: Watch, account: MemoryAccount, world: World) -> None:
+    told: list[tuple[object, object]] = []
+
+    class Reader(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.getMessage() == "mailbox_state_changed":
+                told.append((str(record.__dict__["fields"]["now"]), stored(world)[0]))
+
+    reader = Reader()
+    log = logging.getLogger("syncd.watch")
+    log.addHandler(reader)
+    try:
+        account.faults = [ReauthNeeded("the password is refused")]
+        watched.run()
+    finally:
+        log.removeHandler(reader)
+    assert ("reauth_needed", "reauth_needed") in told
+    assert all(said == written for said, written in told)
+
+
 def test_what_the_server_asked_to_wait_for_is_waited_for_after_a_restart_too(
     watched: Watch, account: MemoryAccount, world: World
 ) -> None:
