@@ -254,7 +254,7 @@ activity = Table(
     Column("source", Text, nullable=False),
     Column("message_id", Text),
     Column("problem", Text, nullable=False, server_default=""),
-    # The activity that began the thread.
+    # The first activity of the thread that was stored; a backfill goes backwards, so that is seldom the oldest.
     Column("thread_id", Key, index=True),
     # What another copy must corroborate (model.Identity).
     Column("sender_hash", LargeBinary),

@@ -224,7 +224,7 @@ class Decision:
     rule: str
     facts: str = ""
     hashes: tuple[bytes, ...] = ()
-    """Keyed hashes of the outside addresses of what was skipped for no known contact."""
+    """Keyed hashes of the outside addresses of what would be logged if one of them became known."""
     direction: Direction | None = None
     links: tuple[Link, ...] = ()
 
