@@ -32,7 +32,7 @@ _PRAGMAS = (
     "journal_mode = WAL",
     "synchronous = FULL",
     "foreign_keys = ON",
-    "cache_size = -16000",
+    "cache_size = -8000",
     "temp_store = MEMORY",
     "journal_size_limit = 67108864",
 )
@@ -78,8 +78,11 @@ def _sqlite(url: URL) -> Engine:
     if url.database in (None, "", ":memory:") or url.query:
         raise ConfigError(["store: sqlite needs a plain file; write sqlite:////path/to/syncd.db"])
     _private_file(Path(str(url.database)))
-    # Threads beyond the pool get a connection of their own rather than wait for each other.
-    engine = create_engine(url, pool_size=4, max_overflow=60, execution_options={"write_lock": Lock()})
+    # Threads beyond the pool get a connection of their own rather than wait for each other; the one that was used last
+    # goes first, since each has a page cache of its own.
+    engine = create_engine(
+        url, pool_size=4, max_overflow=60, pool_use_lifo=True, execution_options={"write_lock": Lock()}
+    )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
