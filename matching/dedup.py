@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from matching.identity import corroborates
@@ -316,7 +316,7 @@ def _as_stored(row: SightingRow) -> StoredSighting:
 def _by_fingerprint(decided: Decided) -> Decided:
     """The message under its own name, since another mail has its Message-ID: it joins no thread by that either."""
     fingerprint = decided.identity.fingerprint
-    return replace(decided, identity=replace(decided.identity, key=fingerprint), thread_keys=(fingerprint,))
+    return decided._replace(identity=decided.identity._replace(key=fingerprint), thread_keys=(fingerprint,))
 
 
 def _as_current(stored: StoredActivity) -> _Activity:

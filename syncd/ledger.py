@@ -14,8 +14,7 @@ from typing import NamedTuple
 from syncd.model import Attachment, Cursor, Decision, Identity, ItemId, Level, Message, Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Decided:
+class Decided(NamedTuple):
     """One message with all that was decided on it, ready to be planned."""
 
     message: Message

@@ -9,7 +9,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NewType, TypeAlias
+from typing import NamedTuple, NewType, TypeAlias
 
 ItemId = NewType("ItemId", str)
 """A provider's id, unique within one stream; of IMAP `<UIDVALIDITY>.<UID>`."""
@@ -192,8 +192,7 @@ class LinkState(enum.StrEnum):
     UNLINKED = "unlinked"
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """activity -> contact, account or opportunity, with the reason (`from address`, `domain of example.com`, ...)."""
 
     entity_kind: str
@@ -202,8 +201,7 @@ class Link:
     state: LinkState = LinkState.LINKED
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
+class Identity(NamedTuple):
     """What makes two copies the same activity (matching.identity)."""
 
     key: bytes
@@ -216,8 +214,7 @@ class Identity:
     sent_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(NamedTuple):
     """Logged, or skipped by a named rule; `facts` is what the rule saw, and never a subject, text or address."""
 
     verdict: Verdict

@@ -145,7 +145,10 @@ class Pass:
         settled = self.store.with_text({one.identity.key for one in logged})
         ids = [one.message.id for one in logged if not _among(settled, one.identity)]
         read = {item.id: item for item in self._read(ids, text=True)}
-        return [replace(one, message=_completed(one.message, read.get(one.message.id))) for one in decided]
+        return [
+            one._replace(message=_completed(one.message, read[one.message.id])) if one.message.id in read else one
+            for one in decided
+        ]
 
     def _read(self, ids: Sequence[ItemId], *, text: bool) -> Iterator[Item]:
         for start in range(0, len(ids), READ_AT_ONCE):
@@ -270,7 +273,7 @@ def _among(settled: Mapping[bytes, Identity], copy: Identity) -> bool:
     return known is not None and identity.corroborates(known, copy)
 
 
-def _completed(message: Message, read: Item | None) -> Message:
+def _completed(message: Message, read: Item) -> Message:
     """The message with its text; as it was when it left, or could not be read, in between."""
     match read:
         case Message():
