@@ -14,6 +14,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from typer import Context
 from typer.core import TyperGroup
 from typer.main import get_command
 
@@ -134,7 +135,7 @@ def test_every_link_of_the_pages_leads_somewhere() -> None:
 def _exists(words: list[str]) -> bool:
     """Follow the words down the groups, as far as they name commands; then every option must be known."""
     command = get_command(app)
-    while isinstance(command, TyperGroup) and words and words[0] in command.commands:
-        command, words = command.commands[words[0]], words[1:]
+    while isinstance(command, TyperGroup) and words and (inner := command.get_command(Context(command), words[0])):
+        command, words = inner, words[1:]
     options = {name for parameter in command.params for name in parameter.opts} | {"--help"}
     return not isinstance(command, TyperGroup) and {word for word in words if word.startswith("-")} <= options
