@@ -40,6 +40,9 @@ class _Commands(TyperGroup):
         if cmd_name not in _COMMANDS:
             return None
         module = import_module(f"syncd.cli.{_COMMANDS[cmd_name]}")
+        if not gc.isenabled():  # as it is where a command is all that the process does: see `main` of the package
+            gc.freeze()
+            gc.enable()
         group: typer.Typer | None = getattr(module, "app", None)
         if group is None:
             group = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -71,9 +74,6 @@ def version(
 
 
 def main() -> None:
-    # Imports and batches make many objects that live for long, and few cycles: by default Python would look through
-    # them all again and again, which is a tenth of a first sync's time.
-    gc.set_threshold(100_000, 20, 100)
     # A terminal that cannot show a character gets its number, not a traceback.
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
