@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from bench.corpus import Shape
@@ -36,8 +37,9 @@ class Idle:
     bytes_per_poll: float
     """From the server; signing in and listing the folders, once, are spread over all polls."""
     sign_ins: int
-    wrote: bool
-    """Whether the store's files changed while it was watched."""
+    seconds: int
+    writes: int
+    """In how many of those seconds the store's files changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,6 @@ class _Moment:
     cpu: float
     rss: int
     passes: float
-    store: tuple[tuple[str, int, int], ...]
 
 
 def watch(directory: Path, mailboxes: int, *, messages: int, interval: int, seconds: int) -> Idle:
@@ -62,9 +63,9 @@ def watch(directory: Path, mailboxes: int, *, messages: int, interval: int, seco
         mark = server.mark()
         with _running(syncd, directory) as pid:
             _settle(port, mailboxes, interval)
-            before = _moment(pid, port, syncd.directory)
-            time.sleep(seconds)
-            after = _moment(pid, port, syncd.directory)
+            before = _moment(pid, port)
+            writes = _writes(syncd.directory, seconds)
+            after = _moment(pid, port)
         received, _ = server.moved(mark)
         sign_ins = server.sign_ins(mark)
     streams = syncd.streams() / mailboxes
@@ -76,7 +77,8 @@ def watch(directory: Path, mailboxes: int, *, messages: int, interval: int, seco
         cpu_per_poll=(after.cpu - before.cpu) / polls,
         bytes_per_poll=received / (after.passes / streams),
         sign_ins=sign_ins,
-        wrote=before.store != after.store,
+        seconds=seconds,
+        writes=writes,
     )
 
 
@@ -101,17 +103,23 @@ def _settle(port: int, mailboxes: int, interval: int) -> None:
             raise Failed("the daemon is not well")
 
 
-def _moment(pid: int, port: int, store: Path) -> _Moment:
+def _moment(pid: int, port: int) -> _Moment:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     memory = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
     return _Moment(
         cpu=(int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"),
         rss=int(memory[1]) * 1024 if memory else 0,
         passes=_passes(port),
-        store=tuple(
-            (path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in sorted(store.glob("syncd.db*"))
-        ),
     )
+
+
+def _writes(store: Path, seconds: int) -> int:
+    """Look once a second; how often something was written since the last look."""
+    looks = []
+    for _ in range(seconds + 1):
+        looks.append([(path.name, path.stat().st_mtime_ns) for path in sorted(store.glob("syncd.db*"))])
+        time.sleep(1)
+    return sum(before != after for before, after in pairwise(looks))
 
 
 def _passes(port: int) -> float:
@@ -133,5 +141,5 @@ def table(found: Idle) -> str:
     return (
         f"{found.mailboxes} idle mailboxes: {found.rss / 1e6:.0f} MB; {found.polls} polls, "
         f"{found.cpu_per_poll * 1e3:.2f} ms of CPU and {found.bytes_per_poll:.0f} bytes each; "
-        f"{found.sign_ins} sign-ins; the store was {'written' if found.wrote else 'not written'}"
+        f"{found.sign_ins} sign-ins; the store was written in {found.writes} of {found.seconds} seconds"
     )
