@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,6 +45,17 @@ def test_on_sqlite_the_migrated_statements_are_those_of_the_schema(tmp_path: Pat
 def _normal(row: tuple[str | None, ...]) -> tuple[str | None, ...]:
     """Clauses in any order, however they are spaced."""
     return *row[:3], "|".join(sorted(" ".join(line.strip(" \t,").split()) for line in (row[3] or "").splitlines()))
+
+
+def test_what_waits_has_an_index_of_its_own_that_holds_nothing_else(engine: Engine) -> None:
+    """On PostgreSQL neither of the comparisons above sees what an index leaves out."""
+    sqlite = "SELECT sql FROM sqlite_master WHERE name = 'sighting_waiting'"
+    postgresql = "SELECT indexdef FROM pg_indexes WHERE indexname = 'sighting_waiting'"
+    with read(engine) as connection:
+        made = connection.execute(text(sqlite if connection.dialect.name == "sqlite" else postgresql)).scalar_one()
+    condition = made.partition(" WHERE ")[2]
+    assert condition.lstrip("(").startswith("verdict ")
+    assert set(re.findall(r"'(\w+)'", condition)) == {"pending", "quarantined"}
 
 
 def test_upgrading_twice_changes_nothing(engine: Engine) -> None:
