@@ -1,11 +1,76 @@
-"""Who wrote a mail, and which of its addresses are the organisation's own."""
+"""Who wrote a mail, and what its addresses are to the organisation: its own, a contact's, or a stranger's."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+import re
+from collections import defaultdict
+from collections.abc import Container, Iterable, Mapping
+from functools import lru_cache
+from typing import NamedTuple
 
 from matching import address
-from syncd.model import Participant, Policy, Role
+from syncd.model import Contact, Directory, Link, Opportunity, Participant, Policy, Role
+
+# Python 3.11 calls a function for each look at an enum's member.
+_FROM, _SENDER = Role.FROM, Role.SENDER
+
+# `co.uk`: an account with such a domain is a slip of an import, and would own a country.
+_REGISTRY = re.compile(r"(?:ac|co|com|edu|gob|gouv|gov|ltd|me|ne|net|nhs|nom|or|org|plc|sch)\.[a-z]{2}")
+
+
+class Party(NamedTuple):
+    """What an address is to the organisation; what is no address is neither its own nor outside."""
+
+    key: str
+    """The address key, or empty."""
+    own: bool = False
+    outside: bool = False
+    contacts: tuple[Contact, ...] = ()
+    """Who holds the address, by id; of an outside one only, as are the accounts."""
+    accounts: tuple[Link, ...] = ()
+    """Those of the contacts, or of the domain if the contacts have none."""
+    by_domain: bool = False
+
+    @property
+    def is_ambiguous(self) -> bool:
+        return len(self.contacts) > 1
+
+
+class Parties(dict[str, Party]):
+    """Address as written -> its party, worked out when it is first asked for.
+
+    The mails of a batch share one of these: most of their addresses are in several of them.
+    """
+
+    def __init__(self, directory: Directory, policy: Policy) -> None:
+        super().__init__()
+        self.directory = directory
+        self.policy = policy
+        self.opportunities = _by_party(directory.opportunities)
+
+    def __missing__(self, written: str) -> Party:
+        self[written] = party = self._party(address.key(written))
+        return party
+
+    def _party(self, key: str) -> Party:
+        if not key or is_own(key, self.policy, self.directory.users):
+            return Party(key, own=key != "")
+        contacts = self.directory.contacts.get(key, ())
+        if len(contacts) > 1:
+            contacts = tuple(sorted(contacts, key=_id_of))
+        ids = {each.account_id for each in contacts if each.account_id}
+        if ids:
+            return Party(key, False, True, contacts, _accounts(ids, "account of a contact"))
+        domain, accounts = self._by_domain(address.domain_of(key))
+        return Party(key, False, True, contacts, _accounts(accounts, f"domain of {domain}"), by_domain=True)
+
+    def _by_domain(self, full: str) -> tuple[str, tuple[str, ...]]:
+        """The nearest known domain of an address and the accounts that have it."""
+        for domain in employer_domains(full):
+            accounts = self.directory.accounts.get(domain)
+            if accounts and not address.within(full, self.policy.own_domains):
+                return domain, accounts
+        return "", ()
 
 
 def author(participants: Iterable[Participant]) -> str:
@@ -13,9 +78,9 @@ def author(participants: Iterable[Participant]) -> str:
     sender = ""
     for each in participants:
         if each.address:
-            if each.role is Role.FROM:
+            if each.role is _FROM:
                 return each.address
-            if each.role is Role.SENDER and not sender:
+            if each.role is _SENDER and not sender:
                 sender = each.address
     return sender
 
@@ -25,3 +90,35 @@ def is_own(key: str, policy: Policy, users: Container[str]) -> bool:
     if key in policy.outsiders:
         return False
     return key in policy.own_addresses or key in users or address.within(address.domain_of(key), policy.own_domains)
+
+
+@lru_cache(maxsize=8192)
+def employer_domains(domain: str) -> tuple[str, ...]:
+    """The domain and its parents, as far as they can be one employer's."""
+    if address.within(domain, address.FREE_MAIL):
+        return ()
+    return tuple(each for each in address.lineage(domain) if not _REGISTRY.fullmatch(each))
+
+
+def doubt(several: bool) -> str:
+    return " (ambiguous)" if several else ""
+
+
+def _accounts(ids: Iterable[str], reason: str) -> tuple[Link, ...]:
+    ids = sorted(ids)
+    return tuple([Link("account", id, f"{reason}{doubt(len(ids) > 1)}") for id in ids])
+
+
+def _by_party(opportunities: Iterable[Opportunity]) -> Mapping[tuple[str, str], list[Opportunity]]:
+    """(kind, id) of a contact or account -> its opportunities."""
+    found: dict[tuple[str, str], list[Opportunity]] = defaultdict(list)
+    for each in opportunities:
+        for contact in each.contact_ids:
+            found["contact", contact].append(each)
+        if each.account_id:
+            found["account", each.account_id].append(each)
+    return dict(found)
+
+
+def _id_of(contact: Contact) -> str:
+    return contact.id

@@ -6,14 +6,20 @@ text or an address.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import NamedTuple
 
-from matching import address, automated, contacts, parties
+from matching import address, automated, contacts
 from matching.identical import Identical
 from matching.identity import address_hash, occurred_at
-from syncd.model import Decision, Direction, Directory, Message, Policy, Role, Verdict
+from matching.parties import Parties, Party, author
+from syncd.model import Decision, Direction, Message, Policy, Role, Verdict
+
+# Python 3.11 calls a function for each look at an enum's member.
+_LOGGED, _SKIPPED = Verdict.LOGGED, Verdict.SKIPPED
+_INBOUND, _OUTBOUND = Direction.INBOUND, Direction.OUTBOUND
 
 _RECIPIENT = frozenset({Role.TO, Role.CC, Role.BCC})
 _MOST_HASHES = 100
@@ -23,54 +29,48 @@ _UNDATED = datetime(9999, 1, 1, tzinfo=UTC)
 _SENSITIVITIES = frozenset({"personal", "private", "company-confidential", "confidential"})
 
 
-# Not frozen: that would cost a microsecond for each mail, and it never leaves this module.
-@dataclass(slots=True)
-class _Facts:
+class _Facts(NamedTuple):
     """What the rules look at."""
 
     message: Message
-    directory: Directory
+    parties: Parties
     policy: Policy
-    keys: tuple[str, ...]
-    """The address keys of all participants, in their order; empty for what is no address."""
-    outside: dict[str, Role]
-    author: str
-    """The author's address key."""
-    by_own: bool
-    """The author is one of the organisation."""
+    people: list[Party]
+    """The participants, in their order."""
+    author: Party
 
 
-def decide(message: Message, directory: Directory, policy: Policy) -> Decision:
-    """Log the mail with its links, or skip it by the first rule that speaks."""
-    facts = _facts(message, directory, policy)
+def decide(message: Message, parties: Parties) -> Decision:
+    """Log the mail with its links, or skip it by the first rule that speaks; the parties may have decided others."""
+    facts = _facts(message, parties)
     for name, rule in RULES:
         answer = rule(facts)
         if answer is not None:
-            hashes = _hashes(facts) if rule in _UNTIL_KNOWN else ()
-            return Decision(verdict=Verdict.SKIPPED, rule=name, facts=answer, hashes=hashes)
-    links = contacts.links_of(facts.outside, occurred_at(message, fallback=_UNDATED), directory, policy)
-    return Decision(verdict=Verdict.LOGGED, rule="logged", direction=_direction(facts), links=links)
+            return Decision(_SKIPPED, name, answer, _hashes(facts) if rule in _UNTIL_KNOWN else ())
+    roles = contacts.outside(message, parties)
+    links = contacts.links_of(roles, occurred_at(message, fallback=_UNDATED), parties)
+    return Decision(_LOGGED, "logged", direction=_direction(facts, roles), links=links)
 
 
-def _facts(message: Message, directory: Directory, policy: Policy) -> _Facts:
-    keys = tuple([address.key(each.address) for each in message.participants])
-    outside = contacts.outside(message, directory, policy)
-    author = address.key(parties.author(message.participants))
-    return _Facts(message, directory, policy, keys, outside, author, by_own=author != "" and author not in outside)
+def _facts(message: Message, parties: Parties) -> _Facts:
+    participants = message.participants
+    people = [parties[each.address] for each in participants]
+    return _Facts(message, parties, parties.policy, people, parties[author(participants)])
 
 
-def _direction(facts: _Facts) -> Direction:
+def _direction(facts: _Facts, outside: Mapping[str, Role]) -> Direction:
     """Outbound if one of us wrote it to somebody outside.
 
     A web form or a group address writes in our own name to ourselves, with the outsider as Reply-To: that is inbound.
     """
-    sent_out = facts.by_own and not _RECIPIENT.isdisjoint(facts.outside.values())
-    return Direction.OUTBOUND if sent_out else Direction.INBOUND
+    sent_out = facts.author.own and not _RECIPIENT.isdisjoint(outside.values())
+    return _OUTBOUND if sent_out else _INBOUND
 
 
 def _hashes(facts: _Facts) -> tuple[bytes, ...]:
     """By which the mail is found again once one of its addresses becomes known."""
-    return tuple(address_hash(facts.policy.key, key) for key in list(facts.outside)[:_MOST_HASHES])
+    outside = contacts.outside(facts.message, facts.parties)
+    return tuple([address_hash(facts.policy.key, key) for key in list(outside)[:_MOST_HASHES]])
 
 
 # --------------------------------------------------------------------------------------------------- the rules
@@ -90,7 +90,10 @@ def _never_log_personal(facts: _Facts) -> str | None:
 
 
 def _private(facts: _Facts) -> str | None:
-    sensitivity = facts.message.headers.get("sensitivity", "").strip().lower()
+    sensitivity = facts.message.headers.get("sensitivity")
+    if sensitivity is None:
+        return None
+    sensitivity = sensitivity.strip().lower()
     return f"Sensitivity: {sensitivity}" if sensitivity in _SENSITIVITIES else None
 
 
@@ -100,9 +103,8 @@ def _automated(facts: _Facts) -> str | None:
 
 def _role_sender(facts: _Facts) -> str | None:
     """`info@` writes as a person where a contact or one of us is known by it, and as a machine elsewhere."""
-    if facts.by_own or facts.author in facts.directory.contacts or not automated.is_role(facts.author):
-        return None
-    return "role sender"
+    writes_as_person = facts.author.own or facts.author.contacts or not automated.is_role(facts.author.key)
+    return None if writes_as_person else "role sender"
 
 
 def _invitation(facts: _Facts) -> str | None:
@@ -111,9 +113,12 @@ def _invitation(facts: _Facts) -> str | None:
 
 
 def _internal_only(facts: _Facts) -> str | None:
-    if facts.outside or not facts.keys or not all(facts.keys):
+    if not facts.people:
         return None
-    own = len(set(facts.keys))
+    for each in facts.people:
+        if not each.own:
+            return None
+    own = len({each.key for each in facts.people})
     return f"{own} own addresses" if own > 1 else "to oneself"
 
 
@@ -121,15 +126,16 @@ def _too_many_recipients(facts: _Facts) -> str | None:
     participants = facts.message.participants
     if len(participants) <= facts.policy.max_recipients:
         return None
-    both = zip(participants, facts.keys, strict=True)
-    recipients = len({key or each.address for each, key in both if each.role in _RECIPIENT})
+    both = zip(participants, facts.people, strict=True)
+    recipients = len({party.key or each.address for each, party in both if each.role in _RECIPIENT})
     return f"{recipients} recipients" if recipients > facts.policy.max_recipients else None
 
 
 def _no_known_contact(facts: _Facts) -> str | None:
-    if contacts.known(facts.outside, facts.directory, facts.policy):
-        return None
-    count = len(facts.outside)
+    for each in facts.people:
+        if each.contacts or each.accounts:
+            return None
+    count = len({each.key for each in facts.people if each.outside})
     return f"{count} outside address{'' if count == 1 else 'es'}" if count else "no outside address that can be read"
 
 
@@ -159,7 +165,7 @@ def _listed(facts: _Facts, entries: tuple[str, ...], name: str) -> str | None:
     if not entries:
         return None
     numbers = _numbers(Identical(entries))
-    found = [numbers[each] for key in facts.keys if key for each in _matchable(key) if each in numbers]
+    found = [numbers[at] for each in facts.people if each.key for at in _matchable(each.key) if at in numbers]
     return f"entry {min(found)} of {name}" if found else None
 
 

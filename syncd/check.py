@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 from connectors import KINDS
 from connectors.base import Account, Stream
 from matching import contacts, rules
+from matching.parties import Parties
 from store import migrations
 from store.directory import is_empty
 from store.key import require_key
@@ -184,7 +185,8 @@ def _age(message: Message) -> float:
 def _decided(sample: Sequence[Message], policy: Policy, store: Store | None) -> dict[str, int]:
     wanted = contacts.lookups(sample, policy)
     directory = store.directory(wanted.addresses, wanted.domains) if store else Directory()
-    decisions = (rules.decide(message, directory, policy) for message in sample)
+    parties = Parties(directory, policy)
+    decisions = (rules.decide(message, parties) for message in sample)
     return dict(Counter(decision.rule for decision in decisions).most_common())
 
 

@@ -12,14 +12,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from connectors.base import Stream
-from matching import address, contacts, dedup, identity, rules
+from matching import contacts, dedup, identity, rules
+from matching.parties import Parties
 from store.writer import Store
 from syncd.errors import CursorExpired, Retryable, SyncError
 from syncd.ledger import Decided, Failed, Mark
 from syncd.model import (
     Batch,
     Cursor,
-    Directory,
     Identity,
     Item,
     ItemId,
@@ -128,14 +128,14 @@ class Pass:
 
     def _handle(self, items: Sequence[Item]) -> list[Handled]:
         messages = [item for item in items if isinstance(item, Message)]
-        directory = self._directory(messages)
-        decided = [decide(message, directory, self.policy, self.now()) for message in messages]
+        parties, now = self._parties(messages), self.now()
+        decided = [decide(message, parties, now) for message in messages]
         others = [_other(item) for item in items if not isinstance(item, Message)]
         return [*self._with_texts(decided), *others]
 
-    def _directory(self, messages: Sequence[Message]) -> Directory:
+    def _parties(self, messages: Sequence[Message]) -> Parties:
         wanted = contacts.lookups(messages, self.policy)
-        return self.store.directory(wanted.addresses, wanted.domains)
+        return Parties(self.store.directory(wanted.addresses, wanted.domains), self.policy)
 
     def _with_texts(self, decided: list[Decided]) -> list[Decided]:
         """Read the text of what is logged, if it may be stored and is not yet."""
@@ -228,19 +228,20 @@ class _Innocent:
             self.store.forgive(self.stream_id)
 
 
-def decide(message: Message, directory: Directory, policy: Policy, fallback: datetime) -> Decided:
+def decide(message: Message, parties: Parties, fallback: datetime) -> Decided:
     """Decide on one message: a pure function of its arguments. `fallback` dates a message that no one dated."""
-    decision = rules.decide(message, directory, policy)
+    key = parties.policy.key
+    decision = rules.decide(message, parties)
     happened = identity.occurred_at(message, fallback=fallback)
-    if decision.verdict != Verdict.LOGGED:
-        return Decided(message, decision, _name(message, policy.key), happened)
+    if decision.verdict is not Verdict.LOGGED:
+        return Decided(message, decision, _name(message, key), happened)
     return Decided(
         message,
         decision,
-        identity.identify(message, policy.key),
+        identity.identify(message, key),
         happened,
-        identity.thread_keys(message, policy.key),
-        tuple(address.key(one.address) for one in message.participants),
+        identity.thread_keys(message, key),
+        tuple([parties[one.address].key for one in message.participants]),
     )
 
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matching.contacts import links, lookups
+from matching.parties import Parties
 from syncd.model import Contact, Directory, Link, LinkState, Opportunity, Policy
 from tests.matching.letters import NOON, OURS, mail
 
@@ -43,7 +44,9 @@ DIRECTORY = Directory(
 
 
 def found(who: str, directory: Directory = DIRECTORY, policy: Policy = OURS) -> dict[tuple[str, str], str]:
-    return {(each.entity_kind, each.entity_id): each.reason for each in links(mail(who), NOON, directory, policy)}
+    return {
+        (each.entity_kind, each.entity_id): each.reason for each in links(mail(who), NOON, Parties(directory, policy))
+    }
 
 
 # ------------------------------------------------------------------------------------------------ contacts
@@ -143,7 +146,7 @@ def deal(
 
 def deals(who: str, *opportunities: Opportunity) -> list[Link]:
     directory = replace(DIRECTORY, opportunities=opportunities)
-    return [each for each in links(mail(who), NOON, directory, OURS) if each.entity_kind == "opportunity"]
+    return [each for each in links(mail(who), NOON, Parties(directory, OURS)) if each.entity_kind == "opportunity"]
 
 
 FROM_JANE = "from: jane@client.example to: rep@ours.example"
@@ -189,7 +192,7 @@ WHO = st.lists(st.builds("{}: {}".format, ROLES, ADDRESSES), max_size=6)
 @given(WHO.flatmap(lambda who: st.tuples(st.just(who), st.permutations(who))))
 def test_links_do_not_depend_on_the_order_of_the_participants(orders: tuple[list[str], list[str]]) -> None:
     directory = replace(DIRECTORY, opportunities=(deal("a", "jane"), deal("b", "jane"), deal("c", account="other")))
-    one, other = (links(mail(" ".join(who)), NOON, directory, OURS) for who in orders)
+    one, other = (links(mail(" ".join(who)), NOON, Parties(directory, OURS)) for who in orders)
     assert one == other
 
 
@@ -202,7 +205,7 @@ def test_the_lookups_are_all_that_the_links_need(who: list[str]) -> None:
         contacts={key: value for key, value in DIRECTORY.contacts.items() if key in wanted.addresses},
         accounts={key: value for key, value in DIRECTORY.accounts.items() if key in wanted.domains},
     )
-    assert links(message, NOON, looked_up, OURS) == links(message, NOON, DIRECTORY, OURS)
+    assert links(message, NOON, Parties(looked_up, OURS)) == links(message, NOON, Parties(DIRECTORY, OURS))
 
 
 def test_lookups_ask_for_parents_and_leave_out_own_and_free_mail_domains() -> None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matching.identity import keyed
+from matching.parties import Parties
 from matching.rules import RULES, decide
 from syncd.model import Contact, Decision, Direction, Directory, Message, Participant, Policy, Role, Verdict
 from tests.matching.letters import KEY, OURS, mail, people
@@ -26,7 +27,7 @@ DIRECTORY = Directory(
 
 
 def decided(message: Message, policy: Policy = OURS) -> Decision:
-    return decide(message, DIRECTORY, policy)
+    return decide(message, Parties(DIRECTORY, policy))
 
 
 def outcome(message: Message, policy: Policy = OURS) -> tuple[str, str]:
