@@ -39,6 +39,12 @@ HEADER_FIELDS = (*_READ, *_KEPT, *(name.upper() for name in _ORIGINAL_IDS))
 """The names a provider must be asked for."""
 TELLING = frozenset(name.lower() for name in _KEPT)
 """The names kept in `Message.headers`."""
+_SPELLINGS = {
+    spelling: name.lower()
+    for name in HEADER_FIELDS
+    for spelling in (name, name.lower(), name.title(), name.title().replace("-Id", "-ID"))
+}
+"""As mail programs write the names -> in lower case."""
 
 BLOCK_LIMIT = 128 * 1024
 HEADER_LIMIT = 64 * 1024
@@ -52,6 +58,9 @@ _CACHED_LENGTH = 256
 # take it for the end of them all. `[ \t]*` before the colon is obsolete syntax (RFC 5322 section 4.5).
 _HEADER = re.compile(r"^([!-9;-~]++)[ \t]*+:[ \t]*+(.*(?:\n[ \t].*)*+)", re.MULTILINE)
 _FOLD = re.compile(r"\r?\n[ \t]+")
+# The lines that nearly all mail consists of. With folds taken out first, both are much faster than what they stand for.
+_PLAIN_FIELD = re.compile(r"^([A-Za-z-]+): (.+)\r\n", re.MULTILINE)
+_PLAIN_FOLD = re.compile(r"\r\n[ \t]+")
 _PLAIN_ID = re.compile(r"<([!#-;=?-~]{1,998})>")
 _BRACKETED = re.compile(r"<([^<>]+)>")
 _CHARSET = re.compile(r"charset\s{0,9}=\s{0,9}[\"']?([\w.:-]{1,40})", re.IGNORECASE)
@@ -65,12 +74,12 @@ def message_from_headers(
 ) -> Message:
     """Read a header block as an IMAP server gives it; what cannot be read is named in `problem`, the rest stands."""
     text = raw[:BLOCK_LIMIT].decode("latin-1")
-    text = text[: _end_of_headers(text)]
-    fields = [(name, _FOLD.sub(" ", value) if "\n" in value else value) for name, value in _HEADER.findall(text)]
-    if not text.isascii():
-        fields = _decoded(fields)
     problems = ["header block cut"] if len(raw) > BLOCK_LIMIT else []
-    return _message(fields, problems, id=id, received_at=received_at, size=size, folders=folders)
+    repeated: list[tuple[str, str]] = []
+    first = plain_fields(text)
+    if first is None:
+        first, repeated = _gathered(careful_fields(text), problems)
+    return _message(first, repeated, problems, id=id, received_at=received_at, size=size, folders=folders)
 
 
 def message_from_fields(
@@ -82,13 +91,64 @@ def message_from_fields(
     folders: tuple[str, ...],
 ) -> Message:
     """The same, of header fields that a provider has split and unfolded already."""
-    unfolded = [(name, _FOLD.sub(" ", value)) for name, value in fields]
-    return _message(unfolded, [], id=id, received_at=received_at, size=size, folders=folders)
+    problems: list[str] = []
+    first, repeated = _gathered([(name, _FOLD.sub(" ", value)) for name, value in fields], problems)
+    return _message(first, repeated, problems, id=id, received_at=received_at, size=size, folders=folders)
 
 
 def is_stand_in(message: Message) -> bool:
     """Whether Exchange gave this in place of a message that it cannot convert: it is no mail, and is not logged."""
     return message.subject.lower().startswith(_STAND_IN)
+
+
+def _message(
+    first: dict[str, str],
+    repeated: list[tuple[str, str]],
+    problems: list[str],
+    *,
+    id: ItemId,
+    received_at: datetime | None,
+    size: int | None,
+    folders: tuple[str, ...],
+) -> Message:
+    sent_at = date(first.get("date", ""))
+    if sent_at is None and first.get("date"):
+        problems.append("Date unreadable")
+    return Message(
+        id=id,
+        received_at=received_at,
+        sent_at=sent_at,
+        message_id=_message_id(first),
+        in_reply_to=_first_id(first.get("in-reply-to", "")),
+        references=_references(first.get("references", "")),
+        subject=clean(decode_words(first.get("subject", "")), _SUBJECT_LIMIT),
+        participants=_participants(first, repeated, problems),
+        headers={key: clean(value, _TELLING_LIMIT) for key, value in first.items() if key in TELLING},
+        folders=folders,
+        size=size,
+        problem="; ".join(dict.fromkeys(problems)) if problems else "",
+    )
+
+
+# ---------------------------------------------------------------------------------------------- splitting
+
+
+def plain_fields(text: str) -> dict[str, str] | None:
+    """Return what `careful_fields` would find, or None unless each field is there once, and spelled as usual."""
+    head = _PLAIN_FOLD.sub(" ", text[: text.find("\r\n\r\n") + 2])
+    try:
+        fields = {_SPELLINGS[name]: value.strip() for name, value in _PLAIN_FIELD.findall(head)}
+    except KeyError:
+        return None
+    whole = fields and len(fields) == head.count("\n") and len(head) <= HEADER_LIMIT and head.isascii()
+    return fields if whole else None
+
+
+def careful_fields(text: str) -> list[tuple[str, str]]:
+    """Split any block, and unfold and decode its values."""
+    text = text[: _end_of_headers(text)]
+    fields = [(name, _FOLD.sub(" ", value) if "\n" in value else value) for name, value in _HEADER.findall(text)]
+    return fields if text.isascii() else _decoded(fields)
 
 
 def _end_of_headers(text: str) -> int:
@@ -107,15 +167,8 @@ def _decoded(fields: list[tuple[str, str]]) -> list[tuple[str, str]]:
     ]
 
 
-def _message(
-    fields: Iterable[tuple[str, str]],
-    problems: list[str],
-    *,
-    id: ItemId,
-    received_at: datetime | None,
-    size: int | None,
-    folders: tuple[str, ...],
-) -> Message:
+def _gathered(fields: Iterable[tuple[str, str]], problems: list[str]) -> tuple[dict[str, str], list[tuple[str, str]]]:
+    """Return the first field of each name, and those that repeat one; names in lower case."""
     first: dict[str, str] = {}
     repeated: list[tuple[str, str]] = []
     for name, value in fields:
@@ -128,33 +181,11 @@ def _message(
             repeated.append((key, value))
         else:
             first[key] = value
-    sent_at = date(first.get("date", ""))
-    if sent_at is None and first.get("date"):
-        problems.append("Date unreadable")
-    return Message(
-        id=id,
-        received_at=received_at,
-        sent_at=sent_at,
-        message_id=_message_id(first),
-        in_reply_to=_first_id(first.get("in-reply-to", "")),
-        references=_references(first.get("references", "")),
-        subject=_subject(first.get("subject", "")),
-        participants=_participants(first, repeated, problems),
-        headers={key: clean(first[key], _TELLING_LIMIT) for key in first if key in TELLING},
-        folders=folders,
-        size=size,
-        problem="; ".join(dict.fromkeys(problems)) if problems else "",
-    )
+    return first, repeated
 
 
 def _shown(key: str) -> str:
     return clean(key, 40).title()
-
-
-def _subject(value: str) -> str:
-    if value.isascii() and value.isprintable() and "=?" not in value and "  " not in value:
-        return value[:_SUBJECT_LIMIT].rstrip()
-    return clean(decode_words(value), _SUBJECT_LIMIT)
 
 
 # ---------------------------------------------------------------------------------------------- participants
@@ -169,7 +200,7 @@ def _participants(
     headers are a known way to show one name and pass the checks with another; of several To or Cc headers all count.
     """
     author = _author(first, problems)
-    if any(key == "from" for key, _ in repeated):
+    if repeated and any(key == "from" for key, _ in repeated):
         problems.append("several From headers")
     found = list(author)
     for key, role in (("sender", Role.SENDER), ("reply-to", Role.REPLY_TO)):
@@ -243,6 +274,8 @@ def _message_id(first: dict[str, str]) -> str | None:
 
 
 def _first_id(value: str) -> str | None:
+    if not value:
+        return None
     if match := _PLAIN_ID.fullmatch(value):
         return match[1]
     ids = _ids(value)
