@@ -36,6 +36,8 @@ _PARTS = {
     "/syncd/": "the rest of syncd",
 }
 _OTHER = "libraries"
+_WAITING = "<method 'acquire' of '_thread.lock' objects>"
+"""One thread waits for another, and the time is that one's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ def _profile(stats: pstats.Stats, messages: int) -> Profile:
     # Undocumented, and as it is since Python 1.5: place -> calls, all calls, own time, whole time, callers.
     rows: dict[Place, tuple[int, int, float, float, dict[Place, tuple[int, int, float, float]]]]
     rows = stats.stats  # type: ignore[attr-defined]
+    rows = {place: row for place, row in rows.items() if place[2] != _WAITING}
     parts: defaultdict[str, float] = defaultdict(float)
     for place, (_, _, own, _, callers) in rows.items():
         if place[0] == "~":
