@@ -31,26 +31,45 @@ _NAMED = re.compile(r"[^:\uff1a]+[:\uff1a][^<\[@]*+[<\[][^<\[@]*+@.*")
 _RULED = re.compile(r"[-_=*\u2014]{5,}(?:[^-_=*]{1,60}[-_=*\u2014]{3,})?")
 
 
-def without_history(text: str) -> str:
-    lines = [line.rstrip() for line in text.split("\n", _MAX_LINES)[:_MAX_LINES]]
-    return _tidy(_without_quotes(lines[: _end_of_new(lines)]))
+def without_history(text: str, *, cut: bool = False) -> str:
+    """Return what is new in a text, or in whole lines that it begins with if it was `cut`."""
+    lines = _lines(text)
+    end = _end_of_new(lines, cut=cut)
+    new = "\n".join(lines[:end])
+    if ">" in new:
+        new = "\n".join(_without_quotes(lines[:end]))
+    while "\n\n\n" in new:
+        new = new.replace("\n\n\n", "\n\n")
+    return new.strip("\n")
 
 
-def _end_of_new(lines: list[str]) -> int:
-    """Return where the signature or an older mail begins."""
-    for index, line in enumerate(lines):
-        if line == "--":  # many mail programs and servers take the blank away
-            return index
-        if _FIELD.match(line) and _is_head(lines, index):
+def has_end(text: str) -> bool:
+    """Whether what is new ends within these lines, whatever may follow them."""
+    lines = _lines(text)
+    return _end_of_new(lines, cut=True) < len(lines)
+
+
+def _lines(text: str) -> list[str]:
+    return [line.rstrip() for line in text.splitlines()[:_MAX_LINES]]
+
+
+def _end_of_new(lines: list[str], *, cut: bool) -> int:
+    """Return where the signature, the footer of a list or an older mail begins."""
+    end = lines.index("--") if "--" in lines else len(lines)  # many mail programs and servers take the blank away
+    if not cut:
+        end = min(end, _footer(lines))
+    for index, line in enumerate(lines[:end]):
+        if (":" in line or "\uff1a" in line) and _FIELD.match(line) and _is_head(lines, index):
             return _above_rules(lines, index)
-        if line.startswith(_LIST_RULE) and _is_footer(lines[index + 1 :]):
+    return end
+
+
+def _footer(lines: list[str]) -> int:
+    """Return where what a mailing list adds to every mail begins: a ruled line, then a few lines, one with a link."""
+    for index in range(max(0, len(lines) - _FOOTER_LINES - 1), len(lines)):
+        if lines[index].startswith(_LIST_RULE) and any("://" in line for line in lines[index + 1 :]):
             return index
     return len(lines)
-
-
-def _is_footer(rest: list[str]) -> bool:
-    """Whether what follows a ruled line is what a mailing list adds to every mail: a few lines, one of them a link."""
-    return len(rest) <= _FOOTER_LINES and any("://" in line for line in rest)
 
 
 def _is_head(lines: list[str], index: int) -> bool:
@@ -109,12 +128,3 @@ def _drop_attribution(kept: list[str]) -> None:
             return
     if "@" in kept[end - 1]:
         del kept[end - 1 :]
-
-
-def _tidy(lines: list[str]) -> str:
-    """Join lines, of several blank ones only one."""
-    out: list[str] = []
-    for line in lines:
-        if line or (out and out[-1]):
-            out.append(line)
-    return "\n".join(out).strip("\n")

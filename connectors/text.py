@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from connectors.mime_words import base64_bytes, clean_lines, decode, decode_unlabelled, quoted_printable_bytes
-from connectors.quoted import without_history
+from connectors.quoted import has_end, without_history
 from connectors.text_html import html_to_text
 from connectors.text_parts import BODY_LIMIT, TextPart, text_parts
 
@@ -19,23 +19,31 @@ _META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s{0,9}=\s{0,9}[\"']?([\w.
 _META_WITHIN = 2048
 
 
-def new_text(body: bytes, content_type: str, transfer_encoding: str) -> str | None:
-    """Return what is new in a mail, of its body (BODY[TEXT]) or of any first bytes of it.
+def new_text(body: bytes, content_type: str, transfer_encoding: str, *, cut: bool = False) -> str | None:
+    """Return what is new in a mail, of its body (BODY[TEXT]) or, if that was `cut`, of its first bytes.
 
     The first text/plain part counts; where there is none, the first text/html. An empty text means that the mail has
-    no text of its own, None that it may lie behind the bytes given: ask for more, if there is more.
+    no text of its own, None that it, or some of it, may lie behind the bytes given: ask for more, if there is more.
     """
     found = text_parts(body[:BODY_LIMIT], content_type, transfer_encoding)
     part = found.plain or found.html
     if part is None:
         return "" if found.complete else None
-    if part is found.plain:
-        text = clean_lines(_decoded(part))
-    else:
-        text = clean_lines(html_to_text(_decoded(part, is_html=True)))
+    goes_on = cut and part.cut
+    if part is found.html:
+        if goes_on:
+            return None  # it seldom ends by itself, and costs much to read
+        text = html_to_text(_decoded(part, is_html=True))
         if part.cut and body and not text.strip():
             return None  # style sheets alone can be longer than what was asked for
-    return without_history(text)[:TEXT_LIMIT].rstrip()
+    else:
+        text = _decoded(part)
+    text = clean_lines(text)
+    if goes_on:
+        text = text[: text.rfind("\n") + 1]
+        if not has_end(text):
+            return None
+    return without_history(text, cut=goes_on)[:TEXT_LIMIT].rstrip()
 
 
 def _decoded(part: TextPart, *, is_html: bool = False) -> str:

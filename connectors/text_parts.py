@@ -10,12 +10,14 @@ from __future__ import annotations
 import re
 from email.errors import HeaderParseError
 from email.message import Message as _EmailMessage
+from functools import lru_cache
 from typing import NamedTuple
 
 BODY_LIMIT = 256 * 1024
 _MAX_DEPTH = 50
 _MAX_PARTS = 1000
 _HEAD_LIMIT = 16 * 1024
+_USUAL_HEAD = 250
 _TYPE_LIMIT = 1000
 _BOUNDARY_LIMIT = 250  # with the dashes around it; RFC 2046 section 5.1.1 says 70
 
@@ -145,9 +147,8 @@ class _Walk:
             head, position = body[position : match.start()], match.end()
         else:
             return None, position
-        fields = {name.lower(): _unfolded(value) for name, value in reversed(_PART_FIELD.findall(head))}
         default = "message/rfc822" if self._open[-1][1] == "multipart/digest" else "text/plain"
-        part = _part(fields.get(b"type", default), fields.get(b"transfer-encoding", ""), fields.get(b"disposition", ""))
+        part = (_usual_part if len(head) <= _USUAL_HEAD else _part_of)(head, default)
         return part, position
 
     def _text(self, part: _Part, position: int) -> TextPart:
@@ -157,17 +158,29 @@ class _Walk:
 
     def _enter(self, boundary: bytes, media: str) -> None:
         self._open.append((boundary, media))
-        self._name_lines()
+        self._name_lines(boundary, len(self._open) - 1)
 
     def _leave(self, level: int) -> None:
+        if level == len(self._open):
+            return
         del self._open[level:]
-        self._name_lines()
-
-    def _name_lines(self) -> None:
         self._lines = {}
-        for level, (boundary, _) in enumerate(self._open):
-            self._lines[b"--" + boundary] = (level, False)
-            self._lines[b"--" + boundary + b"--"] = (level, True)
+        for outer, (boundary, _) in enumerate(self._open):
+            self._name_lines(boundary, outer)
+
+    def _name_lines(self, boundary: bytes, level: int) -> None:
+        delimiter = b"--" + boundary
+        self._lines[delimiter] = (level, False)
+        self._lines[delimiter + b"--"] = (level, True)
+
+
+def _part_of(head: bytes, default: str) -> _Part:
+    fields = {name.lower(): _unfolded(value) for name, value in reversed(_PART_FIELD.findall(head))}
+    return _part(fields.get(b"type", default), fields.get(b"transfer-encoding", ""), fields.get(b"disposition", ""))
+
+
+_usual_part = lru_cache(maxsize=256)(_part_of)
+"""Most parts of most mails begin with one of a few heads."""
 
 
 def _unfolded(value: bytes) -> str:
@@ -191,7 +204,7 @@ def _part(content_type: str, encoding: str, disposition: str) -> _Part:
 
 
 def _parameters(content_type: str) -> dict[str, str]:
-    if _ENCODED_PARAMETER.search(content_type):
+    if "*" in content_type and _ENCODED_PARAMETER.search(content_type):
         return _encoded_parameters(content_type)
     return {
         match[1].lower(): (match[2] if match[2] is not None else match[3])
