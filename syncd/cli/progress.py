@@ -2,30 +2,54 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from typing import TYPE_CHECKING
 
 from syncd.cli.plain import plain
 from syncd.model import Batch
 
-NAME = TextColumn("{task.description}", markup=False)
+if TYPE_CHECKING:  # a pass by cron draws nothing
+    from rich.progress import Progress, TaskID
 
 
 @contextmanager
-def bar() -> Iterator[Progress]:
-    console = Console(stderr=True)
-    columns = (NAME, BarColumn(), MofNCompleteColumn(), TextColumn("left"), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+def tried(total: int) -> Iterator[Callable[[], None]]:
+    """One bar for all mailboxes; yields what is to be called once for each."""
+    if not sys.stderr.isatty():
+        yield lambda: None
+        return
+    with _drawn() as progress:
+        task = progress.add_task("mailboxes", total=total)
+        yield lambda: progress.advance(task)
+
+
+@contextmanager
+def read() -> Iterator[Callable[[str, str, Batch], None]]:
+    """One bar for each mailbox; yields what is to be called with each saved batch."""
+    if not sys.stderr.isatty():
+        yield lambda mailbox, stream, batch: None
+        return
+    with _drawn() as progress:
+        yield _Passes(progress).saved
+
+
+@contextmanager
+def _drawn() -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    name = TextColumn("{task.description}", markup=False)
+    columns = (name, BarColumn(), MofNCompleteColumn(), TextColumn("left"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         yield progress
 
 
-class Passes:
-    """One bar for each mailbox. What is still to come is known of the streams that began."""
+class _Passes:
+    """What is still to come is known of the streams that began."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress

@@ -5,15 +5,13 @@ from __future__ import annotations
 import dataclasses
 import enum
 import json
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from syncd.cli.plain import plain
 
@@ -24,8 +22,6 @@ if TYPE_CHECKING:  # each command brings what it shows
     from syncd.directory import Refreshed
     from syncd.once import Result
     from syncd.standing import Trouble
-
-console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def as_json(value: object) -> None:
@@ -60,16 +56,32 @@ def _name(key: object) -> str:
 
 def lines(*texts: str) -> None:
     for text in texts:
-        console.print(Text(plain(text)))
+        typer.echo(plain(text))
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    shown = Table(box=None, pad_edge=False, header_style="bold")
+    """Folded to its width on a terminal; for a file or another program, each row stays a line."""
+    shown = [[plain(cell) for cell in row] for row in rows]
+    if sys.stdout.isatty():
+        _draw(headers, shown)
+        return
+    widths = [max(map(len, column)) for column in zip(headers, *shown, strict=True)]
+    for row in (headers, *shown):
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _draw(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    # Here, since a pass by cron draws nothing, and would spend a tenth of its start-up on it.
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(box=None, pad_edge=False, header_style="bold")
     for header in headers:
-        shown.add_column(header, overflow="fold")
+        drawn.add_column(header, overflow="fold")
     for row in rows:
-        shown.add_row(*(Text(plain(cell)) for cell in row))
-    console.print(shown)
+        drawn.add_row(*map(Text, row))
+    Console(highlight=False, markup=False, emoji=False, soft_wrap=True).print(drawn)
 
 
 def counted(counts: Mapping[str, int]) -> str:

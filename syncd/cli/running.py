@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 from syncd import logs
-from syncd.cli import render
+from syncd.cli import progress, render
 from syncd.cli.options import ConfigOption, JsonOption, MailboxArguments, chosen, config_path, load
-from syncd.cli.progress import Passes, bar
 from syncd.errors import ConfigError
 from syncd.once import once as read_once
 
@@ -38,8 +37,8 @@ def once(names: MailboxArguments = None, config: ConfigOption = None, json: Json
     wanted = [mailbox.name for mailbox in chosen(loaded, names)]
     logs.set_up(form=loaded.daemon.log_format, level="warning")
     logging.getLogger("syncd.watch").setLevel(logging.ERROR)  # what it tells of a mailbox stands in the summary
-    with bar() as progress:
-        results = read_once(loaded, wanted, progress=Passes(progress).saved)
+    with progress.read() as saved:
+        results = read_once(loaded, wanted, progress=saved)
     summaries = [render.summary(name, result) for name, result in results.items()]
     render.as_json(summaries) if json else render.passes(summaries)
     if any(summary.error for summary in summaries):

@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 import typer
 
 from syncd.check import Checked, Report, check_mailbox, prepared
-from syncd.cli import render
+from syncd.cli import progress, render
 from syncd.cli.options import ConfigOption, JsonOption, MailboxArguments, chosen, load
-from syncd.cli.progress import bar
 from syncd.config import Mailbox
 
 
@@ -23,12 +22,11 @@ def check(names: MailboxArguments = None, config: ConfigOption = None, json: Jso
     """
     loaded = load(config)
     wanted = chosen(loaded, names)
-    with prepared(loaded, datetime.now(UTC)) as ground, bar() as progress:
-        task = progress.add_task("mailboxes", total=len(wanted))
+    with prepared(loaded, datetime.now(UTC)) as ground, progress.tried(len(wanted)) as advance:
 
         def tried(mailbox: Mailbox) -> Checked:
             found = check_mailbox(loaded, mailbox, ground, datetime.now(UTC))
-            progress.advance(task)
+            advance()
             return found
 
         with ThreadPoolExecutor(min(16, max(1, len(wanted)))) as pool:
