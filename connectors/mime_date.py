@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
@@ -11,10 +11,10 @@ _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 _LENGTH_LIMIT = 128
 
 _NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_MONTHS = {name: number for number, name in enumerate(_NAMES, start=1)}
+_MONTHS = {name: f"{number:02}" for number, name in enumerate(_NAMES, start=1)}
 _PLAIN = re.compile(
-    r"(?:[A-Z][a-z]{2}, )?([0-3]?[0-9]) (" + "|".join(_MONTHS) + r") (19[7-9][0-9]|20[0-9]{2})"
-    r" ([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9]) ([+-])([01][0-9])([0-5][0-9])(?: \([A-Z]{1,5}\))?"
+    r"(?:[A-Z][a-z]{2}, )?([0-3]?[0-9]) ([A-Z][a-z]{2}) (19[7-9][0-9]|20[0-9]{2})"
+    r" ((?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]) ([+-][01][0-9][0-5][0-9])(?: \([A-Z]{1,5}\))?"
 )
 
 
@@ -28,15 +28,11 @@ def plain_date(value: str) -> datetime | None:
     match = _PLAIN.fullmatch(value)
     if match is None:
         return None
-    day, month, year, hour, minute, second, sign, hours, minutes = match.groups()
+    day, month, year, clock, zone = match.groups()
     try:
-        local = datetime(int(year), _MONTHS[month], int(day), int(hour), int(minute), int(second), tzinfo=UTC)
-    except ValueError:
+        moment = datetime.fromisoformat(f"{year}-{_MONTHS[month]}-{day:0>2} {clock}{zone}").astimezone(UTC)
+    except (KeyError, ValueError):
         return None
-    if hours == minutes == "00":
-        return local
-    offset = timedelta(hours=int(hours), minutes=int(minutes))
-    moment = local - offset if sign == "+" else local + offset
     return moment if moment >= _EARLIEST else None
 
 
