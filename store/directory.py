@@ -11,6 +11,7 @@ from functools import partial
 from sqlalchemy import Column, Connection, Engine, Table, bindparam, delete, insert, select, update
 
 from store import bulk, schema
+from store.directory_keys import holder_column
 from store.directory_plan import Change, Kind, Plan, Stored, names, plan, removals
 from store.directory_rows import (
     AccountRow,
@@ -39,13 +40,6 @@ _VALUES = {
     "opportunity_contact": "contact_id",
     "user_address": "address",
 }
-
-# (table, what is written, what it means)
-_KEYED = (
-    (schema.contact_address, "address", "address_key"),
-    (schema.user_address, "address", "address_key"),
-    (schema.account_domain, "domain", "domain_key"),
-)
 
 
 def apply(
@@ -139,13 +133,9 @@ def _stored(connection: Connection, kind: Kind) -> list[Stored]:
 def _held(connection: Connection, table: Table) -> dict[str, list[str]]:
     """holder -> values"""
     held: dict[str, list[str]] = defaultdict(list)
-    for holder, value in connection.execute(select(_holder(table), table.c[_VALUES[table.name]])):
+    for holder, value in connection.execute(select(holder_column(table), table.c[_VALUES[table.name]])):
         held[holder].append(value)
     return held
-
-
-def _holder(table: Table) -> Column[str]:
-    return next(iter(table.primary_key.columns))
 
 
 def _listed(connection: Connection, kind: Kind, source: str) -> tuple[frozenset[str], frozenset[str]]:
@@ -179,7 +169,7 @@ def _columns(kind: Kind, change: Change) -> dict[str, object]:
 
 
 def _save_list(connection: Connection, table: Table, place: int, changes: Iterable[Change]) -> None:
-    holder, column = _holder(table).name, _VALUES[table.name]
+    holder, column = holder_column(table).name, _VALUES[table.name]
     gained = [(change.id, value) for change in changes for value in change.gained[place]]
     lost = [(change.id, value) for change in changes for value in change.lost[place]]
     bulk.run(connection, f"DELETE FROM {table.name} WHERE {holder} = ? AND {column} = ?", lost)
@@ -197,34 +187,3 @@ def _save_marks(connection: Connection, source: str, entity: str, marks: _Marks)
 def _remove(connection: Connection, column: Column[str], ids: Iterable[str]) -> None:
     for chunk in bulk.chunks(ids):
         connection.execute(delete(column.table).where(column.in_(chunk)))
-
-
-def rekey(engine: Engine, key: Callable[[str], str], domain_key: Callable[[str], str]) -> int:
-    """Fill the keys that the CRM, or `apply`, left empty; how many there were. Costs three index look-ups when none is.
-
-    What is no address gets the empty key, which names nothing.
-    """
-    with read(engine) as connection:
-        waiting = [
-            (table, written, means, _unkeyed(connection, table, written, means)) for table, written, means in _KEYED
-        ]
-    if not any(rows for *_, rows in waiting):
-        return 0
-    with write(engine) as connection:
-        for table, written, means, rows in waiting:
-            meaning = domain_key if means == "domain_key" else key
-            where = f"{_holder(table).name} = ? AND {written} = ? AND {means} IS NULL"
-            filled = [(meaning(value), holder, value) for holder, value in rows]
-            bulk.run(connection, f"UPDATE {table.name} SET {means} = ? WHERE {where}", filled)
-    return sum(len(rows) for *_, rows in waiting)
-
-
-def _unkeyed(connection: Connection, table: Table, written: str, means: str) -> list[tuple[str, str]]:
-    found = select(_holder(table), table.c[written]).where(table.c[means].is_(None))
-    return [(holder, value) for holder, value in connection.execute(found)]
-
-
-def is_empty(engine: Engine) -> bool:
-    """Nobody is known."""
-    with read(engine) as connection:
-        return connection.execute(select(schema.contact.c.id).limit(1)).first() is None

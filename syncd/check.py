@@ -21,7 +21,7 @@ from connectors.base import Account, Stream
 from matching import contacts, rules
 from matching.parties import Parties
 from store import migrations
-from store.directory import is_empty
+from store.directory_keys import is_empty
 from store.key import require_key
 from store.writer import Store, open_store
 from syncd import secrets

@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime
 
 from matching import address
-from store.directory import is_empty, rekey
+from store.directory_keys import is_empty, rekey
 from store.writer import Store
 from syncd.config import Config
 from syncd.errors import SyncError

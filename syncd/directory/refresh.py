@@ -9,7 +9,8 @@ from pathlib import Path
 
 from matching.address import domain_key, key
 from store import source
-from store.directory import Report, apply, rekey
+from store.directory import Report, apply
+from store.directory_keys import rekey
 from store.writer import Store
 from syncd.config import Config, DirectorySource, source_url
 from syncd.directory import delimited, vcard

@@ -21,8 +21,8 @@ from store.directory import (
     Report,
     UserRow,
     apply,
-    rekey,
 )
+from store.directory_keys import rekey
 from store.directory_plan import Stored, Wanted, plan
 from store.directory_wanted import CONTACTS
 from store.engine import read, write
