@@ -22,7 +22,7 @@ def holder_column(table: Table) -> Column[str]:
 
 
 def rekey(engine: Engine, key: Callable[[str], str], domain_key: Callable[[str], str]) -> int:
-    """Fill the keys that the CRM, or `directory.apply`, left empty; how many there were. Costs three index look-ups when none is.
+    """Fill the keys that the CRM, or `directory.apply`, left empty; how many there were. Costs three look-ups if none.
 
     What is no address gets the empty key, which names nothing.
     """
