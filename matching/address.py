@@ -46,6 +46,8 @@ FREE_MAIL = frozenset(_FREE_MAIL.split())
 _LONGEST_KEY = 320
 _LONGEST_TEXT = 1000
 
+# Nearly all are, and their key is the lower case of them; one that may be Gmail's is not.
+_PLAIN = re.compile(r"[A-Za-z0-9._-]+@(?![Gg])[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
 _LOCAL = re.compile(r'[^\s<>()\[\]"\\,:;@]+|"(?:[^"\\]|\\.)*"')
 _NEEDLESSLY_QUOTED = re.compile(r'"([^\s<>()\[\]"\\,:;@]+)"')
 _DOMAIN = re.compile(r"[^\s<>()\[\]\"\\,:;@./?#]+(?:\.[^\s<>()\[\]\"\\,:;@./?#]+)*|\[[^\s<>\[\]\\@]+\]")
@@ -69,6 +71,8 @@ def key(address: str) -> str:
 
 @lru_cache(maxsize=32768)
 def _key(address: str) -> str:
+    if len(address) <= _LONGEST_KEY and _PLAIN.fullmatch(address):
+        return address.lower()
     local, _, domain = _visible(address).rpartition("@")
     local = _NEEDLESSLY_QUOTED.sub(r"\1", _fold(local))
     domain = _a_labels(domain)

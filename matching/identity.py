@@ -27,6 +27,7 @@ _CLOCK_ERROR = timedelta(days=1)
 _COPIES_APART = timedelta(days=2)
 
 _LATEST_REFERENCES = 20
+_NAMED = frozenset({Role.TO, Role.CC})
 
 # RFC 5256 section 2.1 knows `re`, `fw` and `fwd`. Mail programs translate them (here caseless; escaped where a letter
 # looks like a Latin one), number them (`Re[2]:`, `Re^2:`), put a blank (French) or a wide colon (Chinese) after them.
@@ -42,6 +43,8 @@ _BLOB = r"\[[^\[\]]*\]\s*"
 _LEADER = re.compile(rf"(?:{_BLOB})*(?:{_REPLY}|{_FORWARD})(?:\^\d+)?\s*(?:{_BLOB})?[:\uff1a]\s*")
 _LEADING_BLOB = re.compile(rf"{_BLOB}(?=.)")
 _TRAILER = re.compile(r"(?:\s*\(fwd\))+\s*$")
+# Whatever is added has one of these.
+_ADDED = re.compile(r"[\[(:\uff1a]")
 _FORWARDED_WHOLE = re.compile(r"\[fwd:\s*(.*)\]$")
 _LONGEST_SUBJECT = 998
 
@@ -79,8 +82,10 @@ def identify(message: Message, key: bytes) -> Identity:
     """
     sender = _comparable(parties.author(message.participants))
     subject = base_subject(message.subject)
-    recipients = sorted({_comparable(each.address) for each in message.participants if each.role in (Role.TO, Role.CC)})
-    sent_at = message.sent_at.replace(microsecond=0) if message.sent_at else None
+    recipients = sorted({_comparable(each.address) for each in message.participants if each.role in _NAMED})
+    sent_at = message.sent_at
+    if sent_at and sent_at.microsecond:
+        sent_at = sent_at.replace(microsecond=0)
     when = sent_at.timestamp() if sent_at else f"{message.received_at} {message.size}"
     fingerprint = keyed(key, "\0".join(("fingerprint", sender, str(when), subject, *recipients)))
     return Identity(
@@ -137,9 +142,9 @@ def thread_keys(message: Message, key: bytes) -> tuple[bytes, ...]:
     own = _normal_id(message.message_id)
     parent = _normal_id(message.in_reply_to)
     ids = [own, parent, *map(_normal_id, _capped(message.references))]
-    plain = (f"thread\0{each}" for each in (own, parent) if each)
-    with_subject = (f"thread\0{each}\0{subject}" for each in ids if each)
-    nodes = tuple(keyed(key, node) for node in dict.fromkeys((*plain, *with_subject)))
+    plain = [f"thread\0{each}" for each in (own, parent) if each]
+    with_subject = [f"thread\0{each}\0{subject}" for each in ids if each]
+    nodes = tuple([keyed(key, node) for node in dict.fromkeys(plain + with_subject)])
     return nodes or (identify(message, key).fingerprint,)
 
 
@@ -152,7 +157,7 @@ def base_subject(subject: str) -> str:
 @lru_cache(maxsize=4096)
 def _base_subject(subject: str) -> str:
     text = " ".join(subject.split()).casefold()
-    while (shorter := _stripped(text)) != text:
+    while _ADDED.search(text) and (shorter := _stripped(text)) != text:
         text = shorter
     return text
 
