@@ -43,6 +43,7 @@ _MARKS = frozenset(
 )
 _BULK = frozenset({"bulk", "list", "junk", "auto_reply"})
 _SUPPRESSED = re.compile(r"\b(?:all|oof|autoreply|dr|rn|nrn)\b", re.IGNORECASE)
+_REPORT = re.compile(r"\s*multipart/report", re.IGNORECASE)
 _NEGATIVE = frozenset({"", "no", "none", "false", "0"})
 _WITHIN_BRACKETS = re.compile(r"<([^<>]*)>")
 
@@ -59,7 +60,7 @@ def evidence(message: Message, policy: Policy) -> str:
     marked = not _MARKS.isdisjoint(headers)
     if marked and (declared := _declared(headers)):
         return declared
-    if answered := system_sender(author) or _report(headers):
+    if answered := system_sender(author) or _report(headers, author):
         return answered
     return _handed_on(headers, policy, author) if marked else ""
 
@@ -91,15 +92,16 @@ def _declared(headers: Mapping[str, str]) -> str:
     return next((name for name in _AUTO_REPLY if headers.get(name.lower(), "").strip().lower() not in _NEGATIVE), "")
 
 
-def _report(headers: Mapping[str, str]) -> str:
-    """Bounces and receipts."""
+def _report(headers: Mapping[str, str], author: str) -> str:
+    """Bounces and receipts, whose author is no system."""
     returned = headers.get("return-path", "").strip()
     if returned == "<>":
         return "empty Return-Path"
-    if returned and system_sender(returned) and not _LIST_MANAGER.fullmatch(_local(returned)):
+    # Most mail returns to its author.
+    another = returned and returned != f"<{author}>"
+    if another and system_sender(returned) and not _LIST_MANAGER.fullmatch(_local(returned)):
         return "Return-Path of a system"
-    report = headers.get("content-type", "").lstrip().lower().startswith("multipart/report")
-    return "multipart/report" if report else ""
+    return "multipart/report" if _REPORT.match(headers.get("content-type", "")) else ""
 
 
 def _handed_on(headers: Mapping[str, str], policy: Policy, author: str) -> str:

@@ -6,6 +6,7 @@ text or an address.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -27,6 +28,7 @@ _MOST_HASHES = 100
 _UNDATED = datetime(9999, 1, 1, tzinfo=UTC)
 # RFC 4021 section 2.1.55; `confidential` is Outlook's name for the last of them.
 _SENSITIVITIES = frozenset({"personal", "private", "company-confidential", "confidential"})
+_CALENDAR = re.compile(r"\s*text/calendar", re.IGNORECASE)
 
 
 class _Facts(NamedTuple):
@@ -108,8 +110,7 @@ def _role_sender(facts: _Facts) -> str | None:
 
 
 def _invitation(facts: _Facts) -> str | None:
-    calendar = facts.message.headers.get("content-type", "").lstrip().lower().startswith("text/calendar")
-    return "text/calendar" if calendar else None
+    return "text/calendar" if _CALENDAR.match(facts.message.headers.get("content-type", "")) else None
 
 
 def _internal_only(facts: _Facts) -> str | None:
