@@ -31,10 +31,11 @@ _NAMED = re.compile(r"[^:\uff1a]+[:\uff1a][^<\[@]*+[<\[][^<\[@]*+@.*")
 _RULED = re.compile(r"[-_=*\u2014]{5,}(?:[^-_=*]{1,60}[-_=*\u2014]{3,})?")
 
 
-def without_history(text: str, *, cut: bool = False) -> str:
-    """Return what is new in a text, or in whole lines that it begins with if it was `cut`."""
+def without_history(text: str) -> str:
     lines = _lines(text)
-    end = _end_of_new(lines, cut=cut)
+    end = _end_of_new(lines)
+    if end == len(lines):
+        end = _footer(lines)
     new = "\n".join(lines[:end])
     if ">" in new:
         new = "\n".join(_without_quotes(lines[:end]))
@@ -44,20 +45,18 @@ def without_history(text: str, *, cut: bool = False) -> str:
 
 
 def has_end(text: str) -> bool:
-    """Whether what is new ends within these lines, whatever may follow them."""
+    """Whether what is new ends within these lines, whatever may follow them: a footer has nothing behind it."""
     lines = _lines(text)
-    return _end_of_new(lines, cut=True) < len(lines)
+    return _end_of_new(lines) < len(lines)
 
 
 def _lines(text: str) -> list[str]:
     return [line.rstrip() for line in text.splitlines()[:_MAX_LINES]]
 
 
-def _end_of_new(lines: list[str], *, cut: bool) -> int:
-    """Return where the signature, the footer of a list or an older mail begins."""
+def _end_of_new(lines: list[str]) -> int:
+    """Return where the signature or an older mail begins."""
     end = lines.index("--") if "--" in lines else len(lines)  # many mail programs and servers take the blank away
-    if not cut:
-        end = min(end, _footer(lines))
     for index, line in enumerate(lines[:end]):
         if (":" in line or "\uff1a" in line) and _FIELD.match(line) and _is_head(lines, index):
             return _above_rules(lines, index)
@@ -76,7 +75,7 @@ def _is_head(lines: list[str], index: int) -> bool:
     """Whether the head of an older mail begins here, as Outlook writes it; long values may go on over lines."""
     head: list[str] = []
     for line in lines[index : index + _HEAD_LINES]:
-        if not line:
+        if not line or line == "--":
             break
         head.append(line)
     if sum(1 for line in head if _FIELD.match(line)) < 3:

@@ -43,7 +43,7 @@ def new_text(body: bytes, content_type: str, transfer_encoding: str, *, cut: boo
         text = text[: text.rfind("\n") + 1]
         if not has_end(text):
             return None
-    return without_history(text, cut=goes_on)[:TEXT_LIMIT].rstrip()
+    return without_history(text)[:TEXT_LIMIT].rstrip()
 
 
 def _decoded(part: TextPart, *, is_html: bool = False) -> str:

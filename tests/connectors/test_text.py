@@ -179,6 +179,50 @@ def test_a_body_cut_anywhere_gives_a_beginning_of_its_text(
     assert beginning is None or text.startswith(beginning.rstrip("\ufffd")) or cut < body.index(b"html")
 
 
+SIGNED = b"Three.\r\n-- \r\nAnna Example\r\n"
+ANSWER = b"For you.\r\n\r\n" + b"_" * 32 + b"\r\nFrom: Ben\r\nSent: 23 November 2026 10:00\r\nTo: Anna\r\n\r\nold"
+FOOTED = b"Three.\r\n" + b"_" * 40 + b"\r\nOffers mailing list\r\nhttps://lists.example.com/offers\r\n"
+
+
+@pytest.mark.parametrize(("body", "text"), [(SIGNED, "Three."), (ANSWER, "For you.")])
+def test_a_cut_text_that_ends_within_needs_no_more(body: bytes, text: str) -> None:
+    assert new_text(body, PLAIN, "", cut=True) == text
+
+
+@pytest.mark.parametrize("body", [b"Three.\r\n", b"Three.\r\n\r\n--", b"> old\r\nThree.\r\n> old\r\n", FOOTED])
+def test_a_cut_text_that_may_go_on_asks_for_more(body: bytes) -> None:
+    """Quoted mail may be answered below; `--` may be the beginning of a line; a footer has nothing behind it."""
+    assert new_text(body, PLAIN, "", cut=True) is None
+    assert new_text(body, PLAIN, "")
+
+
+def test_cut_html_asks_for_more() -> None:
+    assert new_text(b"<p>Three.</p>", "text/html", "", cut=True) is None
+    body, content_type = multipart(part("text/html", "<p>Three.</p>"), kind="alternative")
+    assert new_text(body, content_type, "", cut=True) == "Three."
+
+
+LINES = ["", "Grüße", "a: b", "--", "-- ", "> old", "_" * 40, "https://example.com/", "On 1 May 2026 Ben wrote:"]
+LINES.append("From: Ben <ben@example.com>\nSent: 23 November 2026 10:00\nTo: Anna\n")
+
+
+@given(
+    st.lists(st.sampled_from(LINES), max_size=12).map("\n".join),
+    st.sampled_from(["quoted-printable", "base64", "8bit"]),
+    st.booleans(),
+    st.integers(0, 600),
+)
+def test_what_a_cut_body_gives_is_what_the_whole_one_gives(text: str, encoding: str, html: bool, size: int) -> None:
+    mail = EmailMessage(policy=SMTP)
+    mail.set_content(text, cte=encoding)
+    if html:
+        mail.add_alternative("<p>html</p>", subtype="html")
+    body = mail.as_bytes().partition(b"\r\n\r\n")[2]
+    content_type, encoding = str(mail["content-type"]), str(mail["content-transfer-encoding"] or "")
+    beginning = new_text(body[:size], content_type, encoding, cut=True)
+    assert beginning is None or beginning == new_text(body, content_type, encoding)
+
+
 @given(
     st.binary(max_size=300),
     st.sampled_from([PLAIN, "text/html", "multipart/mixed; boundary=a"]),

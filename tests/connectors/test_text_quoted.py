@@ -126,6 +126,11 @@ def test_the_footer_of_a_mailing_list_is_left_out() -> None:
     assert without_history(f"{NEW}\n\n{footer}") == NEW
 
 
+def test_a_link_between_a_ruled_line_and_the_signature_is_no_footer() -> None:
+    text = f"{NEW}\n\n{'_' * 47}\nhttps://example.com/offer"
+    assert without_history(f"{text}\n-- \nAnna") == text
+
+
 KEPT = {
     "a form that a visitor filled in": "Name: Joe\nEmail: joe@example.com\nPhone: 020 7946 0000\nMessage: call me",
     "a list of fields without an address": "Model: X1\nPrice: 300\nDelivery: 12:30",
