@@ -135,7 +135,13 @@ LISTS = st.lists(
         lambda name, local, form: form.format(name, local),
         st.text("aB .&/+-_'@é", max_size=6),
         st.text("aB._+-/%&=", min_size=1, max_size=6),
-        st.sampled_from(["{0} <{1}@example.com>", '"{0}" <{1}@example.com>', "{1}@x-y.example", "<{1}@example.org>"]),
+        st.sampled_from(
+            [
+                *("{0} <{1}@example.com>", '"{0}" <{1}@example.com>', "{1}@x-y.example", "<{1}@example.org>"),
+                *("=?utf-8?Q?{0}?= <{1}@example.com>", "=?utf-8?b?{0}?= =?x?q?_{0}?=<{1}@example.com>"),
+                *("=?utf-8?q?{0}?={0}<{1}@example.com>", '"=?utf-8?q?{0}?=" <{1}@example.com>'),
+            ]
+        ),
     ),
     max_size=4,
 ).flatmap(lambda boxes: st.sampled_from([", ", ",", ", , ", " ,"]).map(lambda comma: comma.join(boxes)))
@@ -189,7 +195,12 @@ def test_what_is_nearly_plain_is_read_alike_by_both(value: str) -> None:
 
 
 def test_the_short_way_takes_what_most_mail_has() -> None:
-    for value in ("anna@example.com", "Anna E. <anna@example.com>", '"E, A" <a@example.com>, <b@example.com>'):
+    for value in (
+        "anna@example.com",
+        "Anna E. <anna@example.com>",
+        '"E, A" <a@example.com>, <b@example.com>',
+        "=?utf-8?q?J=C3=B6rg?= =?utf-8?b?w4Q=?= <j@example.com>",
+    ):
         assert plain_addresses(value) is not None
 
 
