@@ -52,7 +52,7 @@ class Fetcher:
 
     def again(self, uids: Sequence[int], *, text: bool, largest: int) -> Iterator[Item]:
         """These items once more; with their text if asked, unless they have more than `largest` octets."""
-        self._settle()
+        self.settle()
         known = {uid: self._recent[uid] for uid in uids if uid in self._recent} if text else {}
         yield from self._texts.read(known, largest)
         for _, items in list(self.batches(chunks_of([uid for uid in uids if uid not in known]))):
@@ -60,7 +60,7 @@ class Fetcher:
             yield from (item for item in items if not isinstance(item, Message))
             yield from self._texts.read(messages, largest) if text else messages.values()
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Take in what was asked ahead: else a connection that breaks of it would seem to break of what is next."""
         if self._ahead is not None and self._ahead.answer is not None:
             with self._suspects.watch(self._session.wire, self._ahead.uids):

@@ -17,10 +17,13 @@ Response: TypeAlias = tuple[bytes, ...]
 
 Value: TypeAlias = "bytes | list[Value] | None"
 
-MAX_LINE = 1_000_000
-MAX_SEARCH = 16_000_000
-"""The one line that may be longer: the UIDs of two million messages."""
+MAX_LINE = 16_000_000
+"""The UIDs of two million messages; the structure of a mail of a hundred thousand parts."""
+MAX_PARSED = 1_000_000
+"""A longer line than this is passed over: to take it apart would cost fifty times its size."""
 MAX_LITERAL = 25 * 1024 * 1024
+MAX_KEPT = 160 * 1024
+"""Of a longer literal only the beginning is kept: the parsers look at 128 KiB, and a chunk has 500 messages."""
 MAX_DEPTH = 100
 
 _CARRIAGE_RETURN = ord("\r")
@@ -88,7 +91,7 @@ class Reader:
             size += len(chunk)
             if ended:
                 break
-            if size > MAX_LINE and (size > MAX_SEARCH or not b"".join(parts[:10]).upper().startswith(b"* SEARCH ")):
+            if size > MAX_LINE:
                 raise ProtocolError(f"a line of {size} bytes")
         self._buffer, self._at = b"".join(parts), 0
 
@@ -103,11 +106,14 @@ class Reader:
         parts = [self._buffer[self._at :]]
         missing = size - len(parts[0])
         while missing > 0:
-            parts.append(self._more())
-            missing -= len(parts[-1])
+            chunk = self._more()
+            if size - missing < MAX_KEPT or len(chunk) >= missing:
+                parts.append(chunk)
+            missing -= len(chunk)
         whole = b"".join(parts)
-        self._buffer, self._at = whole[size:], 0
-        return whole[:size]
+        end = len(whole) + missing
+        self._buffer, self._at = whole[end:], 0
+        return whole[: min(end, MAX_KEPT)]
 
     def _more(self) -> bytes:
         if chunk := self._receive():
@@ -134,6 +140,8 @@ def parse(response: Response) -> list[Value]:
     stack: list[list[Value]] = [[]]
     for index in range(0, len(response), 2):
         text = response[index]
+        if len(text) > MAX_PARSED:
+            raise ProtocolError(f"a structure of {len(text)} bytes")
         at, end = 0, len(text.rstrip(b" "))
         while at < end:
             token = _TOKEN.match(text, at)

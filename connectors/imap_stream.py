@@ -16,11 +16,13 @@ from connectors.imap_place import Place, State, chunks, found, item_id, place, s
 from connectors.imap_session import Session, Sessions, search_command
 from connectors.imap_settings import Settings
 from connectors.imap_wire import Answer, Command
-from syncd.errors import CursorExpired, SyncError
+from syncd.errors import CursorExpired, Retryable, SyncError
 from syncd.model import Batch, Cursor, Item, ItemId, Removed
 
 CHECK_EVERY = 4
 """Chunks of a backfill between two looks for new mail, which must not wait behind the old."""
+CONNECTIONS = 12
+"""That one pass may use up. A message that the server dies of takes six, until it is found and passed over."""
 
 
 class FolderStream:
@@ -42,6 +44,7 @@ class FolderStream:
         self._state = state
         self._largest = settings.max_message_mb * 1_000_000
         self._fetcher: tuple[Session, int, Fetcher] | None = None
+        self._choked: set[Session] = set()
 
     def changes(self, cursor: Cursor | None) -> Iterator[Batch]:
         here = place(cursor) if cursor is not None else None
@@ -49,15 +52,45 @@ class FolderStream:
         if here is not None and state is not None and here.stands_in(state):
             return
         self._sessions.parking.check(self.name)
-        session = self._sessions.current()
+        while True:
+            session = self._sessions.current()
+            try:
+                for batch in self._changes(session, here):
+                    yield batch
+                    here = place(batch.cursor)
+                return
+            except Retryable:
+                if not self._goes_on(session):
+                    raise
+
+    def _changes(self, session: Session, here: Place | None) -> Iterator[Batch]:
         if here is None or here.below is not None:
             here = yield from self._backfill(session, here)
             yield from self._follow(session, here, listing=True)
         else:
             yield from self._follow(session, here, listing=False)
 
+    def _goes_on(self, session: Session) -> bool:
+        """Whether the pass does after an error, on another connection: this one broke upon messages (imap_suspects), of
+        which fewer will be asked for at once. `syncd once` has no other pass to find the one in."""
+        if session.wire.choked:
+            self._choked.add(session)
+        return session.wire.choked and len(self._choked) < CONNECTIONS
+
     def read(self, ids: Sequence[ItemId], *, text: bool) -> Iterator[Item]:
-        session = self._sessions.current()
+        left = set(ids)
+        while left:
+            session = self._sessions.current()
+            try:
+                for item in self._read(session, [id_ for id_ in ids if id_ in left], text=text):
+                    left.discard(item.id)
+                    yield item
+                return
+            except Retryable:
+                if not self._goes_on(session):
+                    raise
+
+    def _read(self, session: Session, ids: Sequence[ItemId], *, text: bool) -> Iterator[Item]:
         state = session.selected(self._folder)
         validity = state.validity or _epoch(ids)
         uids = {uid: id_ for id_ in ids if (uid := uid_of(id_, validity))}
@@ -92,11 +125,13 @@ class FolderStream:
         left = len(waiting)
         if resumed:
             here = yield from self._take(session, here, session.search(_arrived(here)), behind=left)
-        for number, (chunk, items) in enumerate(self._fetch(session, here.validity).batches(chunks(waiting)), 1):
+        fetcher = self._fetch(session, here.validity)
+        for number, (chunk, items) in enumerate(fetcher.batches(chunks(waiting)), 1):
             left -= len(chunk)
             here = replace(here, below=chunk[-1])
             yield Batch(items=tuple(items), cursor=here.cursor(), remaining=left)
             if number % CHECK_EVERY == 0 and left:
+                fetcher.settle()
                 here = yield from self._take(session, here, session.search(_arrived(here)), behind=left)
         return here
 

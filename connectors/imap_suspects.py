@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import groupby
 
 from connectors.imap_wire import Wire
 from syncd.errors import SyncError
 
 NARROWER = 8
-"""500 messages, 62, 7, 1: four breaks lead to the one, and one more condemns it."""
-ALONE = 2
+"""500 messages, 62, 7, 1: four breaks lead to the one, and two more condemn it."""
+ALONE = 3
 
 
 class Suspicion:
@@ -40,19 +41,22 @@ class Suspects:
             return list(chunks)
         pieces: list[Sequence[int]] = []
         for chunk in chunks:
-            size = min((self._together[uid] for uid in chunk if uid in self._together), default=0)
-            step = max(1, size // NARROWER) if size else len(chunk)
-            pieces += [chunk[start : start + step] for start in range(0, len(chunk), step)]
+            for size, group in groupby(chunk, lambda uid: self._together.get(uid, 0)):
+                uids = list(group)
+                step = max(1, size // NARROWER) if size else len(uids)
+                pieces += [uids[start : start + step] for start in range(0, len(uids), step)]
         return pieces
 
     @contextmanager
     def watch(self, wire: Wire, uids: Sequence[int]) -> Iterator[None]:
         """While these are asked for: note whether the connection breaks."""
+        broken_before = wire.closed
         try:
             yield
         except SyncError:
-            if wire.closed:
+            if wire.closed and not broken_before:
                 self._broke(uids)
+                wire.choked = wire.cut
             raise
         for uid in uids if self._together else ():
             self._together.pop(uid, None)

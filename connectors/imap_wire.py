@@ -123,6 +123,10 @@ class Wire:
         self._waited = 0.0
         self.host = settings.host
         self.closed = False
+        self.cut = False
+        """It ended without a goodbye, and not because nothing came."""
+        self.choked = False
+        """It was cut while messages were asked for."""
         self.used_at = self._clock()
 
     def send(self, commands: Sequence[Command]) -> list[Answer]:
@@ -151,9 +155,11 @@ class Wire:
             response = self._reader.response()
         except ProtocolError as error:
             self.close()
+            self.cut = True
             raise Retryable(f"{self.host} sent {error}") from error
         except OSError as error:
             self.close()
+            self.cut = not isinstance(error, TimeoutError)
             raise unreachable(error, self._settings) from error
         self._take(response)
 

@@ -15,6 +15,7 @@ from imapclient.response_parser import parse_fetch_response
 
 from connectors.imap_scan import (
     MAX_DEPTH,
+    MAX_KEPT,
     MAX_LINE,
     MAX_LITERAL,
     ProtocolError,
@@ -174,9 +175,23 @@ class TestBounds:
             list(responses(b"* OK ", *[b"x" * 65536] * (MAX_LINE // 65536 + 1)))
 
     def test_a_search_may_name_a_million_messages(self) -> None:
-        uids = b" ".join(b"%d" % uid for uid in range(1_000_000, 1_300_000))
+        uids = b" ".join(b"%d" % uid for uid in range(1_000_000, 2_000_000))
         (response,) = responses(*_pieces(b"* SEARCH " + uids + b"\r\n"))
-        assert len(response[0]) > MAX_LINE
+        assert len(response[0]) == len(uids) + 9
+
+    @pytest.mark.parametrize("size", [MAX_KEPT - 1, MAX_KEPT, MAX_KEPT + 1, 3_000_000])
+    def test_only_the_beginning_of_a_large_literal_is_kept(self, size: int) -> None:
+        sent = b"* 1 FETCH (UID 1 BODY[TEXT] " + literal(b"abcdefg" * (size // 7)) + b")\r\n* 2 EXISTS\r\n"
+        response, next_one = responses(*_pieces(sent))
+        assert response[1] == (b"abcdefg" * (size // 7))[:MAX_KEPT]
+        assert (response[2], next_one) == (b")", (b"* 2 EXISTS",))
+
+    def test_a_structure_that_would_cost_too_much_counts_as_not_given(self) -> None:
+        part = b'("image" "png" ("name" "a.png") NIL NIL "base64" 10)'
+        sent = b"* 1 FETCH (UID 1 BODYSTRUCTURE (" + part * 40_000 + b"))\r\n* 2 EXISTS\r\n"
+        response, next_one = responses(*_pieces(sent))
+        assert fetched(response) is None
+        assert next_one == (b"* 2 EXISTS",)
 
     def test_lists_within_lists_have_an_end(self) -> None:
         deep = b"(" * (MAX_DEPTH + 1) + b")" * (MAX_DEPTH + 1)
