@@ -20,7 +20,13 @@ from syncd.ledger import (
     StoredActivity,
     StoredSighting,
 )
-from syncd.model import Identity, ItemId, Level, Link, LinkState, Removed, Verdict
+from syncd.model import Identity, ItemId, Level, Link, LinkState, Removed, Role, Verdict
+
+# Python 3.11 calls a function for each look at an enum's member or value, and a database driver converts what is no
+# plain string or integer: what the rows hold is plain.
+_LOGGED, _SETTLED = Verdict.LOGGED, (Verdict.LOGGED, Verdict.SKIPPED)
+_LINKED, _CANDIDATE = LinkState.LINKED, LinkState.CANDIDATE
+_ROLE = {role: role.value for role in Role}
 
 ATTEMPTS = 3
 """An item that failed this often is quarantined."""
@@ -56,7 +62,7 @@ class _Threads:
         return thread
 
     def known(self, keys: tuple[bytes, ...]) -> set[int]:
-        found = (self.nodes.get(key) or self.stored.threads.get(key) for key in keys)
+        found = [self.nodes.get(key) or self.stored.threads.get(key) for key in keys]
         return {self.find(thread) for thread in found if thread is not None}
 
     def join(self, keys: tuple[bytes, ...], own: int) -> int:
@@ -99,6 +105,8 @@ class _Planner:
     def __init__(self, stored: Stored, level: Level, next_activity: int, next_sighting: int) -> None:
         self.stored = stored
         self.level = level
+        self.has_subject = level >= Level.SUBJECT
+        self.full = level >= Level.FULL
         self.next_activity = next_activity
         self.next_sighting = next_sighting
         self.plan = Plan()
@@ -111,22 +119,23 @@ class _Planner:
     def message(self, decided: Decided) -> None:
         decision, identity = decided.decision, decided.identity
         previous = self._previous(decided.message.id)
-        if previous and previous.verdict == Verdict.LOGGED and previous.key == identity.key:
+        if previous and previous.verdict == _LOGGED and previous.key == identity.key:
             # What was logged stays logged when it is seen again under other rules: changing the past is a replay.
             if previous.gone:
                 self._sight(decided, previous, previous.activity_id)
             return
-        activity_id = self._log(decided) if decision.verdict == Verdict.LOGGED else None
+        activity_id = self._log(decided) if decision.verdict == _LOGGED else None
         self._sight(decided, previous, activity_id)
 
     def failed(self, failed: Failed) -> None:
         previous = self._previous(failed.id)
-        if previous and previous.verdict in (Verdict.LOGGED, Verdict.SKIPPED) and not previous.gone:
+        if previous and previous.verdict in _SETTLED and not previous.gone:
             return
         attempts = ATTEMPTS if failed.final else min(ATTEMPTS, (previous.attempts if previous else 0) + 1)
         verdict = Verdict.QUARANTINED if attempts >= ATTEMPTS else Verdict.PENDING
-        row = self._row(previous, failed.id, verdict, "unreadable", failed.reason[:500], attempts=attempts)
-        self._put(previous, row)
+        at = self._sighting_id(previous)
+        reason = failed.reason[:500]
+        self._put(previous, SightingRow(at, failed.id, str(verdict), "unreadable", reason, None, None, None, attempts))
 
     def removed(self, item: ItemId) -> None:
         previous = self._previous(item)
@@ -139,37 +148,25 @@ class _Planner:
 
     def _sight(self, decided: Decided, previous: StoredSighting | None, activity_id: int | None) -> None:
         decision = decided.decision
-        row = self._row(
-            previous,
+        row = SightingRow(
+            self._sighting_id(previous),
             decided.message.id,
-            decision.verdict,
+            str(decision.verdict),
             decision.rule,
             decision.facts,
-            key=decided.identity.key,
-            occurred_at=decided.occurred_at,
-            activity_id=activity_id,
+            decided.identity.key,
+            decided.occurred_at,
+            activity_id,
+            0,
         )
         if self._put(previous, row) and decision.hashes:
             self.plan.addresses += [(hash_, row.id) for hash_ in decision.hashes]
 
-    def _row(
-        self,
-        previous: StoredSighting | None,
-        item: ItemId,
-        verdict: Verdict,
-        rule: str,
-        facts: str,
-        *,
-        key: bytes | None = None,
-        occurred_at: datetime | None = None,
-        activity_id: int | None = None,
-        attempts: int = 0,
-    ) -> SightingRow:
+    def _sighting_id(self, previous: StoredSighting | None) -> int:
         if previous:
-            sighting_id = previous.id
-        else:
-            sighting_id, self.next_sighting = self.next_sighting, self.next_sighting + 1
-        return SightingRow(sighting_id, item, verdict, rule, facts, key, occurred_at, activity_id, attempts)
+            return previous.id
+        self.next_sighting += 1
+        return self.next_sighting - 1
 
     def _put(self, previous: StoredSighting | None, row: SightingRow) -> bool:
         """Plan a new or changed sighting; False when it is stored so already."""
@@ -208,7 +205,7 @@ class _Planner:
         return self.current[key]
 
     def _create(self, decided: Decided) -> _Activity:
-        message, identity, level = decided.message, decided.identity, self.level
+        message, identity, level, direction = decided.message, decided.identity, self.level, decided.decision.direction
         activity = _Activity(
             id=self.next_activity,
             identity=identity,
@@ -216,7 +213,7 @@ class _Planner:
             occurred_at=decided.occurred_at,
             level=level,
             has_text=message.text is not None,
-            direction=decided.decision.direction,
+            direction=str(direction) if direction else None,
             participants=set(),
             links={},
         )
@@ -228,10 +225,10 @@ class _Planner:
                 activity.id,
                 identity.key,
                 decided.occurred_at,
-                message.subject if level >= Level.SUBJECT else None,
-                message.text if level >= Level.FULL else None,
+                message.subject if self.has_subject else None,
+                message.text if self.full else None,
                 activity.direction,
-                level,
+                int(level),
                 message.message_id,
                 message.problem,
                 identity.sender,
@@ -239,7 +236,7 @@ class _Planner:
                 identity.sent_at,
             )
         )
-        if message.attachments and level >= Level.FULL:
+        if message.attachments and self.full:
             self.plan.attachments.append((activity.id, message.attachments))
         return activity
 
@@ -270,10 +267,11 @@ class _Planner:
 
     def _participants(self, activity: _Activity, decided: Decided) -> None:
         for participant, key in zip(decided.message.participants, decided.address_keys, strict=True):
-            place = (participant.role.value, key or participant.address)
+            role, written = _ROLE[participant.role], participant.address
+            place = (role, key or written)
             if place not in activity.participants:
                 activity.participants.add(place)
-                row = ParticipantRow(activity.id, *place, participant.address, participant.name)
+                row = ParticipantRow(activity.id, role, key or written, written, participant.name)
                 self.plan.participants.append(row)
                 self._touch(activity)
 
@@ -282,16 +280,17 @@ class _Planner:
             place = (link.entity_kind, link.entity_id)
             origin, state = activity.links.get(place, ("", ""))
             # What a person did is never undone; a candidate may become a link, and a link stays one.
-            if origin == "person" or state in (link.state, LinkState.LINKED):
+            if origin == "person" or state in (link.state, _LINKED):
                 continue
             activity.links[place] = ("rule", link.state)
-            self.plan.links.append(LinkRow(activity.id, *place, link.reason, link.state))
+            row = LinkRow(activity.id, link.entity_kind, link.entity_id, link.reason, str(link.state))
+            self.plan.links.append(row)
             self._touch(activity)
 
     def _settled(self, decided: Decided) -> Iterable[Link]:
         """Of several open opportunities, the one that the thread is linked to already, if it is just one."""
         links = decided.decision.links
-        candidates = {link.entity_id for link in links if link.state == LinkState.CANDIDATE}
+        candidates = {link.entity_id for link in links if link.state == _CANDIDATE}
         if not candidates:
             return links
         earlier: set[str] = set()

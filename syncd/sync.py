@@ -167,8 +167,9 @@ class Pass:
             if batch is not None:
                 epoch = batch.epoch if batch.listing is not None else None
                 transaction.save_cursor(self.stream_id, batch.cursor, epoch=epoch)
-        for row in (*plan.sightings, *plan.resightings):
-            self.by_rule[Verdict(row.verdict), row.rule] += 1
+        counts = Counter([(row.verdict, row.rule) for row in (*plan.sightings, *plan.resightings)])
+        for (verdict, rule), count in counts.items():
+            self.by_rule[Verdict(verdict), rule] += count
         self.removed += len(plan.gone)
         self.batches += 1
 
