@@ -13,10 +13,12 @@ from connectors.imap_wire import Answer
 from connectors.text import new_text
 from syncd.model import Item, Message, Unreadable
 
-PREFIX = 16_384
-"""Octets of the body asked for at first: the new text of nearly every mail lies within."""
-FURTHER = 131_072
+PREFIX = 4096
+"""Octets of the body asked for at first: the new text of most mails ends within."""
+FURTHER = 65_536
 """Octets of the text part, or of the body, where it does not."""
+_BLANK = 8
+"""Octets of a text part that may be a blank and a few line ends."""
 
 
 class Texts:
@@ -44,42 +46,53 @@ class Texts:
         commands = [fetch_command(list(messages), b"(UID BODY.PEEK[TEXT]<0.%d>)" % PREFIX)]
         if attaching:
             commands.append(fetch_command(attaching, b"(UID BODYSTRUCTURE)"))
-        given = _items(self._session.wire.send(commands))
-        shapes = {uid: parts(items.get(b"BODYSTRUCTURE")) for uid, items in given.items() if uid in messages}
-        texts = {uid: _text(messages[uid], given[uid][b"BODY[TEXT]"]) for uid in shapes if b"BODY[TEXT]" in given[uid]}
-        texts.update(self._further(messages, {uid: shapes[uid] for uid, text in texts.items() if text is None}))
+        answers = _items(self._session.wire.send(commands))
+        given = {uid: items for uid, items in answers.items() if uid in messages}
+        shapes = {uid: parts(items[b"BODYSTRUCTURE"]) for uid, items in given.items() if b"BODYSTRUCTURE" in items}
+        bodies = {uid: _octets(items[b"BODY[TEXT]"]) for uid, items in given.items() if b"BODY[TEXT]" in items}
+        texts = {uid: _text(messages[uid], body, cut=len(body) >= PREFIX) for uid, body in bodies.items()}
+        wanted = {uid: _text_part(shapes.get(uid, ())) for uid, text in texts.items() if text is None}
+        further = self._further({uid: part for uid, part in wanted.items() if len(bodies[uid]) >= PREFIX})
+        for uid, part in wanted.items():
+            texts[uid] = _further_text(messages[uid], bodies[uid], part, further.get(uid, b""))
         for uid, message in messages.items():
             if uid not in texts:
                 yield Unreadable(message.id, "the server gave no text of it")
             else:
-                attachments = tuple(part.attachment() for part in shapes[uid] if part.is_attachment)
+                attachments = tuple(part.attachment() for part in shapes.get(uid, ()) if part.is_attachment)
                 yield replace(message, text=texts[uid] or "", attachments=attachments)
 
-    def _further(self, messages: Mapping[int, Message], shapes: Mapping[int, Sequence[Part]]) -> dict[int, str | None]:
-        """The texts that did not lie in the first octets: of the text part, if the server told which one that is."""
-        wanted = {uid: _text_part(shape) for uid, shape in shapes.items()}
+    def _further(self, wanted: Mapping[int, Part | None]) -> dict[int, bytes]:
+        """More octets, in one round trip: of the text part, where the server told which one that is."""
+        sections: dict[bytes, list[int]] = {}
+        for uid, part in wanted.items():
+            sections.setdefault(_section(part), []).append(uid)
         commands = [
-            fetch_command([uid], b"(UID BODY.PEEK[%b]<0.%d>)" % (_section(part), FURTHER))
-            for uid, part in wanted.items()
+            fetch_command(uids, b"(UID BODY.PEEK[%b]<0.%d>)" % (section, FURTHER)) for section, uids in sections.items()
         ]
         given = _items(self._session.wire.send(commands)) if commands else {}
-        texts: dict[int, str | None] = {}
-        for uid, part in wanted.items():
-            body = given.get(uid, {}).get(b"BODY[%b]" % _section(part))
-            texts[uid] = _text_of(part, body) if part and isinstance(body, bytes) else _text(messages[uid], body)
-        return texts
+        names = {uid: b"BODY[%b]" % _section(part) for uid, part in wanted.items()}
+        return {uid: _octets(given[uid].get(name)) for uid, name in names.items() if uid in given}
 
 
-def _text(message: Message, body: Value) -> str | None:
-    """None if it must lie further on."""
-    data = body if isinstance(body, bytes) else b""
-    content_type = message.headers.get("content-type", "")
-    text = new_text(data, content_type, message.headers.get("content-transfer-encoding", ""))
-    return "" if text is None and len(data) < PREFIX else text
+def _octets(value: Value) -> bytes:
+    return value if isinstance(value, bytes) else b""
 
 
 def _section(part: Part | None) -> bytes:
     return part.section.encode() if part else b"TEXT"
+
+
+def _text(message: Message, body: bytes, *, cut: bool = False) -> str | None:
+    encoding = message.headers.get("content-transfer-encoding", "")
+    return new_text(body, message.headers.get("content-type", ""), encoding, cut=cut)
+
+
+def _further_text(message: Message, begun: bytes, part: Part | None, further: bytes) -> str | None:
+    """The text by what was asked for further; by the first octets, where the server gave no more or what is no text."""
+    if part and further and (text := _text_of(part, further)):
+        return text
+    return _text(message, begun if part else further or begun)
 
 
 def _text_of(part: Part, body: bytes) -> str | None:
@@ -93,8 +106,9 @@ def _may_attach(message: Message) -> bool:
 
 
 def _text_part(shape: Sequence[Part]) -> Part | None:
+    """The first text that is not blank; in a multipart/alternative that is the plain one (RFC 2046 section 5.1.4)."""
     texts = [part for part in shape if part.is_text]
-    return next((part for part in texts if part.content_type == "text/plain"), texts[0] if texts else None)
+    return next((part for part in texts if (part.octets or 0) > _BLANK), texts[0] if texts else None)
 
 
 def _items(answers: Sequence[Answer]) -> dict[int, dict[bytes, Value]]:

@@ -209,6 +209,39 @@ class TestTexts:
         )
         assert message.text == "Hällo."
 
+    def test_texts_that_end_early_come_in_one_round_trip(self, world: ImapWorld) -> None:
+        signed = "Fine.\r\n-- \r\nBert\r\n" + "> old\r\n" * 2000
+        html = f"--B\r\nContent-Type: text/html\r\n\r\n{'<p>Fine.</p>' * 1000}\r\n"
+        alternative = f"--B\r\n\r\nFine.\r\n{html}--B--\r\n"
+        kind = "Content-Type: multipart/alternative; boundary=B\r\n"
+        raw = [_mail("1@example.org", body="Fine.\r\n"), _mail("2@example.org", body=signed)]
+        texts, trips = _texts(world, [*raw, _mail("3@example.org", body=alternative, headers=kind)])
+        assert texts == ["Fine."] * 3
+        assert trips == 1
+
+    def test_the_whole_of_long_texts_comes_in_one_round_trip_more(self, world: ImapWorld) -> None:
+        text = "\r\n".join(f"Line {number} of a long mail." for number in range(1000))
+        quoting = "\r\n".join(["> old"] * 1000 + ["My answer is below."])
+        html = f"--B\r\nContent-Type: text/html\r\n\r\n<style>{'p {margin: 0}' * 500}</style><p>Fine.</p>\r\n--B--\r\n"
+        kind = "Content-Type: multipart/{}; boundary=B\r\n".format
+        raw = [
+            _mail("1@example.org"),
+            _mail("2@example.org", body=text),
+            _mail("3@example.org", body=quoting),
+            _mail("4@example.org", body=html, headers=kind("alternative")),
+            _mail("5@example.org", body=f"--B\r\n\r\n{text}\r\n--B--\r\n", headers=kind("mixed")),
+        ]
+        texts, trips = _texts(world, raw)
+        whole = text.replace("\r\n", "\n")
+        assert texts == ["Hello.", whole, "My answer is below.", "Fine.", whole]
+        assert trips == 2
+
+    def test_a_long_html_before_the_footer_of_a_list_is_the_text(self, world: ImapWorld) -> None:
+        html = f"Content-Type: text/html\r\n\r\n<style>{'p {margin: 0}' * 500}</style><p>Fine.</p>\r\n"
+        body = f"--B\r\nContent-Type: text/plain\r\n\r\n\r\n--B\r\n{html}--B\r\n\r\nA list's footer\r\n--B--\r\n"
+        kind = "Content-Type: multipart/mixed; boundary=B\r\n"
+        assert _read(world, _mail("1@example.org", body=body, headers=kind)).text == "Fine."
+
     def test_of_a_message_that_is_too_large_only_the_header_is_read(self, world: ImapWorld) -> None:
         world.settings = replace(world.settings, max_message_mb=0)
         message = _read(world, _mail("1@example.org"))
@@ -223,6 +256,23 @@ def _read(world: ImapWorld, raw: bytes) -> Message:
     (message,) = reader.stream().read(list(reader.seen), text=True)
     assert isinstance(message, Message)
     return message
+
+
+def _texts(world: ImapWorld, raw: list[bytes]) -> tuple[list[str | None], int]:
+    """The texts of these mails, read together, and the number of round trips that this took."""
+    world.server.append(world.user, raw)
+    with record(world.server.port) as recording:
+        world.settings = replace(world.settings, port=recording.port, tls="none")
+        reader = Reader(world)
+        account = world.account()
+        stream = world.stream(account)
+        list(reader.batches(stream))
+        recording.turns = 0
+        read = list(stream.read(list(reader.seen), text=True))
+        trips = recording.turns
+        account.close()
+    messages = [item for item in read if isinstance(item, Message)]
+    return [message.text for message in sorted(messages, key=lambda message: message.message_id or "")], trips
 
 
 class TestTheConnection:

@@ -425,6 +425,21 @@ class TestMessages:
         assert message.text == "Hello."
 
 
+    def test_a_long_text_of_which_no_more_is_given_keeps_its_beginning(
+        self, server: ScriptedServer, account: ImapAccount
+    ) -> None:
+        server.inbox.add(b"Subject: long\r\n\r\n" + b"Line by line.\r\n" * 5000)
+
+        def once(request: Request, usual: Callable[[], bytes]) -> bytes:
+            asked = [request for request in server.requests if b"[TEXT]" in request.rest]
+            return usual() if len(asked) < 2 else request.no(b"cannot be parsed")
+
+        server.script["UID FETCH"] = once
+        (message,) = account.streams()[0].read([items(follow(account, None))[0].id], text=True)
+        assert isinstance(message, Message)
+        assert (message.text or "").startswith("Line by line.\n" * 200)
+
+
 def _without(uid: int, answer: bytes) -> bytes:
     return re.sub(rb"\* \d+ FETCH \(UID %d .*?\n\)\r\n" % uid, b"", answer, flags=re.DOTALL)
 

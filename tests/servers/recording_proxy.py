@@ -15,6 +15,9 @@ class Recording:
     sent: bytearray = field(default_factory=bytearray)
     received: int = 0
     connections: int = 0
+    turns: int = 0
+    """How often the client spoke after the server: round trips."""
+    _server_spoke: bool = False
     _open: list[socket.socket] = field(default_factory=list)
 
     @property
@@ -23,6 +26,15 @@ class Recording:
         lines = [line.split(b" ") for line in bytes(self.sent).split(b"\r\n") if b" " in line]
         verbs = [(words[1].upper(), words[2].upper() if len(words) > 2 else b"") for words in lines]
         return [f"UID {second.decode()}" if verb == b"UID" else verb.decode() for verb, second in verbs]
+
+    def take_sent(self, data: bytes) -> None:
+        self.turns += self._server_spoke
+        self._server_spoke = False
+        self.sent.extend(data)
+
+    def take_received(self, data: bytes) -> None:
+        self._server_spoke = True
+        self.received += len(data)
 
     def cut(self) -> None:
         """Reset every connection."""
@@ -57,21 +69,14 @@ def _accept(listener: socket.socket, server_port: int, recording: Recording) -> 
             recording.connections += 1
             recording._open += (client, server)
             pumps += (
-                threading.Thread(target=_pump, args=(client, server, recording.sent.extend)),
-                threading.Thread(target=_pump, args=(server, client, _counter(recording))),
+                threading.Thread(target=_pump, args=(client, server, recording.take_sent)),
+                threading.Thread(target=_pump, args=(server, client, recording.take_received)),
             )
             for pump in pumps[-2:]:
                 pump.start()
     recording.cut()
     for pump in pumps:
         pump.join()
-
-
-def _counter(recording: Recording) -> Callable[[bytes], None]:
-    def count(data: bytes) -> None:
-        recording.received += len(data)
-
-    return count
 
 
 def _pump(source: socket.socket, target: socket.socket, note: Callable[[bytes], None]) -> None:

@@ -211,8 +211,9 @@ def row(number: int, uid: int, raw: bytes, items: bytes, date: bytes | None = No
         parts.append(b"RFC822.SIZE %d" % len(raw))
     if names := re.search(rb"HEADER\.FIELDS \([^)]*\)", items):
         parts.append(b"BODY[%b] {%d}\r\n%b\r\n\r\n" % (names[0], len(header) + 4, header))
-    if b"PEEK[TEXT]" in items:
-        parts.append(b"BODY[TEXT]<0> {%d}\r\n%b" % (len(body), body))
+    if wanted := re.search(rb"PEEK\[TEXT\]<0\.(\d+)>", items):
+        beginning = body[: int(wanted[1])]
+        parts.append(b"BODY[TEXT]<0> {%d}\r\n%b" % (len(beginning), beginning))
     return b"* %d FETCH (%b)\r\n" % (number, b" ".join(parts))
 
 
