@@ -135,7 +135,9 @@ def _message(
 
 def plain_fields(text: str) -> dict[str, str] | None:
     """Return what `careful_fields` would find, or None unless each field is there once, and spelled as usual."""
-    head = _PLAIN_FOLD.sub(" ", text[: text.find("\r\n\r\n") + 2])
+    if not text.endswith("\r\n\r\n"):
+        return None
+    head = _PLAIN_FOLD.sub(" ", text[:-2])
     try:
         fields = {_SPELLINGS[name]: value.strip() for name, value in _PLAIN_FIELD.findall(head)}
     except KeyError:
