@@ -46,9 +46,9 @@ class Fetcher:
             assert ahead is not None
             rows, others = self._taken_in(ahead, chunk)
             ahead = self._ahead = self._ask(chunks[index + 1]) if index + 1 < len(chunks) else None
-            items = [self._item(rows[uid]) for uid in chunk if uid in rows]
-            self._recent = {uid_in(item.id): item for item in items if isinstance(item, Message)}
-            yield chunk, items + others
+            items = {uid: self._item(rows[uid]) for uid in chunk if uid in rows}
+            self._recent = {uid: item for uid, item in items.items() if isinstance(item, Message)}
+            yield chunk, [*items.values(), *others]
 
     def again(self, uids: Sequence[int], *, text: bool, largest: int) -> Iterator[Item]:
         """These items once more; with their text if asked, unless they have more than `largest` octets."""
