@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 
 from matching import address
-from matching.parties import Parties, Party, doubt, employer_domains
+from matching.parties import Parties, employer_domains
 from syncd.model import Link, LinkState, Message, Opportunity, Policy, Role
 
 # An address in several fields has the role that says most.
 _ROLES = (Role.FROM, Role.SENDER, Role.TO, Role.CC, Role.BCC, Role.REPLY_TO, Role.ORGANIZER, Role.ATTENDEE)
 _WEIGHT = {role: weight for weight, role in enumerate(_ROLES)}
+_CERTAIN_FIRST, _OF_CONTACTS_FIRST = attrgetter("doubt"), attrgetter("by_domain")
 _SPOKEN = {role: role.value.replace("_", "-") for role in Role}
 
 
@@ -63,36 +65,30 @@ def links(message: Message, occurred_at: datetime, parties: Parties) -> tuple[Li
 
 def links_of(roles: Mapping[str, Role], occurred_at: datetime, parties: Parties) -> tuple[Link, ...]:
     """The links of these outside addresses."""
+    people = [parties[key] for key in roles]
     # What is certain comes first, since of several reasons the first one stays.
-    people = sorted([parties[key] for key in roles], key=_is_ambiguous)
+    people.sort(key=_CERTAIN_FIRST)
     contacts: dict[str, Link] = {}
     for party in people:
         for contact in party.contacts:
             if contact.id not in contacts:
-                reason = f"{_SPOKEN[roles[party.key]]} address{doubt(party.is_ambiguous)}"
+                reason = f"{_SPOKEN[roles[party.key]]} address{party.doubt}"
                 contacts[contact.id] = Link("contact", contact.id, reason)
     accounts: dict[str, Link] = {}
-    for party in sorted(people, key=_is_by_domain):
+    people.sort(key=_OF_CONTACTS_FIRST)
+    for party in people:
         for link in party.accounts:
             accounts.setdefault(link.entity_id, link)
     return (*contacts.values(), *accounts.values(), *_opportunities(contacts, accounts, occurred_at, parties))
-
-
-def _is_ambiguous(party: Party) -> bool:
-    return party.is_ambiguous
-
-
-def _is_by_domain(party: Party) -> bool:
-    return party.by_domain
 
 
 def _opportunities(
     contacts: Iterable[str], accounts: Iterable[str], occurred_at: datetime, parties: Parties
 ) -> tuple[Link, ...]:
     """The one that was open then, of the contacts, else of the accounts; several are candidates for a person."""
+    of = parties.opportunities
     for kind, ids in (("contact", contacts), ("account", accounts)):
-        of = [each for id in ids for each in parties.opportunities.get((kind, id), ())]
-        open_ids = {each.id for each in of if _is_open(each, occurred_at)}
+        open_ids = {each.id for id in ids for each in of.get((kind, id), ()) if _is_open(each, occurred_at)}
         if len(open_ids) == 1:
             return (Link("opportunity", open_ids.pop(), f"the only open one of the {kind}"),)
         if open_ids:

@@ -141,9 +141,10 @@ def thread_keys(message: Message, key: bytes) -> tuple[bytes, ...]:
     subject = base_subject(message.subject)
     own = _normal_id(message.message_id)
     parent = _normal_id(message.in_reply_to)
-    ids = [own, parent, *map(_normal_id, _capped(message.references))]
+    # Mostly the last of the references is the parent again.
+    others = [_normal_id(each) for each in _capped(message.references) if each != message.in_reply_to]
     plain = [f"thread\0{each}" for each in (own, parent) if each]
-    with_subject = [f"thread\0{each}\0{subject}" for each in ids if each]
+    with_subject = [f"thread\0{each}\0{subject}" for each in (own, parent, *others) if each]
     nodes = tuple([keyed(key, node) for node in dict.fromkeys(plain + with_subject)])
     return nodes or (identify(message, key).fingerprint,)
 

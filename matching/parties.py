@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping, Sized
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -27,13 +27,11 @@ class Party(NamedTuple):
     outside: bool = False
     contacts: tuple[Contact, ...] = ()
     """Who holds the address, by id; of an outside one only, as are the accounts."""
+    doubt: str = ""
+    """What a reason says if several hold the address."""
     accounts: tuple[Link, ...] = ()
     """Those of the contacts, or of the domain if the contacts have none."""
     by_domain: bool = False
-
-    @property
-    def is_ambiguous(self) -> bool:
-        return len(self.contacts) > 1
 
 
 class Parties(dict[str, Party]):
@@ -56,13 +54,14 @@ class Parties(dict[str, Party]):
         if not key or is_own(key, self.policy, self.directory.users):
             return Party(key, own=key != "")
         contacts = self.directory.contacts.get(key, ())
-        if len(contacts) > 1:
+        doubt = _doubt(contacts)
+        if doubt:
             contacts = tuple(sorted(contacts, key=_id_of))
         ids = {each.account_id for each in contacts if each.account_id}
         if ids:
-            return Party(key, False, True, contacts, _accounts(ids, "account of a contact"))
+            return Party(key, False, True, contacts, doubt, _accounts(ids, "account of a contact"))
         domain, accounts = self._by_domain(address.domain_of(key))
-        return Party(key, False, True, contacts, _accounts(accounts, f"domain of {domain}"), by_domain=True)
+        return Party(key, False, True, contacts, doubt, _accounts(accounts, f"domain of {domain}"), by_domain=True)
 
     def _by_domain(self, full: str) -> tuple[str, tuple[str, ...]]:
         """The nearest known domain of an address and the accounts that have it."""
@@ -100,13 +99,13 @@ def employer_domains(domain: str) -> tuple[str, ...]:
     return tuple(each for each in address.lineage(domain) if not _REGISTRY.fullmatch(each))
 
 
-def doubt(several: bool) -> str:
-    return " (ambiguous)" if several else ""
+def _doubt(several: Sized) -> str:
+    return " (ambiguous)" if len(several) > 1 else ""
 
 
-def _accounts(ids: Iterable[str], reason: str) -> tuple[Link, ...]:
-    ids = sorted(ids)
-    return tuple([Link("account", id, f"{reason}{doubt(len(ids) > 1)}") for id in ids])
+def _accounts(ids: Collection[str], reason: str) -> tuple[Link, ...]:
+    reason += _doubt(ids)
+    return tuple([Link("account", id, reason) for id in sorted(ids)])
 
 
 def _by_party(opportunities: Iterable[Opportunity]) -> Mapping[tuple[str, str], list[Opportunity]]:
