@@ -128,7 +128,7 @@ _TOKEN = re.compile(
       (?P<open>\() | (?P<close>\)) |
       "(?P<quoted>[^"\\]*(?:\\.[^"\\]*)*)" |
       (?P<literal>~?\{\d+\+?\}\Z) |
-      (?P<atom>(?:[^\s()"\[{]|\[[^\]]*\])+)
+      (?P<atom>(?:[^\s()"\[{]++|\[[^\]]*\])++)
     )""",
     re.VERBOSE | re.DOTALL,
 )
@@ -167,11 +167,13 @@ def _put(token: re.Match[bytes], stack: list[list[Value]], literal: bytes | None
                 raise ProtocolError("a parenthesis was never opened")
             stack.pop()
         case "quoted":
-            stack[-1].append(_ESCAPED.sub(rb"\1", token["quoted"]))
+            quoted = token["quoted"]
+            stack[-1].append(_ESCAPED.sub(rb"\1", quoted) if b"\\" in quoted else quoted)
         case "literal":
             stack[-1].append(literal)
         case _:
-            stack[-1].append(None if token["atom"].upper() == b"NIL" else token["atom"])
+            atom = token["atom"]
+            stack[-1].append(None if atom.upper() == b"NIL" else atom)
 
 
 # ---------------------------------------------------------------------------------------------- FETCH responses
