@@ -424,7 +424,6 @@ class TestMessages:
         assert isinstance(message, Message)
         assert message.text == "Hello."
 
-
     def test_a_long_text_of_which_no_more_is_given_keeps_its_beginning(
         self, server: ScriptedServer, account: ImapAccount
     ) -> None:
