@@ -47,6 +47,7 @@ def _unkeyed(connection: Connection, table: Table, written: str, means: str) -> 
 
 
 def is_empty(engine: Engine) -> bool:
-    """Nobody is known."""
+    """Nobody is known, neither a contact nor by an account's domain."""
     with read(engine) as connection:
-        return connection.execute(select(schema.contact.c.id).limit(1)).first() is None
+        known = (schema.contact, schema.account_domain)
+        return not any(connection.execute(select(table).limit(1)).first() for table in known)

@@ -88,6 +88,12 @@ def register_streams(engine: Engine, mailbox_id: int, found: Iterable[tuple[str,
         return _streams(connection, mailbox_id)
 
 
+def begin_again(engine: Engine, mailbox_ids: Sequence[int]) -> None:
+    """Let the next pass of each of their streams begin without a cursor."""
+    with write(engine) as connection:
+        connection.execute(update(stream).where(stream.c.mailbox_id.in_(mailbox_ids)).values(cursor=None))
+
+
 def save(engine: Engine, healths: Iterable[Health]) -> None:
     """Write them all in one transaction."""
     mailboxes = [_mailbox_values(health) for health in healths]

@@ -74,6 +74,7 @@ class Daemon:
         self._began_at = _now()
         self._clock = _offset()
         self._saved_at = time.monotonic()
+        self._waits = False
 
     def start(self) -> None:
         self._roster.adopt(self._config)
@@ -165,10 +166,11 @@ class Daemon:
 
     def _keep_directory(self, alive: Alive) -> timedelta:
         """The very first passes wait for the contacts: without any, all mail would be that of strangers."""
-        try:
-            self._upkeep.keep()
-        finally:
+        if self._upkeep.keep():
             self._roster.begin()
+        elif not self._waits:
+            log.warning("contacts_awaited", extra=fields(cure=f"syncd check --config {self._config.path}"))
+            self._waits = True
         return REKEY
 
 

@@ -12,6 +12,7 @@ from store.engine import hold
 from store.writer import Store
 from syncd import logs
 from syncd.config import Config
+from syncd.errors import Permanent
 from syncd.opening import opened, policies, registrations
 from syncd.states import Failure, MailboxState, Outcome, State
 from syncd.upkeep import Upkeep
@@ -26,14 +27,19 @@ class Result:
     outcome: Outcome
 
 
-def once(config: Config, names: Sequence[str], *, progress: Progress) -> dict[str, Result]:
+def once(config: Config, names: Sequence[str], *, progress: Progress, again: bool = False) -> dict[str, Result]:
     """One pass over everything now (or over these mailboxes), to the end, in parallel; mailbox -> what it came to.
 
-    Only what a server asked to wait for is still waited for. Ctrl-C ends at the next batch of each.
+    Only what a server asked to wait for is still waited for. Ctrl-C ends at the next batch of each. With `again`
+    all mail of the configured time is read: what was skipped is decided anew, and what was logged stays as it is.
     """
     with opened(config) as store, hold(store.engine):
-        Upkeep(config, store).keep()
+        if not Upkeep(config, store).keep():
+            cure = f"syncd check --config {config.path}"
+            raise Permanent("[directory] gives no contact, so all mail would be that of strangers", cure=cure)
         watches = _watches(config, names, store, progress)
+        if again:
+            health.begin_again(store.engine, [each.id for each in watches])
         try:
             with ThreadPoolExecutor(min(config.daemon.workers, max(1, len(watches)))) as pool:
                 try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from matching import address
@@ -32,8 +33,20 @@ class Upkeep:
         self._key()
         return not is_empty(self._store.engine)
 
-    def keep(self) -> None:
-        """Refresh the directory if it is time, and key what is new in it. What fails is told once, and tried again."""
+    def keep(self) -> bool:
+        """Refresh the directory if it is time, and key what is new in it. What fails is told once, and tried again.
+
+        False if `[directory]` has given nobody yet: whoever read mail now would take it all for that of strangers, and
+        would not look at it again.
+        """
+        self._keep()
+        if self._config.directory is None:
+            return True
+        with suppress(SyncError):
+            return not is_empty(self._store.engine)
+        return False
+
+    def _keep(self) -> None:
         try:
             self._refresh()
             self._key()
@@ -67,4 +80,5 @@ class Upkeep:
             withheld=sum(each.withheld for each in counts),
             skipped=len(done.skipped) + len(done.report.skipped),
         )
-        log.info("directory_refreshed", extra=extra)
+        withheld = any(each.withheld for each in counts)
+        log.log(logging.WARNING if withheld else logging.INFO, "directory_refreshed", extra=extra)

@@ -144,7 +144,7 @@ def summary(name: str, result: Result) -> Summary:
     return Summary(name, result.state.state, dict(counts.most_common()), removed, error, cure)
 
 
-def passes(summaries: Sequence[Summary]) -> None:
+def passes(summaries: Sequence[Summary], *, nobody_known: bool) -> None:
     total: Counter[str] = Counter()
     rows = []
     for each in summaries:
@@ -152,7 +152,14 @@ def passes(summaries: Sequence[Summary]) -> None:
         logged, seen = each.by_rule.get("logged", 0), sum(each.by_rule.values())
         rows.append((each.mailbox, each.state, f"{logged:,}", f"{seen - logged:,}", f"{each.removed:,}"))
     table(("mailbox", "state", "logged", "not logged", "gone"), rows)
-    lines(f"{total.total():,} messages: {counted(total) or 'nothing new'}")
+    failed = sum(bool(each.error) for each in summaries)
+    lines(
+        f"{total.total():,} messages: {counted(total) or 'nothing new'}"
+        + (f"; {failed:,} of {len(summaries):,} mailboxes failed" if failed else "")
+    )
+    if nobody_known:
+        lines("No contact is known, so nothing is logged.")
+        lines("  try: syncd contacts import FILE, then: syncd once --again")
     for each in summaries:
         if each.error:
             lines(f"{each.mailbox}:")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from syncd import logs
 from syncd.cli import progress, render
-from syncd.cli.options import ConfigOption, JsonOption, MailboxArguments, chosen, config_path, load
+from syncd.cli.options import ConfigOption, JsonOption, MailboxArguments, chosen, config_path, load, opened
 from syncd.errors import ConfigError
 from syncd.once import once as read_once
 
@@ -26,10 +27,18 @@ def run(config: ConfigOption = None) -> None:
     daemon.run(config_path(config))
 
 
-def once(names: MailboxArguments = None, config: ConfigOption = None, json: JsonOption = False) -> None:
+def once(
+    names: MailboxArguments = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Read the older mail again, too: what was skipped is decided anew.")
+    ] = False,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
     """Read all that is new now, and end.
 
     Says what was logged and what was not, by which rule. Exit 1 if a mailbox failed.
+    With --again the mail of contacts who were not known before is found as well.
 
     Example: syncd once anna
     """
@@ -38,11 +47,21 @@ def once(names: MailboxArguments = None, config: ConfigOption = None, json: Json
     logs.set_up(form=loaded.daemon.log_format, level="warning")
     logging.getLogger("syncd.watch").setLevel(logging.ERROR)  # what it tells of a mailbox stands in the summary
     with progress.read() as saved:
-        results = read_once(loaded, wanted, progress=saved)
+        results = read_once(loaded, wanted, progress=saved, again=again)
     summaries = [render.summary(name, result) for name, result in results.items()]
-    render.as_json(summaries) if json else render.passes(summaries)
+    render.as_json(summaries) if json else render.passes(summaries, nobody_known=_nobody_known(config, summaries))
     if any(summary.error for summary in summaries):
         raise typer.Exit(1)
+
+
+def _nobody_known(config: Path | None, summaries: list[render.Summary]) -> bool:
+    """What a first user may have forgotten; not asked where something was logged."""
+    if any("logged" in summary.by_rule for summary in summaries):
+        return False
+    from store.directory_keys import is_empty
+
+    with opened(config) as (_, store):
+        return is_empty(store.engine)
 
 
 def demo(

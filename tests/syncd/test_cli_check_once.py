@@ -181,6 +181,35 @@ def test_once_fails_for_a_mailbox_that_failed_and_reads_the_others_all_the_same(
     assert "closed:\n  localhost port 1 refuses connections" in done.out
 
 
+def test_mail_that_was_read_before_anybody_was_known_is_found_by_reading_again(office: Office, user: str) -> None:
+    early = office.process("once")
+    office.syncd("contacts", "import", "people.csv")
+    plain = office.process("once")
+    again = office.process("once", "--again")
+    twice = office.process("once", "--again")
+
+    assert "No contact is known" in early.out
+    assert "syncd contacts import FILE, then: syncd once --again" in early.out
+    assert "0 messages: nothing new" in plain.out
+    assert "No contact is known" not in plain.out
+    assert "5 messages: logged 5" in again.out
+    assert "0 messages: nothing new" in twice.out
+
+
+def test_once_reads_nothing_as_long_as_the_source_of_contacts_gives_nobody(
+    office: Office, dovecot: Dovecot, user: str
+) -> None:
+    office.configure(mailbox(dovecot, user), extra='[directory]\nkind = "csv"\ncontacts = "later.csv"')
+    early = office.process("once")
+    office.write("later.csv", PEOPLE)
+    late = office.process("once")
+
+    assert early.code == 1
+    assert "later.csv cannot be read" in early.err
+    assert "syncd check --config" in early.err
+    assert "8 messages: logged 5, no_known_contact 3" in late.out
+
+
 def test_what_the_store_is_made_of_is_private(office: Office, user: str) -> None:
     office.process("once")
 

@@ -81,6 +81,17 @@ def test_a_source_of_contacts_that_fails_holds_up_only_the_very_first_passes(off
         eventually(lambda: office.subjects() == ["Offer 1", "Offer 2"])
 
 
+def test_without_anybody_known_the_first_passes_wait_for_a_source_that_fails(office: Office) -> None:
+    office.deliver("anna", 1)
+    office.contacts.unlink()
+    with started(office) as daemon:
+        assert "syncd check" in str(daemon.wait_for("contacts_awaited")["cure"])
+        assert office.rows("SELECT count(*) FROM sighting") == [(0,)]
+        office.contacts.write_text("id,name,email\nzoe,Zoe,zoe@client.example\n")
+        daemon.send(signal.SIGHUP)
+        eventually(lambda: office.subjects() == ["Offer 1"])
+
+
 def test_a_second_sigterm_does_not_wait_for_a_server_that_never_answers(office: Office) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         office.port = silent.getsockname()[1]
