@@ -80,5 +80,7 @@ class Upkeep:
             withheld=sum(each.withheld for each in counts),
             skipped=len(done.skipped) + len(done.report.skipped),
         )
-        withheld = any(each.withheld for each in counts)
-        log.log(logging.WARNING if withheld else logging.INFO, "directory_refreshed", extra=extra)
+        if any(each.withheld for each in counts):
+            log.warning("directory_shrank", extra=extra)
+        else:
+            log.info("directory_refreshed", extra=extra)

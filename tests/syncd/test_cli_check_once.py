@@ -210,6 +210,20 @@ def test_once_reads_nothing_as_long_as_the_source_of_contacts_gives_nobody(
     assert "8 messages: logged 5, no_known_contact 3" in late.out
 
 
+def test_a_source_that_suddenly_lists_little_removes_nothing_and_once_says_so(
+    office: Office, dovecot: Dovecot, user: str
+) -> None:
+    office.configure(mailbox(dovecot, user), extra='[directory]\nkind = "csv"\ncontacts = "people.csv"')
+    office.process("once")
+    office.write("people.csv", PEOPLE.partition("\n")[0])
+    done = office.process("once")
+
+    assert done.code == 0
+    assert "directory_shrank" in done.err
+    assert "withheld=1" in done.err
+    assert "jane@acme.example" in office.syncd("contacts", "list").out
+
+
 def test_what_the_store_is_made_of_is_private(office: Office, user: str) -> None:
     office.process("once")
 
