@@ -42,6 +42,9 @@ DEATHS = 3
 
 READ_AT_ONCE = 200
 
+# Python 3.11 calls a function for each look at an enum's member.
+_LOGGED = Verdict.LOGGED
+
 Handled = Decided | Failed | Removed
 
 
@@ -139,7 +142,7 @@ class Pass:
 
     def _with_texts(self, decided: list[Decided]) -> list[Decided]:
         """Read the text of what is logged, if it may be stored and is not yet."""
-        logged = [one for one in decided if one.decision.verdict == Verdict.LOGGED]
+        logged = [one for one in decided if one.decision.verdict is _LOGGED]
         if self.policy.level < Level.FULL or not logged:
             return decided
         settled = self.store.with_text({one.identity.key for one in logged})
@@ -157,7 +160,7 @@ class Pass:
     def _save(self, handled: Sequence[Handled], batch: Batch | None) -> None:
         """Write what was handled, and the batch's cursor with it."""
         decided = [one for one in handled if isinstance(one, Decided)]
-        logged = [one for one in decided if one.decision.verdict == Verdict.LOGGED]
+        logged = [one for one in decided if one.decision.verdict is _LOGGED]
         identities = {key for one in logged for key in (one.identity.key, one.identity.fingerprint)}
         nodes = {key for one in logged for key in (one.identity.fingerprint, *one.thread_keys)}
         with self.store.transaction() as transaction:
@@ -234,7 +237,7 @@ def decide(message: Message, parties: Parties, fallback: datetime) -> Decided:
     key = parties.policy.key
     decision = rules.decide(message, parties)
     happened = identity.occurred_at(message, fallback=fallback)
-    if decision.verdict is not Verdict.LOGGED:
+    if decision.verdict is not _LOGGED:
         return Decided(message, decision, _name(message, key), happened)
     return Decided(
         message,
