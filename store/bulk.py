@@ -94,7 +94,7 @@ def run(connection: Connection, statement: str, rows: Sequence[Row]) -> None:
 
 def stamp(connection: Connection) -> Callable[[datetime | None], Value]:
     """What schema.Instant makes of a datetime, for rows that do not pass through it."""
-    return _text if connection.dialect.name == "sqlite" else _same
+    return _text if connection.dialect.name == "sqlite" else _whole_seconds
 
 
 def unstamp(value: str | datetime | None) -> datetime | None:
@@ -104,8 +104,8 @@ def unstamp(value: str | datetime | None) -> datetime | None:
     return value
 
 
-def _same(value: datetime | None) -> Value:
-    return value
+def _whole_seconds(value: datetime | None) -> Value:
+    return None if value is None else value.replace(microsecond=0)
 
 
 def _text(value: datetime | None) -> Value:

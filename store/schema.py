@@ -39,8 +39,10 @@ class Instant(TypeDecorator[datetime]):
         return dialect.type_descriptor(kind)
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | str | None:
-        if value is None or dialect.name == "postgresql":
-            return value
+        if value is None:
+            return None
+        if dialect.name == "postgresql":
+            return value.replace(microsecond=0)
         return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
     def process_result_value(self, value: datetime | str | None, dialect: Dialect) -> datetime | None:
