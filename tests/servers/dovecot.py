@@ -156,10 +156,11 @@ class Dovecot:
         self.flags(user, folder=folder)
         maildir = self.directory / "mail" / user / ("" if folder == "INBOX" else f".{folder.replace('/', '.')}")
         seconds = int(received_at.timestamp()) if received_at else int(time.time())
+        owner = maildir.stat()
         for message in raw:
             path = maildir / "tmp" / f"{seconds}.M{next(self._numbers):09}P1.example"
             path.write_bytes(message)
-            shutil.chown(path, maildir.owner())
+            os.chown(path, owner.st_uid, owner.st_gid)
             os.utime(path, (seconds, seconds))
             path.rename(maildir / "new" / path.name)
 
