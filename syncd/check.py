@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -18,10 +19,10 @@ from tempfile import TemporaryDirectory
 
 from connectors import KINDS
 from connectors.base import Account, Stream
-from matching import contacts, rules
+from matching import address, contacts, rules
 from matching.parties import Parties
 from store import migrations
-from store.directory_keys import is_empty
+from store.directory_keys import is_empty, rekey
 from store.key import require_key
 from store.writer import Store, open_store
 from syncd import secrets
@@ -102,13 +103,16 @@ def prepared(config: Config, now: datetime) -> Iterator[Ground]:
         elif not part.error and (store is None or is_empty(store.engine)):
             cure = "syncd contacts import FILE, or add a [directory] section (docs/CONFIG.md)"
             parts.append(Part("directory", "empty", "no contact is known, so nothing would be logged", cure))
+        if not config.mailboxes:
+            cure = f"add a [[mailboxes]] section to {config.path} (docs/CONFIG.md)"
+            parts.append(Part("mailboxes", "none", "nothing would be read", cure))
         yield Ground(tuple(parts), store, store.key if store else b"")
 
 
 def _store(config: Config, stack: ExitStack) -> tuple[Part, Store | None]:
     file = database_file(config.store)
     if file is not None and not file.exists():
-        return Part("store", f"not there yet; the first run makes {file}"), None
+        return _to_be_made(file, config), None
     try:
         store = open_store(store_url(config), store_key(config))
         stack.callback(store.close)
@@ -116,11 +120,24 @@ def _store(config: Config, stack: ExitStack) -> tuple[Part, Store | None]:
             return Part("store", "empty; the first run makes its tables"), None
         migrations.require_current(store.engine)
         require_key(store.engine, store.key)
+        # What the CRM has just written; otherwise the next pass would do it.
+        rekey(store.engine, address.key, address.domain_key)
     except ConfigError as error:
         return Part("store", "not usable", "; ".join(error.problems)), None
     except SyncError as error:
         return Part("store", "not reachable", str(error), error.cure), None
     return Part("store", "ready"), store
+
+
+def _to_be_made(file: Path, config: Config) -> Part:
+    place = next(each for each in file.parents if each.exists())
+    if place != file.parent and config.store.key is not None:  # else the key is made beside it, with the directory
+        cure = f"install -d -m 700 {shlex.quote(str(file.parent))}"
+        return Part("store", "not usable", f"the directory {file.parent} does not exist", cure)
+    if not os.access(place, os.W_OK | os.X_OK) or not place.is_dir():
+        cure = "let syncd's user write there, or write another place as `url` of [store]"
+        return Part("store", "not usable", f"{file} cannot be made: {place} may not be written", cure)
+    return Part("store", f"not there yet; the first run makes {file}")
 
 
 def _rehearsed(config: Config, now: datetime, stack: ExitStack) -> tuple[Part, Store | None]:
@@ -135,7 +152,11 @@ def _rehearsed(config: Config, now: datetime, stack: ExitStack) -> tuple[Part, S
     number = done.report.counts["contacts"].created
     left_out = len(done.skipped) + len(done.report.skipped)
     state = f"{number:,} contacts" + (f", {left_out:,} rows or values left out" if left_out else "")
-    return Part("directory", state, "" if number else "it lists no contact, so nothing would be logged"), store
+    if number:
+        return Part("directory", state), store
+    why = [f"{each.source} line {each.line} {each.reason}" for each in done.skipped[:1]]
+    cure = ": ".join(["look at the names of its columns (docs/CONFIG.md)", *why])
+    return Part("directory", state, "it lists no contact, so nothing would be logged", cure), store
 
 
 def check_mailbox(config: Config, mailbox: Mailbox, ground: Ground, now: datetime) -> Checked:

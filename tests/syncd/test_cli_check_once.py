@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -135,6 +137,48 @@ def test_a_store_that_cannot_be_used_does_not_keep_check_from_trying_the_mailbox
     assert found.code == 1
     assert "store: not usable\n" in found.out
     assert "reads 3 folders" in found.out
+
+
+def test_check_says_when_the_store_cannot_be_made_where_it_should_be(
+    office: Office, dovecot: Dovecot, user: str
+) -> None:
+    office.write("some.key", "ab" * 32)
+    office.store = 'url = "sqlite:///missing/syncd.db"\nkey = "file:some.key"'
+    office.configure(mailbox(dovecot, user))
+    found = office.syncd("check")
+
+    assert found.code == 1
+    assert f"the directory {office.folder / 'missing'} does not exist" in found.out
+    assert f"install -d -m 700 {office.folder / 'missing'}" in found.out
+
+
+def test_check_counts_the_contacts_that_the_crm_has_just_written(office: Office, user: str) -> None:
+    office.syncd("db", "upgrade")
+    with closing(sqlite3.connect(office.folder / "syncd.db")) as crm, crm:
+        crm.execute("INSERT INTO contact (id, name) VALUES ('7', 'Jane')")
+        crm.execute("INSERT INTO contact_address (contact_id, address) VALUES ('7', 'Jane@Acme.Example')")
+    found = office.syncd("check")
+
+    assert found.code == 0, found.out
+    assert "logged 5" in found.out
+
+
+def test_check_says_that_no_mailbox_is_configured(office: Office) -> None:
+    found = office.syncd("check")
+
+    assert found.code == 1
+    assert "mailboxes: none" in found.out
+    assert "[[mailboxes]]" in found.out
+
+
+def test_check_says_why_a_source_lists_no_contact(office: Office, dovecot: Dovecot, user: str) -> None:
+    office.write("people.csv", "id,name,mail\n1,Jane,at home\n")
+    office.configure(mailbox(dovecot, user), extra='[directory]\nkind = "csv"\ncontacts = "people.csv"')
+    found = office.syncd("check")
+
+    assert found.code == 1
+    assert "docs/CONFIG.md" in found.out.partition("it lists no contact")[2]
+    assert "people.csv line 2" in found.out
 
 
 def test_a_broken_configuration_ends_with_78_and_all_its_problems(office: Office) -> None:
