@@ -29,6 +29,8 @@ _DISABLED_WORDS = re.compile(r"imap (?:access )?is (?:disabled|not enabled)|not 
 _HOSTNAME_MISMATCH = {62, 64}
 _EXPIRED = {9, 10}
 
+_PLAIN_PORT = 'check `port`; where the server begins in plain text, write tls = "starttls" (usually port 143)'
+
 
 def printable(text: bytes | str) -> str:
     """A server's words, fit for one line of a log."""
@@ -68,7 +70,8 @@ def sign_in_refused(text: str, settings: Settings) -> SyncError:
     message = f"{settings.host} does not let {settings.user} in: {text or 'it gave no reason'}"
     wish = busy(text)
     if wish and code(text) not in ("AUTHENTICATIONFAILED", "AUTHORIZATIONFAILED"):
-        return Retryable(message, retry_after=wish if isinstance(wish, timedelta) else None)
+        cure = "nothing, if it passes: it is tried again; if it lasts, check `user` and ask who runs the server"
+        return Retryable(message, retry_after=wish if isinstance(wish, timedelta) else None, cure=cure)
     if _DISABLED_WORDS.search(text):
         return Permanent(message, cure="switch IMAP on for this user in the provider's administration")
     if code(text) in ("AUTHENTICATIONFAILED", "AUTHORIZATIONFAILED", "EXPIRED") or _PASSWORD_WORDS.search(text):
@@ -96,16 +99,20 @@ def unreachable(error: OSError, settings: Settings) -> SyncError:
         case ssl.SSLCertVerificationError():
             return _bad_certificate(error, host)
         case ssl.SSLEOFError() | ssl.SSLZeroReturnError():
-            return Retryable(f"{where} closed the connection while TLS was being set up")
+            return Retryable(f"{where} closed the connection while TLS was being set up", cure=_PLAIN_PORT)
         case ssl.SSLError():
-            cure = 'check `port`; where the server begins in plain text, write tls = "starttls" (usually port 143)'
-            return Permanent(f"{where} does not speak TLS: {error.reason or error}", cure=cure)
+            return Permanent(f"{where} does not speak TLS: {error.reason or error}", cure=_PLAIN_PORT)
         case TimeoutError():
-            return Retryable(f"{where} does not answer", cure=f"check `host`, `port` and any firewall before {host}")
+            cure = f"check `host`, `port` and any firewall before {host}"
+            # A server that waits for the client to begin TLS says nothing, not even a greeting.
+            tls = "" if settings.tls == "implicit" else '; for a port of TLS (usually 993) write tls = "implicit"'
+            return Retryable(f"{where} does not answer", cure=cure + tls)
         case ConnectionRefusedError():
             cure = "check `port` of the mailbox (993 with TLS, 143 with STARTTLS), and that the server runs"
             return Retryable(f"{where} refuses connections", cure=cure)
-    return Retryable(f"{where}: {error.strerror or error}")
+    return Retryable(
+        f"{where}: {error.strerror or error}", cure=f"check `host` and the network between here and {host}"
+    )
 
 
 def _bad_certificate(error: ssl.SSLCertVerificationError, host: str) -> SyncError:

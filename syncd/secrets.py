@@ -102,10 +102,11 @@ def _read(path: Path, *, private: bool, missing: str) -> bytes:
             return file.read(_LIMIT)
     except FileNotFoundError:
         raise Permanent(f"{path} does not exist", cure=missing) from None
+    except IsADirectoryError:
+        raise Permanent(f"{path} is a directory", cure="name a file whose first line is the secret") from None
     except OSError as error:
-        raise Permanent(
-            f"{path} cannot be read: {error.strerror}", cure=f"chown it to the user of syncd: {path}"
-        ) from None
+        cure = f"let the user that syncd runs as read it: chown syncd {shlex.quote(str(path))}"
+        raise Permanent(f"{path} cannot be read: {error.strerror}", cure=cure) from None
 
 
 def refuse_if_shared(path: Path, mode: int) -> None:

@@ -39,4 +39,6 @@ def words(error: Exception) -> str:
             return "\n".join(map(plain, problems))
         case SyncError(cure=cure) if cure:
             return f"{plain(str(error))}\n  try: {plain(cure)}"
+        case StoreInUse():
+            return f"{plain(str(error))}\n  try: stop it first (systemctl stop syncd); what only reads works beside it"
     return plain(str(error))

@@ -84,7 +84,7 @@ def reference(value: str) -> str:
 
 def database_url(value: str) -> str:
     """SQLite or PostgreSQL; a password is named beside the URL and never written in it."""
-    if not re.match(r"(sqlite|postgresql)(\+\w+)?://", value):
+    if not re.match(r"(sqlite(\+\w+)?:///.|postgresql(\+\w+)?://)", value):
         raise ValueError('must begin with "sqlite:///" or "postgresql://", such as "sqlite:////var/lib/syncd/syncd.db"')
     return without_password(value)
 

@@ -181,7 +181,8 @@ def _refuse_twins(entries: list[Table], found: list[values.Mailbox | None], prob
         first = accounts.setdefault(account, number)
         if first != number:
             problems.add(
-                _place(entry, number), f"is the same account as mailboxes[{first}]; change its user or remove it"
+                _place(entry, number),
+                f"is the same account as {_place(entries[first - 1], first)}; change its user or remove it",
             )
 
 

@@ -310,7 +310,7 @@ def test_a_server_that_is_down_is_tried_again(postgres: Postgres, server_engine:
 
 @pytest.mark.parametrize(
     ("change", "words"),
-    [(("syncd:", "syncd:wrong"), "check user and password"), (("/postgres", "/nowhere"), "createdb")],
+    [(("syncd:", "syncd:wrong"), "what [store] password names"), (("/postgres", "/nowhere"), "createdb")],
 )
 def test_a_wrong_password_or_database_is_for_the_admin_and_shows_no_secret(
     postgres: Postgres, change: tuple[str, str], words: str

@@ -117,6 +117,13 @@ def test_a_password_in_a_database_url_is_refused_without_being_shown(tmp_path: P
     assert "hunter2" not in said
 
 
+@pytest.mark.parametrize("url", ["sqlite://syncd.db", "sqlite:///", "sqlite:syncd.db", "mysql://db.example.com/crm"])
+def test_a_database_url_that_names_no_store_is_refused_with_one_that_does(tmp_path: Path, url: str) -> None:
+    (said,) = problems(tmp_path, HEAD.replace("sqlite:///syncd.db", url))
+
+    assert said.startswith('config.toml: store: url: must begin with "sqlite:///" or "postgresql://"')
+
+
 @given(secret=st.text("0123456789Q", min_size=12, max_size=30))
 def test_no_problem_ever_repeats_a_value(secret: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     text = f"""
@@ -192,7 +199,7 @@ def test_a_mailbox_that_is_wrong_is_named_with_the_cure(tmp_path: Path, old: str
 def test_two_mailboxes_of_one_name_or_of_one_account_are_refused(tmp_path: Path) -> None:
     assert problems(tmp_path, HEAD + ANNA + ANNA) == [
         'config.toml: mailboxes[2] "anna": name: is taken by mailboxes[1]; give each mailbox its own',
-        'config.toml: mailboxes[2] "anna": is the same account as mailboxes[1]; change its user or remove it',
+        'config.toml: mailboxes[2] "anna": is the same account as mailboxes[1] "anna"; change its user or remove it',
     ]
 
 

@@ -82,6 +82,7 @@ def test_a_command_gets_no_standard_input() -> None:
     ("reference", "words"),
     [
         ("file:/nonexistent/anna", "does not exist"),
+        ("file:/", "name a file whose first line is the secret"),
         ("env:SYNCD_NO_SUCH_NAME", "the environment has no SYNCD_NO_SUCH_NAME"),
         ("credential:anna", "systemd gave no credentials, and so no anna"),
         ("command:/nonexistent/pass s3cret", "the command /nonexistent/pass cannot be run"),
