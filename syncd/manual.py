@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,6 +19,11 @@ class Kind(StrEnum):
     NOTE = "note"
     TASK = "task"
     MEETING = "meeting"
+
+
+# What the store's views give a meaning to; any other word is kept as it is.
+_OUTCOMES = ("planned", "held", "done", "cancelled", "declined", "no_show")
+_OF_CALLS = ("no_answer", "left_message", "voicemail", "busy", "missed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +49,10 @@ def entry(said: Said, now: datetime) -> Entry:
         raise ValueError(f"--by must be a colleague's address, such as anna@example.com, not {said.by!r}")
     if said.direction and said.kind != Kind.CALL:
         raise ValueError("--direction is for calls")
+    if said.lasts and said.kind not in (Kind.CALL, Kind.MEETING):
+        raise ValueError("--duration is for calls and meetings")
+    if said.kind in (Kind.NOTE, Kind.TASK) and not (said.subject.strip() or said.text.strip()):
+        raise ValueError(f"say what the {said.kind} is: --subject or --text")
     return Entry(
         kind=said.kind,
         occurred_at=said.begins,
@@ -49,10 +60,19 @@ def entry(said: Said, now: datetime) -> Entry:
         subject=said.subject or said.kind.capitalize(),
         text=said.text,
         direction=said.direction or (Direction.OUTBOUND if said.kind == Kind.CALL else None),
-        outcome=said.outcome or _outcome(said, now),
+        outcome=_spelled(said.outcome) or _outcome(said, now),
         author=said.by,
         links=tuple(Link(each.kind, each.id, "logged by hand") for each in dict.fromkeys(said.about)),
     )
+
+
+def _spelled(outcome: str) -> str:
+    """`No answer` is no_answer. A slip of the pen in one of those words would count as a call that was taken."""
+    word = "_".join(re.findall(r"\w+", outcome.casefold().replace("_", " ")))
+    near = difflib.get_close_matches(word, _OUTCOMES + _OF_CALLS, n=1, cutoff=0.8)
+    if near and near[0] != word:
+        raise ValueError(f"--outcome {outcome}: did you mean {near[0]}?")
+    return word
 
 
 def _outcome(said: Said, now: datetime) -> str:

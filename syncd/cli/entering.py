@@ -7,18 +7,20 @@ from typing import Annotated
 
 import typer
 
+from matching.address import domain_key, domain_of, key, within
 from store import queries
 from store.writer import Store
 from syncd.cli import render, times
 from syncd.cli.options import ConfigOption, JsonOption, opened
 from syncd.cli.reading import one
+from syncd.config import Config
 from syncd.manual import Kind, Said, entry
 from syncd.model import Direction
 
 _CONTACT = typer.Option(metavar="WHO", help="Address, name or id; may be repeated.")
 _ACCOUNT = typer.Option(metavar="WHO", help="Name, domain or id; may be repeated.")
 _DEAL = typer.Option(metavar="WHO", help="Name or id; may be repeated.")
-_AT = typer.Option(metavar="TIME", help="'2026-11-25 14:00', '14:00', 'yesterday 9:30', '2h ago'.")
+_AT = typer.Option(metavar="TIME", help="'2026-11-25 14:00', '14:00', 'yesterday 9:30', 'tomorrow 9:30', '2h ago'.")
 
 
 def log(
@@ -42,7 +44,11 @@ def log(
     Example: syncd log call --by anna@example.com --contact jane@acme.example --at '14:00' --duration 20m
     """
     now = datetime.now(UTC)
-    with opened(config) as (_, store):
+    with opened(config) as (loaded, store):
+        if key(by) and not _is_colleague(key(by), loaded, store):
+            raise typer.BadParameter(
+                f"nobody of yours has the address {by}; give --by one of your own domains or users"
+            )
         said = Said(
             kind=kind,
             by=by,
@@ -60,6 +66,11 @@ def log(
             raise typer.BadParameter(str(error)) from None
         public_id = store.log_entry(made, now)
     render.as_json({"id": public_id}) if json else render.lines(f"Logged as {public_id}.")
+
+
+def _is_colleague(own: str, loaded: Config, store: Store) -> bool:
+    domains = frozenset(map(domain_key, loaded.organisation.domains))
+    return own in loaded.own_addresses or within(domain_of(own), domains) or own in store.directory([own], ()).users
 
 
 def _about(store: Store, contacts: list[str], accounts: list[str], deals: list[str]) -> list[queries.Entity]:

@@ -11,7 +11,7 @@ from typer import BadParameter
 _RELATIVE = re.compile(r"(\d{1,4})\s*(m|h|d) ago")
 _DURATION = re.compile(r"(?:(\d{1,3})h)?\s*(?:(\d{1,4})m)?")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-_DAYS = {"today": 0, "yesterday": 1}
+_DAYS = {"today": 0, "yesterday": -1, "tomorrow": 1}
 
 
 def zone(name: str) -> tzinfo | None:
@@ -25,14 +25,16 @@ def zone(name: str) -> tzinfo | None:
 
 
 def instant(text: str, at: tzinfo | None, now: datetime) -> datetime:
-    """`2026-11-25 14:00`, `14:00` of today, `yesterday 9:30`, `2h ago`, or ISO 8601 with its own offset; in UTC."""
+    """`2026-11-25 14:00`, `14:00` of today, `tomorrow 9:30`, `2h ago`, or ISO 8601 with its own offset; in UTC."""
     if not text or text == "now":
         return now.astimezone(UTC)
     if match := _RELATIVE.fullmatch(text):
         return now.astimezone(UTC) - timedelta(**{_UNITS[match[2]]: int(match[1])})
     written = _iso(text) or _clock(text, now.astimezone(at))
     if written is None:
-        raise BadParameter(f"{text!r} is no time; write '2026-11-25 14:00', '14:00', 'yesterday 9:30' or '2h ago'")
+        raise BadParameter(
+            f"{text!r} is no time; write '2026-11-25 14:00', '14:00', 'yesterday 9:30', 'tomorrow 9:30' or '2h ago'"
+        )
     if written.tzinfo is None:
         written = _existing(written, at)
     return written.astimezone(UTC)
@@ -53,7 +55,7 @@ def _clock(text: str, today: datetime) -> datetime | None:
     match = re.fullmatch(r"(\d{1,2}):(\d{2})", clock)
     if match is None or (day or "today") not in _DAYS or int(match[1]) > 23 or int(match[2]) > 59:
         return None
-    date = today.date() - timedelta(days=_DAYS[day or "today"])
+    date = today.date() + timedelta(days=_DAYS[day or "today"])
     return datetime.combine(date, time(int(match[1]), int(match[2])))
 
 

@@ -220,6 +220,10 @@ def test_what_came_of_it_is_plain_when_nobody_says(office: Office, kind: str, at
         (("call", "--by", "anna@example.com", "--contact", "Acme"), "no contact is known as 'Acme'"),
         (("note", "--by", "anna@example.com", "--contact", "Jane Doe", "--direction", "inbound"), "for calls"),
         (("call", "--by", "anna@example.com", "--contact", "Jane Doe", "--at", "noon"), "2026-11-25 14:00"),
+        (("call", "--by", "anna@elsewhere.example", "--contact", "Jane Doe"), "nobody of yours has the address"),
+        (("call", "--by", "anna@example.com", "--contact", "Jane Doe", "--outcome", "no-anwser"), "no_answer"),
+        (("note", "--by", "anna@example.com", "--contact", "Jane Doe"), "--subject or --text"),
+        (("task", "--by", "anna@example.com", "--contact", "Jane Doe", "--duration", "1h"), "for calls and meetings"),
         (("letter", "--by", "anna@example.com", "--contact", "Jane Doe"), "meeting"),
     ],
 )
@@ -230,6 +234,16 @@ def test_what_cannot_be_logged_is_a_usage_error_that_says_how(
 
     assert done.code == 2
     assert words in done.err
+
+
+@pytest.mark.parametrize("outcome", ["no_answer", "No answer", "NO-ANSWER"])
+def test_a_call_that_nobody_took_is_one_however_it_is_spelled(office: Office, outcome: str) -> None:
+    words = ("log", "call", "--by", "anna@example.com", "--account", "Acme", "--subject", outcome, "--outcome", outcome)
+    assert office.syncd(*words).code == 0
+
+    found = office.syncd("timeline", "Acme", "--json").json
+    assert isinstance(found, Mapping)
+    assert [each["status"] for each in found["activities"] if each["subject"] == outcome] == ["no_answer"]
 
 
 @pytest.mark.parametrize("command", ["status", "why", "timeline", "log", "contacts list"])

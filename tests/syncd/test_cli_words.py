@@ -29,6 +29,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
         ("2026-11-25 9:05", datetime(2026, 11, 25, 8, 5, tzinfo=UTC)),
         ("9:05", datetime(2026, 11, 25, 8, 5, tzinfo=UTC)),
         ("yesterday 9:05", datetime(2026, 11, 24, 8, 5, tzinfo=UTC)),
+        ("tomorrow 9:05", datetime(2026, 11, 26, 8, 5, tzinfo=UTC)),
         ("2h ago", NOW - timedelta(hours=2)),
         ("30 m ago", NOW - timedelta(minutes=30)),
         ("now", NOW),
@@ -90,5 +91,6 @@ def test_each_failure_has_its_exit_code_and_says_what_to_type() -> None:
     assert code_of(StoreInUse("held")) == 75
     assert code_of(Retryable("later")) == 1
     assert words(ConfigError(["a", "b"])) == "a\nb"
+    assert "try: stop it first (systemctl stop syncd)" in words(StoreInUse("another syncd holds it"))
     assert words(Permanent("anna: no such host", cure="check host")) == "anna: no such host\n  try: check host"
     assert "\x1b" not in words(Permanent("server said \x1b[2J", cure="\x1b[2J"))
