@@ -6,7 +6,7 @@ import fcntl
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from sqlite3 import Connection as SQLiteConnection
 from threading import Lock
@@ -203,4 +203,9 @@ def _hold_postgresql(engine: Engine) -> Iterator[Callable[[], None]]:
             except exc.DBAPIError as error:
                 raise StoreInUse(f"the lock on the database {engine.url.database} was lost") from error
 
-        yield check
+        try:
+            yield check
+        finally:
+            # The server notices that a session is gone a moment later, in which the next syncd would be refused.
+            with suppress(exc.SQLAlchemyError):
+                connection.execute(text(f"SELECT pg_advisory_unlock({_POSTGRESQL_KEY})"), {"key": _DAEMON_LOCK})
