@@ -41,7 +41,7 @@ _FORWARD = (
 )
 _BLOB = r"\[[^\[\]]*\]\s*"
 _LEADER = re.compile(rf"(?:{_BLOB})*(?:{_REPLY}|{_FORWARD})(?:\^\d+)?\s*(?:{_BLOB})?[:\uff1a]\s*")
-_LEADING_BLOB = re.compile(rf"{_BLOB}(?=.)")
+_LEADING_BLOB = re.compile(rf"\A{_BLOB}(?=.)")
 _TRAILER = re.compile(r"(?:\s*\(fwd\))+\s*$")
 # Whatever is added has one of these.
 _ADDED = re.compile(r"[\[(:\uff1a]")

@@ -201,6 +201,10 @@ def test_other_subjects_have_another_base(subject: str) -> None:
     assert base_subject(subject) != "offer"
 
 
+def test_a_tag_within_a_subject_tells_two_mails_apart() -> None:
+    assert base_subject("Offer [12] of March") != base_subject("Offer [13] of March")
+
+
 def test_a_subject_of_nothing_but_a_tag_keeps_it() -> None:
     assert base_subject("[ticket 12]") == "[ticket 12]"
 
