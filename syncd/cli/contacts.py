@@ -43,7 +43,7 @@ def import_(
 
     Example: syncd contacts import people.csv --region DE --dry-run
     """
-    with opened(config) as (loaded, store):
+    with opened(config, made=True) as (loaded, store):
         country = region or (loaded.directory.region if loaded.directory else "")
         done = directory.import_file(
             store, file, kind=kind or "", region=country, dry_run=dry_run, now=datetime.now(UTC)

@@ -12,7 +12,7 @@ import typer
 from store import migrations
 from store.writer import Store, open_store
 from syncd import config, opening
-from syncd.errors import ConfigError
+from syncd.errors import ConfigError, Permanent
 
 _PLACES = (Path("config.toml"), Path("/etc/syncd/config.toml"))
 
@@ -48,15 +48,19 @@ def load(given: Path | None) -> config.Config:
 
 
 @contextmanager
-def opened(given: Path | None, *, keyed: bool = False) -> Iterator[tuple[config.Config, Store]]:
-    """The configuration and its store, made if it is new.
+def opened(given: Path | None, *, keyed: bool = False, made: bool = False) -> Iterator[tuple[config.Config, Store]]:
+    """The configuration and its store, which is `made` if it is new only by who has something to write: made by root's
+    look at it, it would be closed to the daemon.
 
     Few commands need the key of the store (`keyed`), and a shell may not have it: a systemd credential is the unit's.
     """
     loaded = load(given)
     with ExitStack() as stack:
-        store = None if keyed else _existing(loaded, stack)
-        yield loaded, store or stack.enter_context(opening.opened(loaded))
+        store = _existing(loaded, stack)
+        if store is None and not made:
+            cure = "syncd contacts import FILE, then: syncd once"
+            raise Permanent(f"nothing is stored yet in {loaded.store.url}", cure=cure)
+        yield loaded, store if store and not keyed else stack.enter_context(opening.opened(loaded))
 
 
 def _existing(loaded: config.Config, stack: ExitStack) -> Store | None:

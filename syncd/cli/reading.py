@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import typer
 from matching.address import domain_key, key
 from matching.identity import message_key
 from store import queries
+from store.directory_keys import is_empty
 from store.writer import Store
 from syncd.cli import render
 from syncd.cli.options import ConfigOption, JsonOption, opened
@@ -25,9 +27,9 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
     Example: syncd status --json
     """
     with opened(config) as (loaded, store):
-        found = queries.status(store.engine)
+        found, nobody_known = queries.status(store.engine), is_empty(store.engine)
     wrong = troubles(found, loaded.daemon.interval_max, datetime.now(UTC))
-    render.as_json({"mailboxes": found, "troubles": wrong}) if json else render.status(found, wrong)
+    render.as_json({"mailboxes": found, "troubles": wrong}) if json else render.status(found, wrong, nobody_known)
     if wrong:
         raise typer.Exit(1)
 
@@ -71,7 +73,8 @@ def one(store: Store, who: str, kind: str = "") -> queries.Entity:
     found = queries.entities(store.engine, who, address_key=address, domain_key=domain)
     meant = [entity for entity in found if kind in ("", entity.kind)]
     if not meant:
-        raise typer.BadParameter(f"no {kind or 'contact, account or deal'} is known as {who!r}")
+        look = f"; look for it with: syncd contacts list {shlex.quote(who)}" if kind in ("", "contact") else ""
+        raise typer.BadParameter(f"no {kind or 'contact, account or deal'} is known as {who!r}{look}")
     if len(meant) > 1:
         those = plain(", ".join(f"{entity.kind} {entity.id} ({entity.name})" for entity in meant))
         raise typer.BadParameter(f"{who!r} means several; say which by its id: {those}")

@@ -158,12 +158,16 @@ def passes(summaries: Sequence[Summary], *, nobody_known: bool) -> None:
         + (f"; {failed:,} of {len(summaries):,} mailboxes failed" if failed else "")
     )
     if nobody_known:
-        lines("No contact is known, so nothing is logged.")
-        lines("  try: syncd contacts import FILE, then: syncd once --again")
+        _nobody_known()
     for each in summaries:
         if each.error:
             lines(f"{each.mailbox}:")
             _trouble(each.error, each.cure)
+
+
+def _nobody_known() -> None:
+    lines("No contact is known, so nothing is logged.")
+    lines("  try: syncd contacts import FILE, then: syncd once --again")
 
 
 def _trouble(error: str, cure: str) -> None:
@@ -188,6 +192,9 @@ def refreshed(found: Refreshed, *, dry_run: bool) -> None:
 
 
 def contacts(found: Sequence[KnownContact], limit: int) -> None:
+    if not found:
+        lines("No such contact is known.", "  try: syncd contacts import FILE")
+        return
     rows = [(each.name, ", ".join(each.addresses), ", ".join(each.phones), each.account or "") for each in found]
     table(("name", "addresses", "phones", "account"), rows)
     if len(found) == limit:
@@ -197,7 +204,7 @@ def contacts(found: Sequence[KnownContact], limit: int) -> None:
 # ------------------------------------------------------------------------------------------ status, why, timeline
 
 
-def status(found: Sequence[MailboxStatus], wrong: Sequence[Trouble]) -> None:
+def status(found: Sequence[MailboxStatus], wrong: Sequence[Trouble], nobody_known: bool) -> None:
     if not found:
         lines("No mailbox was read yet. Type: syncd run")
         return
@@ -207,6 +214,8 @@ def status(found: Sequence[MailboxStatus], wrong: Sequence[Trouble]) -> None:
         numbers = [sum(getattr(stream, name) for stream in read) for name in _NUMBERS]
         rows.append((each.name, each.state, when(each.last_success_at), *(f"{number:,}" for number in numbers)))
     table(("mailbox", "state", "up to date", *_NUMBERS), rows)
+    if nobody_known:
+        _nobody_known()
     for trouble in wrong:
         lines(f"{trouble.mailbox}{f', {trouble.stream}' if trouble.stream else ''}: {trouble.state}")
         _trouble(trouble.error, trouble.cure)
@@ -227,6 +236,8 @@ def why(which: str, found: Sequence[Explanation]) -> None:
             facts = f" ({seen.facts})" if seen.facts else ""
             rule = seen.verdict if seen.rule in ("", seen.verdict) else f"{seen.verdict}, {seen.rule}"
             lines(f"  {seen.mailbox}, {seen.stream}, {seen.item}: {rule}{facts}{gone}")
+        if any(seen.rule == "no_known_contact" for seen in each.sightings):
+            lines("  try: syncd contacts import FILE, then: syncd once --again")
         for link in each.links:
             lines(f"  {link.state} to {link.entity_kind} {link.name or link.entity_id}: {link.reason} ({link.origin})")
 

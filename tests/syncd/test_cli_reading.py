@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -108,6 +109,7 @@ def test_why_explains_a_mail_that_was_not_logged_by_the_rule_that_spoke(office: 
     assert only(found["sightings"])["rule"] == "no_known_contact"
     assert "not logged\n" in shown.out
     assert "skipped, no_known_contact" in shown.out
+    assert "try: syncd contacts import FILE, then: syncd once --again" in shown.out
     assert "Private matter" not in shown.out
 
 
@@ -131,11 +133,23 @@ def test_a_timeline_is_found_by_address_name_or_id(office: Office, who: str) -> 
     assert any(each["kind"] == "email" for each in found.json["activities"])
 
 
+@pytest.mark.parametrize("command", ["status", "why x@y.example", "timeline Jane", "contacts list"])
+def test_who_only_reads_makes_no_store(tmp_path: Path, command: str) -> None:
+    office = Office(tmp_path)
+    done = office.syncd(*command.split())
+
+    assert done.code == 1
+    assert "nothing is stored yet" in done.err
+    assert "syncd once" in done.err
+    assert [path.name for path in tmp_path.iterdir()] == ["config.toml"]
+
+
 def test_a_timeline_of_nobody_is_a_usage_error(office: Office) -> None:
     done = office.syncd("timeline", "nobody@nowhere.example")
 
     assert done.code == 2
     assert "no contact, account or deal is known" in done.err
+    assert "syncd contacts list nobody@nowhere.example" in done.err
 
 
 def test_a_name_that_several_have_is_asked_back_with_their_ids(office: Office) -> None:
@@ -166,6 +180,7 @@ def test_contacts_are_listed_with_all_that_is_known_of_them(office: Office) -> N
     assert (jane["addresses"], jane["phones"]) == (["jane@acme.example"], ["+49301234567"])
     assert "jane@acme.example" in office.syncd("contacts", "list").out
     assert office.syncd("contacts", "list", "100%", "--json").json == []
+    assert "No such contact is known." in office.syncd("contacts", "list", "100%").out
 
 
 # ------------------------------------------------------------------------------------------------------------- log
