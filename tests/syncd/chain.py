@@ -1,0 +1,80 @@
+"""The whole chain within this process: an office's mailboxes on a real server, read by `once` into either database."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sqlalchemy import Engine, make_url, text
+
+from store.dump import Rows, dump
+from store.engine import connect, read
+from syncd.config import load, store_url
+from syncd.once import once
+from syncd.watch import Progress
+from tests.servers.postgres import Postgres
+from tests.syncd.daemons import Office
+
+Row = tuple[object, ...]
+
+
+def _silent(*_: object) -> None:
+    """Nobody watches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    office: Office
+
+    def pass_once(self, *names: str, progress: Progress = _silent) -> Mapping[str, Counter[str]]:
+        """One pass over these mailboxes, or all; how many copies of each folder got which rule."""
+        results = once(load(self.office.write()), names, progress=progress)
+        failed = {name: result.state.error for name, result in results.items() if result.state.state != "ok"}
+        assert not failed
+        return {
+            f"{name}/{stream.name}": Counter({rule: count for (_, rule), count in stream.counts.items()})
+            for name, result in results.items()
+            for stream in result.outcome.streams
+            if stream.batches
+        }
+
+    @contextmanager
+    def engine(self) -> Iterator[Engine]:
+        engine = connect(store_url(load(self.office.write())))
+        try:
+            yield engine
+        finally:
+            engine.dispose()
+
+    def rows(self, query: str) -> Sequence[Row]:
+        with self.engine() as engine, read(engine) as connection:
+            return [tuple(row) for row in connection.execute(text(query))]
+
+    def dump(self) -> Mapping[str, Rows]:
+        with self.engine() as engine:
+            return dump(engine)
+
+
+def _with_key(office: Office, url: str) -> Chain:
+    """All stores have the same key, so that they can be compared."""
+    office.secret("store", "6b" * 32)
+    office.store = f'url = "{url}"\nkey = "file:store.secret"'
+    return Chain(office)
+
+
+def on_sqlite(office: Office) -> Chain:
+    return _with_key(office, "sqlite:///syncd.db")
+
+
+@contextmanager
+def on_postgresql(office: Office, postgres: Postgres) -> Iterator[Chain]:
+    """In a database of its own."""
+    name = postgres.new_database()
+    url = make_url(postgres.url(name))
+    chain = _with_key(office, f"postgresql://{url.username}@{url.host}:{url.port}/{name}")
+    office.secret("database", postgres.password)
+    office.store += '\npassword = "file:database.secret"'
+    yield chain
+    postgres.drop(name)
