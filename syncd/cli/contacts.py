@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from phonenumbers import SUPPORTED_REGIONS
 
 from store.queries.contacts import contacts
 from syncd import directory
@@ -44,6 +45,8 @@ def import_(
     Example: syncd contacts import people.csv --region DE --dry-run
     """
     with opened(config, made=True) as (loaded, store):
+        if region and region not in SUPPORTED_REGIONS:
+            raise typer.BadParameter(f"--region must be the two capitals of a country, such as DE, not {region!r}")
         country = region or (loaded.directory.region if loaded.directory else "")
         done = directory.import_file(
             store, file, kind=kind or "", region=country, dry_run=dry_run, now=datetime.now(UTC)

@@ -16,6 +16,7 @@ from syncd.config import Config, DirectorySource, source_url
 from syncd.directory import delimited, vcard
 from syncd.directory.records import KINDS, Record, Skipped, cells, column_fields
 from syncd.directory.rows import Reader, merged
+from syncd.errors import Permanent
 
 _SOURCE, _IMPORT = "directory", "import"
 
@@ -69,6 +70,8 @@ def _queried(directory: DirectorySource, queries: Mapping[str, str]) -> Iterator
 
 def _file(path: Path, kind: str, reader: Reader) -> tuple[str, list[Record]]:
     if path.is_dir() or path.suffix.lower() in (".vcf", ".vcard"):
+        if kind not in ("", "contacts"):
+            raise Permanent(f"{path}: a vCard holds contacts only, and no {kind}", cure="list those in a CSV file")
         records, skipped = vcard.read(path)
         reader.skipped.extend(skipped)
         return "contacts", records

@@ -45,7 +45,11 @@ class Reader:
     def _contacts(self, records: Iterable[Record]) -> DirectoryRows:
         """With the accounts that they name, which may be listed nowhere else."""
         records = list(records)
-        named = {name: AccountRow(name=name) for record in records if (name := _named_account(record))}
+        named: dict[str, AccountRow] = {}
+        for record in records:
+            id_, name = _account_id(record), record.first("account")
+            if name:
+                named.setdefault(id_ or name, AccountRow(external_id=id_, name=name))
         return DirectoryRows(contacts=tuple(self._each(records, self._contact)), accounts=tuple(named.values()))
 
     def _each(self, records: Iterable[Record], make: Callable[[Record], Row | None]) -> Iterable[Row]:
@@ -76,7 +80,7 @@ class Reader:
             name=_name(record),
             addresses=addresses,
             phones=phones,
-            account=record.first("account_id", "account"),
+            account=_account_id(record) or record.first("account"),
         )
 
     def _account(self, record: Record) -> AccountRow | None:
@@ -94,7 +98,7 @@ class Reader:
         return OpportunityRow(
             external_id=record.first("id"),
             name=record.first("name"),
-            account=record.first("account_id", "account"),
+            account=_account_id(record) or record.first("account"),
             contacts=tuple(_split(record.all("contact_id"))),
             stage=record.first("stage"),
             amount=self._amount(record),
@@ -154,12 +158,11 @@ class Reader:
 
 def merged(parts: Sequence[DirectoryRows]) -> DirectoryRows:
     """All parts in one. An account that contacts only name is left to the source that lists it, if one does."""
-    listed = {
-        name for part in parts for row in part.accounts if row.external_id for name in (row.name, row.external_id)
-    }
-    accounts: dict[tuple[str, str], AccountRow] = {}
-    for row in (row for part in parts for row in part.accounts):
-        if row.external_id or row.name not in listed:
+    own = [row for part in parts if not part.contacts for row in part.accounts]
+    listed = {name for row in own if row.external_id for name in (row.name, row.external_id)}
+    accounts = {(row.external_id, row.name): row for row in reversed(own)}
+    for row in (row for part in parts if part.contacts for row in part.accounts):
+        if (row.external_id or row.name) not in listed:
             accounts.setdefault((row.external_id, row.name), row)
     return DirectoryRows(
         accounts=tuple(accounts.values()),
@@ -191,8 +194,9 @@ def instant_of(text: str) -> datetime | None:
     return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
 
 
-def _named_account(record: Record) -> str:
-    return "" if record.first("account_id") else record.first("account")
+def _account_id(record: Record) -> str:
+    """HubSpot lists several; the first is the primary one."""
+    return next(iter(_split(record.all("account_id"))), "")
 
 
 def _name(record: Record) -> str:

@@ -23,6 +23,8 @@ class _Property:
 def read(path: Path) -> tuple[list[Record], list[Skipped]]:
     """The cards of a file, or of every `.vcf` file in a directory."""
     files = sorted(path.glob("*.vcf")) if path.is_dir() else [path]
+    if not files:
+        raise Permanent(f"{path}: holds no .vcf file", cure="name the directory that the vCards are in")
     records: list[Record] = []
     skipped: list[Skipped] = []
     for file in files:

@@ -293,6 +293,20 @@ def test_an_import_reports_each_row_it_left_out_with_its_line(office: Office) ->
     assert again.json["report"]["counts"]["contacts"]["unchanged"] == 1
 
 
+def test_what_cannot_be_imported_is_said_with_what_to_do(office: Office) -> None:
+    office.write("one.vcf", "BEGIN:VCARD\nFN:Jane\nEMAIL:jane@acme.example\nEND:VCARD\n")
+    office.write("people.csv", PEOPLE)
+    (office.folder / "cards").mkdir()
+    empty = office.syncd("contacts", "import", "cards")
+    kind = office.syncd("contacts", "import", "one.vcf", "--kind", "accounts")
+    region = office.syncd("contacts", "import", "people.csv", "--region", "Germany")
+
+    assert (empty.code, kind.code, region.code) == (1, 1, 2)
+    assert "holds no .vcf file" in empty.err
+    assert "a vCard holds contacts only, and no accounts" in kind.err
+    assert "such as DE" in region.err
+
+
 def test_a_file_that_is_no_directory_of_contacts_is_refused_with_a_cure(office: Office) -> None:
     office.write("notes.txt", "hello\n")
     done = office.syncd("contacts", "import", "notes.txt")

@@ -184,6 +184,28 @@ def test_a_database_that_cannot_be_reached_is_said_with_a_cure(
     assert not (tmp_path / "missing.db").exists()
 
 
+def test_contacts_that_name_their_account_by_id_and_name_bring_it_along(store: Store, tmp_path: Path) -> None:
+    people = "Record ID,First Name,Email,Associated Company IDs,Associated Company\n"
+    (tmp_path / "people.csv").write_text(
+        f"{people}1,Jane,jane@acme.example,7;9,Acme\n2,John,john@acme.example,7,Acme Inc\n"
+    )
+    directory.import_file(store, tmp_path / "people.csv", kind="", region="", dry_run=False, now=NOW)
+
+    assert holders(store, "jane@acme.example", "john@acme.example") == {"7"}
+
+
+def test_an_account_that_is_listed_keeps_what_is_listed_of_it_whatever_contacts_call_it(
+    store: Store, tmp_path: Path
+) -> None:
+    loaded = configured(tmp_path, CSV)
+    (tmp_path / "companies.csv").write_text(COMPANIES)
+    (tmp_path / "people.csv").write_text("id,name,email,account id,account\n1,Jane,jane@acme.example,7,Akme\n")
+    done = directory.refresh(loaded, store, NOW)
+
+    assert done.report.counts["accounts"] == Counts(created=2)
+    assert store.directory([], ["acme.example"]).accounts == {"acme.example": ("7",)}
+
+
 def test_an_import_adds_and_takes_nothing_away(store: Store, tmp_path: Path) -> None:
     people = tmp_path / "people.csv"
     people.write_text("id,name,email,company\n1,Jane,jane@acme.example,Acme\n")
