@@ -21,9 +21,9 @@ def board(store: Store, height: int) -> RenderableType:
     """How things are now, on one screen of so many lines."""
     above = Table.grid(padding=(0, 6))
     above.add_row(_mailboxes(status(store.engine)), _skipped(rule_counts(store.engine)))
-    newest = recent(store.engine, limit=max(_FEWEST, height - _OTHER_LINES))
+    newest = sorted(recent(store.engine, limit=_ALL), key=_at, reverse=True)[: max(_FEWEST, height - _OTHER_LINES)]
     screen = Table.grid()
-    for part in (above, "", _activities("Logged last", newest)):
+    for part in (above, "", _activities("Newest", newest)):
         screen.add_row(part)
     return screen
 
@@ -31,7 +31,7 @@ def board(store: Store, height: int) -> RenderableType:
 def report(store: Store) -> Iterable[RenderableType]:
     """What one pass came to, from the first line to the last."""
     boxes, rules = status(store.engine), rule_counts(store.engine)
-    logged = sorted(recent(store.engine, limit=_ALL), key=lambda each: each.occurred_at, reverse=True)
+    logged = sorted(recent(store.engine, limit=_ALL), key=_at, reverse=True)
     yield _mailboxes(boxes)
     yield _activities("Logged, each mail once", logged)
     yield _skipped(rules)
@@ -40,6 +40,10 @@ def report(store: Store) -> Iterable[RenderableType]:
     never = sorted({stream.name for box in boxes for stream in box.streams if stream.excluded})
     yield f"{copies + skipped} messages: {copies} logged as {len(logged)} activities, {skipped} skipped."
     yield f"Folders that are never read: {', '.join(never)}."
+
+
+def _at(activity: Moment) -> datetime:
+    return activity.occurred_at
 
 
 def _mailboxes(rows: Iterable[MailboxStatus]) -> Table:
