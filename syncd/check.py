@@ -6,7 +6,6 @@ What would be read, what would be logged, and for each thing that is wrong its c
 from __future__ import annotations
 
 import os
-import re
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,6 +28,7 @@ from syncd import secrets
 from syncd.config import Config, Mailbox, database_file, policy, store_key, store_url
 from syncd.directory import refresh
 from syncd.errors import ConfigError, SyncError
+from syncd.folders import missing
 from syncd.model import Directory, Message, Policy
 
 SAMPLE = 100
@@ -175,7 +175,7 @@ def check_mailbox(config: Config, mailbox: Mailbox, ground: Ground, now: datetim
     return Checked(
         name=mailbox.name,
         folders=folders,
-        missing=tuple(_missing(mailbox, [folder.name for folder in folders])),
+        missing=tuple(missing(mailbox.settings, [folder.name for folder in folders])),
         by_rule=_decided(sample, policy(config, mailbox, ground.key), ground.store),
     )
 
@@ -209,22 +209,3 @@ def _decided(sample: Sequence[Message], policy: Policy, store: Store | None) -> 
     parties = Parties(directory, policy)
     decisions = (rules.decide(message, parties) for message in sample)
     return dict(Counter(decision.rule for decision in decisions).most_common())
-
-
-def _missing(mailbox: Mailbox, names: Sequence[str]) -> Iterator[str]:
-    """Of `include` and `exclude`, what stands for no folder; a name stands for its sub-folders, too."""
-    present = {inner for name in names for inner in _spellings(name)}
-    for name in (*getattr(mailbox.settings, "include", ()), *getattr(mailbox.settings, "exclude", ())):
-        wanted = _path(name)
-        if not any(inner == wanted or inner.startswith(f"{wanted}/") for inner in present):
-            yield name
-
-
-def _spellings(name: str) -> Iterator[str]:
-    """With and without the `INBOX.` that some servers put before every folder."""
-    yield _path(name)
-    yield _path(name).removeprefix("inbox/")
-
-
-def _path(name: str) -> str:
-    return re.sub(r"[./\\]", "/", name).casefold()

@@ -20,6 +20,7 @@ from store.writer import Store
 from syncd import secrets
 from syncd.config import Mailbox
 from syncd.errors import SyncError
+from syncd.folders import tell_missing
 from syncd.logs import about, fields
 from syncd.model import Batch, Policy
 from syncd.poll import Poll, StreamRows, poll
@@ -82,6 +83,8 @@ class Watch:
     _interval: timedelta = timedelta(0)
     _saved: dict[str, StreamRow] = field(default_factory=dict)
     _dirty: bool = True
+    _compared: bool = False
+    """Whether the folders that the configuration names were looked for on the server."""
     _busy: Lock = field(default_factory=Lock)
 
     # ------------------------------------------------------------------------------------------ in a worker's thread
@@ -106,6 +109,9 @@ class Watch:
         if outcome.failure is not None:
             # Nothing is known of the connection any more, and the server may have asked to be left alone.
             self._close()
+        elif not self._compared:
+            self._compared = True
+            tell_missing(self.mailbox, [name for name, row in self.rows.items() if row.excluded != health.GONE])
         self._become(next_state(self.state, outcome, _now(), jitter=random.random()))
         self.manner.observe(outcome)
         return outcome

@@ -268,6 +268,18 @@ def test_a_source_that_suddenly_lists_little_removes_nothing_and_once_says_so(
     assert "jane@acme.example" in office.syncd("contacts", "list").out
 
 
+def test_a_folder_to_keep_out_that_is_not_there_is_told_by_every_pass(
+    office: Office, dovecot: Dovecot, user: str
+) -> None:
+    office.configure(mailbox(dovecot, user, lines='exclude = ["Privat", "Archive"]'))
+    done = office.process("once")
+
+    assert done.code == 0
+    assert 'folders_missing mailbox=anna folders=Privat cure="take names that the server has: syncd check anna"' in (
+        done.err
+    )
+
+
 def test_what_the_store_is_made_of_is_private(office: Office, user: str) -> None:
     office.process("once")
 
