@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from syncd import secrets
 from syncd.config.values import Config, DirectorySource, StoreSettings
-from syncd.errors import ConfigError, SyncError
+from syncd.errors import ConfigError, Permanent
 
 _MAKE_ONE = "make one with: openssl rand -hex 32"
 
@@ -21,8 +21,11 @@ def store_url(config: Config) -> str:
 
 
 def source_url(directory: DirectorySource) -> str:
-    """The same for the CRM's own database."""
-    return _with_password(directory.url, directory.password, "directory.password")
+    """The same for the CRM's own database, whose faults stop neither the daemon nor the mailboxes: SyncErrors."""
+    try:
+        return _with_password(directory.url, directory.password, "directory.password")
+    except ConfigError as error:
+        raise Permanent("; ".join(error.problems), cure="mend [directory], or the file that it names") from error
 
 
 def _with_password(url: str, reference: str | None, setting: str) -> str:
@@ -102,8 +105,9 @@ def _key(text: str, place: str) -> bytes:
 
 
 def _resolved(reference: str, setting: str) -> str:
-    """At the edge a secret that cannot be had is a fault of the configuration."""
+    """At the edge a secret that cannot be had is a fault of the configuration; but a command that fails is Retryable,
+    since what keeps the secrets may be a moment behind at the start of the machine."""
     try:
         return secrets.resolve(reference)
-    except SyncError as error:
+    except Permanent as error:
         raise ConfigError([f"{setting}: {error}; {error.cure}" if error.cure else f"{setting}: {error}"]) from error

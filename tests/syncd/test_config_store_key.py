@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from syncd import config
-from syncd.errors import ConfigError
+from syncd.errors import ConfigError, Retryable
 
 
 @pytest.fixture
@@ -38,6 +38,11 @@ def test_processes_that_start_at_once_get_one_key(loaded: config.Config) -> None
         keys = list(pool.map(lambda _: config.store_key(loaded), range(16)))
 
     assert len(set(keys)) == 1
+
+
+def test_a_command_that_fails_to_give_the_key_may_do_better_later(loaded: config.Config) -> None:
+    with pytest.raises(Retryable, match="exit code 1"):
+        config.store_key(with_store(loaded, key="command:false"))
 
 
 def test_a_store_whose_key_is_lost_gets_no_new_one(loaded: config.Config, tmp_path: Path) -> None:

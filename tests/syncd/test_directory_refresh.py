@@ -164,6 +164,12 @@ def test_a_query_can_change_nothing_and_one_that_fails_is_named(
     assert directory.refresh(good, store, NOW).report.counts["contacts"] == Counts(created=1)
 
 
+def test_a_password_that_cannot_be_had_is_a_failure_of_the_source(store: Store, tmp_path: Path) -> None:
+    source = f'kind = "sql"\nurl = "postgresql://reader@127.0.0.1:1/crm"\npassword = "file:none.secret"\n{QUERIES}'
+    with pytest.raises(Permanent, match=r"directory.password: .*none.secret does not exist"):
+        directory.refresh(configured(tmp_path, source), store, NOW)
+
+
 @pytest.mark.parametrize(
     ("url", "error"),
     [
