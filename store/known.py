@@ -158,10 +158,12 @@ def stored(
     items: Iterable[ItemId],
     identities: Iterable[bytes],
     thread_keys: Iterable[bytes],
+    undecided: Iterable[bytes],
 ) -> Stored:
     threads: dict[bytes, int] = dict(among(connection, _THREADS, thread_keys))
     opportunities: dict[int, set[str]] = defaultdict(set)
-    for thread_id, entity in among(connection, _THREAD_OPPORTUNITIES, threads.values()):
+    doubtful = {threads[key] for key in undecided if key in threads}
+    for thread_id, entity in among(connection, _THREAD_OPPORTUNITIES, doubtful):
         opportunities[thread_id].add(entity)
     return Stored(
         next_activity=_next(connection, activity.c.id),

@@ -96,9 +96,15 @@ class Transaction:
     connection: Connection
 
     def stored(
-        self, stream_id: int, items: Iterable[ItemId], identities: Iterable[bytes], thread_keys: Iterable[bytes]
+        self,
+        stream_id: int,
+        items: Iterable[ItemId],
+        identities: Iterable[bytes],
+        thread_keys: Iterable[bytes],
+        undecided: Iterable[bytes],
     ) -> Stored:
-        return known.stored(self.connection, stream_id, items, identities, thread_keys)
+        """`undecided`: the thread keys of messages that have several candidates for their opportunity."""
+        return known.stored(self.connection, stream_id, items, identities, thread_keys, undecided)
 
     def save_cursor(self, stream_id: int, cursor: Cursor, *, epoch: str | None = None) -> None:
         """`epoch` is given with a complete listing only."""

@@ -93,7 +93,7 @@ class Stored:
     activities: Mapping[bytes, StoredActivity] = field(default_factory=dict)
     threads: Mapping[bytes, int] = field(default_factory=dict)
     thread_opportunities: Mapping[int, frozenset[str]] = field(default_factory=dict)
-    """thread -> opportunities that a message of it is linked to"""
+    """thread -> opportunities that a message of it is linked to; of those that have to decide something only"""
 
 
 # ------------------------------------------------------------------------------------------------ what to write

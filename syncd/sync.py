@@ -24,6 +24,7 @@ from syncd.model import (
     Item,
     ItemId,
     Level,
+    LinkState,
     Message,
     Policy,
     Removed,
@@ -44,6 +45,7 @@ READ_AT_ONCE = 200
 
 # Python 3.11 calls a function for each look at an enum's member.
 _LOGGED = Verdict.LOGGED
+_CANDIDATE = LinkState.CANDIDATE
 
 Handled = Decided | Failed | Removed
 
@@ -163,8 +165,9 @@ class Pass:
         logged = [one for one in decided if one.decision.verdict is _LOGGED]
         identities = {key for one in logged for key in (one.identity.key, one.identity.fingerprint)}
         nodes = {key for one in logged for key in (one.identity.fingerprint, *one.thread_keys)}
+        undecided = {key for one in logged if _has_candidates(one) for key in one.thread_keys}
         with self.store.transaction() as transaction:
-            stored = transaction.stored(self.stream_id, [_id(one) for one in handled], identities, nodes)
+            stored = transaction.stored(self.stream_id, [_id(one) for one in handled], identities, nodes, undecided)
             plan = dedup.plan(handled, stored, self.policy.level)
             transaction.apply(self.stream_id, plan, self.now())
             if batch is not None:
@@ -286,6 +289,10 @@ def _completed(message: Message, read: Item) -> Message:
         case Unreadable(reason=reason):
             return replace(message, problem=f"{message.problem}; {reason}".strip("; "))
     return message
+
+
+def _has_candidates(decided: Decided) -> bool:
+    return any(link.state is _CANDIDATE for link in decided.decision.links)
 
 
 def _id(handled: Handled) -> ItemId:
