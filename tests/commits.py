@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, event
 
@@ -19,3 +20,19 @@ def watch_writes(engine: Engine | type[Engine], seen: Callable[[str], None]) -> 
 
     for point in ("begin", "commit"):
         event.listen(engine, point, tell(point))
+
+
+@contextmanager
+def written() -> Iterator[list[str]]:
+    """The statements by which any engine of this process changes anything meanwhile."""
+    statements: list[str] = []
+
+    def tell(connection: object, cursor: object, statement: str, *_: object) -> None:
+        if statement.split(None, 1)[0].upper() in ("INSERT", "UPDATE", "DELETE"):
+            statements.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", tell)
+    try:
+        yield statements
+    finally:
+        event.remove(Engine, "before_cursor_execute", tell)

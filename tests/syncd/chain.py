@@ -13,6 +13,8 @@ from store.dump import Rows, dump
 from store.engine import connect, read
 from syncd.config import load, store_url
 from syncd.once import once
+from syncd.opening import opened
+from syncd.upkeep import Upkeep
 from syncd.watch import Progress
 from tests.servers.postgres import Postgres
 from tests.syncd.daemons import Office
@@ -39,6 +41,12 @@ class Chain:
             for stream in result.outcome.streams
             if stream.batches
         }
+
+    def prepare(self) -> None:
+        """The store with its directory, and no mail read yet."""
+        config = load(self.office.write())
+        with opened(config) as store:
+            Upkeep(config, store).keep()
 
     @contextmanager
     def engine(self) -> Iterator[Engine]:
