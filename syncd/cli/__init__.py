@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import sys
 
 
 def main() -> None:
@@ -14,6 +15,9 @@ def main() -> None:
     gc.disable()
     gc.set_threshold(100_000, 20, 100)
     atexit.register(gc.freeze)
+    # Many passes at once mostly wait for their servers; while they do not, taking the interpreter from each other every
+    # 5 ms (the default) only costs: a seventh of the time for ten mailboxes on a local server.
+    sys.setswitchinterval(0.02)
     from syncd.cli import app
 
     app.main()
