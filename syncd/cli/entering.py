@@ -45,13 +45,9 @@ def log(
     """
     now = datetime.now(UTC)
     with opened(config) as (loaded, store):
-        if key(by) and not _is_colleague(key(by), loaded, store):
-            raise typer.BadParameter(
-                f"nobody of yours has the address {by}; give --by one of your own domains or users"
-            )
         said = Said(
             kind=kind,
-            by=by,
+            by=_colleague(by, loaded, store),
             about=_about(store, contact or [], account or [], deal or []),
             begins=times.instant(at, times.zone(zone), now),
             lasts=times.duration(duration) if duration else None,
@@ -68,9 +64,13 @@ def log(
     render.as_json({"id": public_id}) if json else render.lines(f"Logged as {public_id}.")
 
 
-def _is_colleague(own: str, loaded: Config, store: Store) -> bool:
-    domains = frozenset(map(domain_key, loaded.organisation.domains))
-    return own in loaded.own_addresses or within(domain_of(own), domains) or own in store.directory([own], ()).users
+def _colleague(by: str, loaded: Config, store: Store) -> str:
+    """One of ours: what somebody else did would be credited to nobody."""
+    own, domains = key(by), frozenset(map(domain_key, loaded.organisation.domains))
+    ours = own in loaded.own_addresses or within(domain_of(own), domains) or own in store.directory([own], ()).users
+    if own and not ours:
+        raise typer.BadParameter(f"nobody of yours has the address {by}; give --by one of your own domains or users")
+    return by
 
 
 def _about(store: Store, contacts: list[str], accounts: list[str], deals: list[str]) -> list[queries.Entity]:
