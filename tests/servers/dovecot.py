@@ -121,8 +121,24 @@ class Dovecot:
     ca_file: Path
     password: str
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    _running: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     host = "localhost"
+
+    def start(self) -> None:
+        binary = shutil.which("dovecot", path=f"{os.environ['PATH']}:/usr/sbin")
+        command = [str(binary), "-F", "-c", str(self.directory / "dovecot.conf")]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._running.append(process)
+        eventually(lambda: process.poll() is not None or _listens(self.tls_port))
+        if process.poll() is not None:
+            raise RuntimeError(f"Dovecot did not start: {(self.directory / 'log').read_text()}")
+
+    def stop(self) -> None:
+        """Every connection ends, with a goodbye where it is between two answers."""
+        process = self._running.pop()
+        process.terminate()
+        process.wait(30)
 
     def new_user(self) -> str:
         """A user who has no mail and the folders of FOLDERS."""
@@ -231,23 +247,18 @@ def _users() -> tuple[str, str, str]:
 @contextmanager
 def serve(*, authority: trustme.CA | None = None, certificate: trustme.LeafCert | None = None) -> Iterator[Dovecot]:
     """With a certificate for `localhost`, unless another is given together with the authority that issued it."""
-    if not shutil.which("doveadm") or not (binary := shutil.which("dovecot", path=f"{os.environ['PATH']}:/usr/sbin")):
+    if not shutil.which("doveadm"):
         raise RuntimeError("the tests need Dovecot; type: apt-get install dovecot-imapd")
     directory = Path(tempfile.mkdtemp(prefix="syncd-dovecot-"))
     port, tls_port = _free_ports(2)
     server = Dovecot(directory, port, tls_port, directory / "ca.pem", secrets.token_hex(8))
     try:
         _prepare(server, authority or trustme.CA(), certificate)
-        command = [binary, "-F", "-c", str(directory / "dovecot.conf")]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            eventually(lambda: process.poll() is not None or _listens(tls_port))
-            if process.poll() is not None:
-                raise RuntimeError(f"Dovecot did not start: {(directory / 'log').read_text()}")
+            server.start()
             yield server
         finally:
-            process.terminate()
-            process.wait(30)
+            server.stop()
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 

@@ -30,11 +30,15 @@ def _silent(*_: object) -> None:
 class Chain:
     office: Office
 
-    def pass_once(self, *names: str, progress: Progress = _silent) -> Mapping[str, Counter[str]]:
-        """One pass over these mailboxes, or all; how many copies of each folder got which rule."""
-        results = once(load(self.office.write()), names, progress=progress)
-        failed = {name: result.state.error for name, result in results.items() if result.state.state != "ok"}
-        assert not failed
+    def try_once(self, progress: Progress = _silent) -> Sequence[str]:
+        """One pass over all mailboxes, and what it failed of."""
+        results = once(load(self.office.write()), [], progress=progress)
+        return [result.state.error for result in results.values() if result.state.state != "ok"]
+
+    def pass_once(self) -> Mapping[str, Counter[str]]:
+        """One pass over all mailboxes; how many copies of each folder got which rule."""
+        results = once(load(self.office.write()), [], progress=_silent)
+        assert [result.state.error for result in results.values() if result.state.state != "ok"] == []
         return {
             f"{name}/{stream.name}": Counter({rule: count for (_, rule), count in stream.counts.items()})
             for name, result in results.items()

@@ -42,7 +42,7 @@ owner = "{user}"
 kind = "imap"
 host = "localhost"
 port = {port}
-tls = "starttls"
+tls = "{tls}"
 ca_file = "{ca_file}"
 user = "{user}"
 secret = "file:{name}.secret"
@@ -62,6 +62,7 @@ class Office:
     """Lines of the [store] section."""
     port: int = 0
     """Of the mail server, if it is not Dovecot's."""
+    tls: str = "starttls"
     mailboxes: dict[str, str] = field(default_factory=dict)
     """Name -> the user on the server."""
     more: dict[str, str] = field(default_factory=dict)
@@ -93,7 +94,7 @@ class Office:
         for name, user in self.mailboxes.items():
             server, more = self.dovecot, self.more.get(name, "")
             text += _MAILBOX.format(
-                name=name, user=user, port=self.port or server.port, ca_file=server.ca_file, more=more
+                name=name, user=user, port=self.port or server.port, tls=self.tls, ca_file=server.ca_file, more=more
             )
         self.config.write_text(text)
         return self.config

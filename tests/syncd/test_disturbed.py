@@ -1,0 +1,124 @@
+"""A first sync of which connections are cut or servers restart ends in the same store as one that nothing disturbed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+
+import pytest
+
+from store.dump import Rows
+from syncd.model import Batch
+from syncd.watch import Progress
+from tests.servers.dovecot import Dovecot
+from tests.servers.postgres import Postgres
+from tests.servers.recording_proxy import record
+from tests.syncd.chain import Chain, on_postgresql, on_sqlite
+from tests.syncd.daemons import Office
+
+CUTS = 40
+DISTURBED = (1, 3, 6)
+"""After so many saved batches."""
+PASSES = 20
+
+
+@pytest.fixture(scope="module")
+def users(dovecot: Dovecot) -> Mapping[str, str]:
+    """Two mailboxes with copies of the same mails, more of them than one chunk holds."""
+    users = {name: dovecot.new_user() for name in ("anna", "ben")}
+    for user in users.values():
+        dovecot.fill(user, [_mail(number) for number in range(1200)])
+        dovecot.fill(user, [_mail(number) for number in range(2000, 2100)], folder="Archive")
+    return users
+
+
+def _mail(number: int) -> bytes:
+    sender = "zoe@client.example" if number % 3 else f"stranger{number}@elsewhere.example"
+    parent = f"In-Reply-To: <{number - 3}@mail.example>\r\n" if number % 2 else ""
+    return (
+        f"From: {sender}\r\nTo: team@example.com\r\nSubject: Offer {number}\r\nMessage-ID: <{number}@mail.example>\r\n"
+        f"{parent}Date: {1 + number % 20} Nov 2026 09:00:00 +0000\r\n\r\n" + f"Text of {number}\r\n" * 20
+    ).encode()
+
+
+def _office(folder: Path, dovecot: Dovecot, users: Mapping[str, str]) -> Office:
+    office = Office(folder, dovecot, mailboxes=dict(users), more=dict.fromkeys(users, 'level = "full"'))
+    for name in users:
+        office.mailbox(name)
+    return office
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    dovecot: Dovecot, users: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Mapping[str, Rows]:
+    chain = on_sqlite(_office(tmp_path_factory.mktemp("undisturbed"), dovecot, users))
+    chain.pass_once()
+    return chain.dump()
+
+
+@dataclass(slots=True)
+class Disturbance:
+    """Happens while passes go on, in all mailboxes at once."""
+
+    happen: Callable[[], None]
+    batches: int = 0
+    _lock: Lock = field(default_factory=Lock)
+
+    def __call__(self, mailbox: str, stream: str, batch: Batch) -> None:
+        with self._lock:
+            self.batches += 1
+            if self.batches in DISTURBED:
+                self.happen()
+
+
+def _to_the_end(chain: Chain, progress: Progress = lambda *_: None) -> None:
+    passes = 1
+    while chain.try_once(progress):
+        passes += 1
+        assert passes < PASSES
+
+
+def test_connections_cut_within_a_literal_again_and_again_change_nothing_of_what_is_stored(
+    dovecot: Dovecot, users: Mapping[str, str], undisturbed: Mapping[str, Rows], tmp_path: Path
+) -> None:
+    chain = on_sqlite(_office(tmp_path, dovecot, users))
+    chance = random.Random(20261125)
+    with record(dovecot.port, cut_after=[chance.uniform(2_000, 150_000) for _ in range(CUTS)]) as proxy:
+        chain.office.port, chain.office.tls = proxy.port, "none"
+        _to_the_end(chain)
+    assert proxy.cuts > CUTS / 2
+    assert chain.dump() == undisturbed
+
+
+def test_a_mail_server_that_restarts_in_the_middle_changes_nothing_of_what_is_stored(
+    dovecot: Dovecot, users: Mapping[str, str], undisturbed: Mapping[str, Rows], tmp_path: Path
+) -> None:
+    def restart() -> None:
+        dovecot.stop()
+        dovecot.start()
+
+    chain = on_sqlite(_office(tmp_path, dovecot, users))
+    disturbance = Disturbance(restart)
+    _to_the_end(chain, disturbance)
+    assert disturbance.batches > max(DISTURBED)
+    assert chain.dump() == undisturbed
+
+
+@pytest.mark.parametrize("mode", ["fast", "immediate"])
+def test_a_database_that_restarts_in_the_middle_holds_the_same_in_the_end(
+    dovecot: Dovecot,
+    users: Mapping[str, str],
+    undisturbed: Mapping[str, Rows],
+    postgres: Postgres,
+    tmp_path: Path,
+    mode: str,
+) -> None:
+    with on_postgresql(_office(tmp_path, dovecot, users), postgres) as chain:
+        disturbance = Disturbance(lambda: postgres.restart(mode))
+        _to_the_end(chain, disturbance)
+        assert disturbance.batches > max(DISTURBED)
+        assert chain.dump() == undisturbed
