@@ -43,11 +43,13 @@ def once(
     Example: syncd once anna
     """
     loaded = load(config)
-    wanted = [mailbox.name for mailbox in chosen(loaded, names)]
+    wanted = chosen(loaded, names)
+    if paused := ", ".join(mailbox.name for mailbox in wanted if not mailbox.enabled):
+        raise typer.BadParameter(f"paused by enabled = false in the configuration: {paused}")
     logs.set_up(form=loaded.daemon.log_format, level="warning")
     logging.getLogger("syncd.watch").setLevel(logging.ERROR)  # what it tells of a mailbox stands in the summary
     with progress.read() as saved:
-        results = read_once(loaded, wanted, progress=saved, again=again)
+        results = read_once(loaded, [mailbox.name for mailbox in wanted], progress=saved, again=again)
     summaries = [render.summary(name, result) for name, result in results.items()]
     render.as_json(summaries) if json else render.passes(summaries, nobody_known=_nobody_known(config, summaries))
     if any(summary.error for summary in summaries):

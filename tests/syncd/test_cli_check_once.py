@@ -197,6 +197,14 @@ def test_a_mailbox_that_is_not_configured_is_a_usage_error_that_names_those_that
     assert "there are: anna" in done.err
 
 
+def test_a_mailbox_that_is_paused_is_not_read_without_a_word(office: Office, dovecot: Dovecot, user: str) -> None:
+    office.configure(mailbox(dovecot, user, lines="enabled = false"))
+    done = office.process("once", "anna")
+
+    assert done.code == 2
+    assert "paused by enabled = false in the configuration: anna" in done.err
+
+
 # ------------------------------------------------------------------------------------------------------------ once
 
 
