@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import stat
@@ -94,7 +95,12 @@ def _private_file(path: Path) -> None:
         directory = path.parent.stat().st_mode
         if directory & stat.S_IWOTH and not directory & stat.S_ISVTX:
             raise ConfigError([f"store: anyone may write in {path.parent}; type: chmod o-w {path.parent}"])
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        # Only a new file is opened here: to close one that this process has open elsewhere gives up all its locks, and
+        # the next process would take the log away from under it (https://www.sqlite.org/howtocorrupt.html, 2.2).
+        if not path.exists():
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        if not os.access(path, os.R_OK | os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
         mode = stat.S_IMODE(path.stat().st_mode)
         if mode & stat.S_IRWXO:
             path.chmod(mode & ~stat.S_IRWXO)

@@ -402,3 +402,19 @@ def test_holding_the_store_is_in_nobodys_way(engine: Engine) -> None:
         put(engine, "a", "1")
         check()
         assert value(engine, "a") == "1"
+
+
+def test_a_store_that_is_opened_twice_in_one_process_keeps_its_locks_against_others(tmp_path: Path) -> None:
+    """To close any descriptor of a file gives up all the locks that the process has on it (POSIX), and then another
+    process that ends takes the log away, as the last user of it does."""
+    path = tmp_path / "syncd.db"
+    first, seen = connect(f"sqlite:///{path}"), text("SELECT count(*) FROM t")
+    with write(first) as connection:
+        connection.execute(text("CREATE TABLE t (n INTEGER)"))
+    connect(f"sqlite:///{path}").dispose()
+    other = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('INSERT INTO t VALUES (1)'); c.commit()"
+    subprocess.run([sys.executable, "-c", f"{other}; c.close()", str(path)], check=True, timeout=60)
+    assert path.with_name("syncd.db-wal").exists()
+    with read(first) as connection:
+        assert connection.execute(seen).scalar() == 1
+    first.dispose()
