@@ -13,9 +13,9 @@ from sqlalchemy import Connection, Engine, func, insert, select, update
 from store import bulk, known
 from store.engine import connect, read, write
 from store.ids import uuid7, uuid7s
-from store.schema import activity, change, link, sighting, stream, thread
+from store.schema import activity, change, sighting, stream, thread
 from syncd.ledger import ActivityChange, Mark, Plan, SightingRow, Stored
-from syncd.model import PARSER_VERSION, Cursor, Directory, Entry, Identity, ItemId, Level
+from syncd.model import PARSER_VERSION, Cursor, Directory, Entry, Identity, ItemId, Level, Link
 
 
 def open_store(url: str, key: bytes) -> Store:
@@ -89,6 +89,11 @@ class Store:
         with self.transaction() as transaction:
             transaction.log(entry, public_id, now)
         return public_id
+
+    def link(self, public_id: str, made: Link, now: datetime) -> bool:
+        """Link or unlink an activity by hand, which no rule undoes; False if there is no such activity."""
+        with self.transaction() as transaction:
+            return transaction.link(public_id, made, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,11 +254,28 @@ class Transaction:
         }
         self.connection.execute(insert(activity).values(row))
         for made in entry.links:
-            values = {"entity_kind": made.entity_kind, "entity_id": made.entity_id, "reason": made.reason}
-            self.connection.execute(
-                insert(link).values(activity_id=activity_id, origin="person", state=made.state, **values)
-            )
+            self._link_by_person(activity_id, made)
         self._feed_one("created", activity_id, now)
+
+    def link(self, public_id: str, made: Link, now: datetime) -> bool:
+        found = select(activity.c.id).where(activity.c.public_id == public_id)
+        activity_id: int | None = self.connection.execute(found).scalar()
+        if activity_id is None:
+            return False
+        self._link_by_person(activity_id, made)
+        self.connection.execute(update(activity).where(activity.c.id == activity_id).values(updated_at=now))
+        self._feed_one("updated", activity_id, now)
+        return True
+
+    def _link_by_person(self, activity_id: int, made: Link) -> None:
+        bulk.insert(
+            self.connection,
+            "link",
+            "activity_id, entity_kind, entity_id, reason, state, origin",
+            [(activity_id, made.entity_kind, made.entity_id, made.reason, made.state.value, "person")],
+            "ON CONFLICT (activity_id, entity_kind, entity_id) DO UPDATE SET reason = excluded.reason,"
+            " state = excluded.state, origin = excluded.origin",
+        )
 
     def _feed_one(self, kind: str, activity_id: int, now: datetime) -> None:
         last = select(func.coalesce(func.max(change.c.sequence), 0) + 1).scalar_subquery()

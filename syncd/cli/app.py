@@ -24,6 +24,7 @@ _COMMANDS = {
     "why": "reading",
     "timeline": "reading",
     "log": "entering",
+    "link": "linking",
     "contacts": "contacts",
     "db": "keeping",
     "demo": "running",

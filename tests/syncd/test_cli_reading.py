@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,39 @@ def test_why_says_so_when_nothing_was_seen(office: Office) -> None:
     assert shown.code == 1
     assert "No mailbox has seen <never@seen.example>" in shown.out
     assert office.syncd("why", "<never@seen.example>", "--json").json == []
+
+
+# ------------------------------------------------------------------------------------------------- linked by hand
+
+
+def _links(office: Office) -> dict[str, tuple[object, object]]:
+    found = only(office.syncd("why", "known@acme.example", "--json").json)
+    links = found["links"]
+    assert isinstance(links, Sequence)
+    return {each["entity_kind"]: (each["state"], each["origin"]) for each in links}
+
+
+def test_what_a_person_unlinked_stays_so_when_all_mail_is_read_anew_and_shows_in_the_feed(office: Office) -> None:
+    activity = str(only(office.syncd("why", "known@acme.example", "--json").json)["activity_id"])
+    with closing(sqlite3.connect(office.folder / "syncd.db")) as store:
+        before = store.execute("SELECT max(sequence) FROM v1_change").fetchone()[0]
+    done = office.syncd("link", activity, "--deal", "Big deal", "--remove")
+    again = office.process("once", "--again")
+
+    assert done.code == 0, done.err
+    assert "Unlinked from opportunity Big deal." in done.out
+    assert again.code == 0, again.err
+    assert _links(office)["opportunity"] == ("unlinked", "person")
+    with closing(sqlite3.connect(office.folder / "syncd.db")) as store:
+        told = store.execute("SELECT kind, activity_id FROM v1_change WHERE sequence > ?", (before,)).fetchall()
+    assert told == [("updated", activity)]
+    assert office.syncd("link", activity, "--deal", "d1").code == 0
+    assert _links(office)["opportunity"] == ("linked", "person")
+
+
+@pytest.mark.parametrize("arguments", [("nosuch", "--contact", "Jane Doe"), ("nosuch",), ("nosuch", "--deal", "none")])
+def test_a_link_of_nothing_or_to_nobody_is_a_usage_error(office: Office, arguments: Sequence[str]) -> None:
+    assert office.syncd("link", *arguments).code == 2
 
 
 # -------------------------------------------------------------------------------------------- timeline and contacts
