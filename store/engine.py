@@ -99,6 +99,8 @@ def _private_file(path: Path) -> None:
         # the next process would take the log away from under it (https://www.sqlite.org/howtocorrupt.html, 2.2).
         if not path.exists():
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
         if not os.access(path, os.R_OK | os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
         mode = stat.S_IMODE(path.stat().st_mode)
