@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -84,7 +85,8 @@ class Pass:
         """Bring the store up to date with the stream; raises one of the four SyncErrors, with all that came before
         it saved."""
         mark = self.mark or self.store.mark(self.stream_id)
-        self._again(mark.waiting)
+        if mark.waiting:
+            self._once_more(mark)
         try:
             self._follow(mark, mark.cursor)
         except CursorExpired:
@@ -181,7 +183,19 @@ class Pass:
 
     # ----------------------------------------------------------------------------------------- what went wrong before
 
+    def _once_more(self, mark: Mark) -> None:
+        """Try what waits again; unless the program died of just that."""
+        if mark.strikes >= CAREFUL:
+            reason = "the program died when it tried this again"
+            self._save([Failed(item, reason, final=True) for item in mark.waiting], None)
+            return
+        self.store.strike(self.stream_id)
+        with self._innocent():
+            self._again(mark.waiting)
+        self.store.forgive(self.stream_id)
+
     def reconcile(self) -> PassResult:
+        """Read what the stream holds and the store never saw (a server that rewound its UIDNEXT, say)."""
         live = self.store.live(self.stream_id)
         self._again([item for item in self.stream.inventory() if item not in live])
         return self.result()
@@ -216,23 +230,14 @@ class Pass:
                 handled = [Failed(item.id, f"{type(error).__name__}: {error}", final=True)]
             self._save(handled, None)
 
-    def _innocent(self) -> _Innocent:
-        return _Innocent(self.store, self.stream_id)
-
-
-@dataclass(frozen=True, slots=True)
-class _Innocent:
-    """A server or network that fails while a batch is in hand says nothing against its items."""
-
-    store: Store
-    stream_id: int
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, SyncError):
+    @contextmanager
+    def _innocent(self) -> Iterator[None]:
+        """A server or network that fails while items are in hand says nothing against them."""
+        try:
+            yield
+        except SyncError:
             self.store.forgive(self.stream_id)
+            raise
 
 
 def decide(message: Message, parties: Parties, fallback: datetime) -> Decided:
@@ -297,30 +302,3 @@ def _has_candidates(decided: Decided) -> bool:
 
 def _id(handled: Handled) -> ItemId:
     return handled.message.id if isinstance(handled, Decided) else handled.id
-
-
-def run_pass(
-    stream: Stream,
-    stream_id: int,
-    store: Store,
-    policy: Policy,
-    *,
-    now: Callable[[], datetime],
-    should_stop: Callable[[], bool] = lambda: False,
-    progress: Callable[[Batch], None] = lambda batch: None,
-) -> PassResult:
-    """Bring the store up to date with the stream; see Pass."""
-    return Pass(stream, stream_id, store, policy, now, should_stop, progress).run()
-
-
-def reconcile(
-    stream: Stream,
-    stream_id: int,
-    store: Store,
-    policy: Policy,
-    *,
-    now: Callable[[], datetime],
-    should_stop: Callable[[], bool] = lambda: False,
-) -> PassResult:
-    """Read what the stream holds and the store never saw (a server that rewound its UIDNEXT, say)."""
-    return Pass(stream, stream_id, store, policy, now, should_stop).reconcile()

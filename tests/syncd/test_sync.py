@@ -205,6 +205,24 @@ def test_an_item_that_was_in_hand_in_three_deaths_is_skipped_and_named_and_the_r
     assert world.rows("SELECT item, attempts FROM sighting WHERE verdict = 'quarantined'") == [("1.4", 3)]
 
 
+def test_a_quarantined_item_that_kills_the_program_when_a_new_parser_tries_it_is_left_alone(world: World) -> None:
+    _fill(world, 2)
+    world.folder().unreadable = {1}
+    for _ in range(3):
+        world.run()
+    world.folder().unreadable = set()
+    world.execute("UPDATE sighting SET parser = parser - 1")
+    world.deadly.add("Subject 0")
+    for _ in range(CAREFUL):
+        with pytest.raises(Killed):
+            world.run()
+    world.run()
+    assert world.verdicts() == {"logged": 1, "quarantined": 1}
+    points = list(world.points)
+    world.run()
+    assert world.points == points
+
+
 def test_a_program_that_is_killed_again_and_again_with_other_items_in_hand_blames_none(world: World) -> None:
     _fill(world, 12)
     for number in (11, 11, 11, 11, 10, 10, 9, 9, 8):

@@ -13,7 +13,7 @@ from matching import address
 from store.engine import write
 from store.writer import Store
 from syncd.model import Batch, Item, ItemId, Level, Message, Policy
-from syncd.sync import PassResult, reconcile, run_pass
+from syncd.sync import Pass, PassResult
 from tests.syncd.mailboxes import START, Folder, Killed, MemoryStream
 
 POLICY = Policy(own_domains=frozenset({"ourco.example"}), level=Level.FULL, key=b"k" * 32)
@@ -81,7 +81,7 @@ class World:
     def run(self, name: str = "rita", policy: Policy = POLICY, *, stop_after: int | None = None) -> PassResult:
         batches: list[Batch] = []
         stream = self.stream(name)
-        return run_pass(
+        return Pass(
             stream,
             self.stream_id(name),
             self.store,
@@ -89,10 +89,10 @@ class World:
             now=self.now,
             should_stop=lambda: len(batches) == stop_after,
             progress=batches.append,
-        )
+        ).run()
 
     def reconcile(self, name: str = "rita") -> PassResult:
-        return reconcile(self.stream(name), self.stream_id(name), self.store, POLICY, now=self.now)
+        return Pass(self.stream(name), self.stream_id(name), self.store, POLICY, now=self.now).reconcile()
 
     def now(self) -> datetime:
         self.clock += timedelta(seconds=1)
