@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from connectors.imap_scan import Value, fetched, number
 from connectors.imap_session import Session, fetch_command
@@ -46,10 +46,9 @@ class Texts:
         commands = [fetch_command(list(messages), b"(UID BODY.PEEK[TEXT]<0.%d>)" % PREFIX)]
         if attaching:
             commands.append(fetch_command(attaching, b"(UID BODYSTRUCTURE)"))
-        answers = _items(self._session.wire.send(commands))
-        given = {uid: items for uid, items in answers.items() if uid in messages}
-        shapes = {uid: parts(items[b"BODYSTRUCTURE"]) for uid, items in given.items() if b"BODYSTRUCTURE" in items}
-        bodies = {uid: _octets(items[b"BODY[TEXT]"]) for uid, items in given.items() if b"BODY[TEXT]" in items}
+        given = _given(self._session.wire.send(commands))
+        shapes = given.shapes
+        bodies = {uid: given.sections[uid, b"TEXT"] for uid in messages if (uid, b"TEXT") in given.sections}
         texts = {uid: _text(messages[uid], body, cut=len(body) >= PREFIX) for uid, body in bodies.items()}
         wanted = {uid: _text_part(shapes.get(uid, ())) for uid, text in texts.items() if text is None}
         further = self._further({uid: part for uid, part in wanted.items() if len(bodies[uid]) >= PREFIX})
@@ -70,13 +69,8 @@ class Texts:
         commands = [
             fetch_command(uids, b"(UID BODY.PEEK[%b]<0.%d>)" % (section, FURTHER)) for section, uids in sections.items()
         ]
-        given = _items(self._session.wire.send(commands)) if commands else {}
-        names = {uid: b"BODY[%b]" % _section(part) for uid, part in wanted.items()}
-        return {uid: _octets(given[uid].get(name)) for uid, name in names.items() if uid in given}
-
-
-def _octets(value: Value) -> bytes:
-    return value if isinstance(value, bytes) else b""
+        given = _given(self._session.wire.send(commands)).sections if commands else {}
+        return {uid: given.get((uid, _section(part)), b"") for uid, part in wanted.items()}
 
 
 def _section(part: Part | None) -> bytes:
@@ -111,17 +105,33 @@ def _text_part(shape: Sequence[Part]) -> Part | None:
     return next((part for part in texts if (part.octets or 0) > _BLANK), texts[0] if texts else None)
 
 
-def _items(answers: Sequence[Answer]) -> dict[int, dict[bytes, Value]]:
-    """All that was given, by UID. A server that fails on some messages refuses the command, having given the others."""
-    given: dict[int, dict[bytes, Value]] = {}
+@dataclass(frozen=True, slots=True)
+class _Given:
+    sections: dict[tuple[int, bytes], bytes] = field(default_factory=dict)
+    """UID and section (`TEXT`, `1.2`) -> octets."""
+    shapes: dict[int, tuple[Part, ...]] = field(default_factory=dict)
+
+
+def _given(answers: Sequence[Answer]) -> _Given:
+    """All that was given. A server that fails on some messages refuses the command, having given the others."""
+    given = _Given()
     for answer in answers:
         for response in answer:
             items = fetched(response)
             if items and (uid := number(items.get(b"UID"))):
-                given.setdefault(uid, {}).update(items)
+                _take(given, uid, items)
         if answer.is_busy:
             answer.check()
     return given
+
+
+def _take(given: _Given, uid: int, items: Mapping[bytes, Value]) -> None:
+    for name, value in items.items():
+        if name == b"BODYSTRUCTURE":
+            # At once: 200 structures of 3,000 parts each, kept as lists, would take a quarter of a gigabyte.
+            given.shapes[uid] = parts(value)
+        elif name.startswith(b"BODY["):
+            given.sections[uid, name[5:-1]] = value if isinstance(value, bytes) else b""
 
 
 def _and(problem: str, more: str) -> str:

@@ -20,11 +20,13 @@ import pytest
 from connectors import KINDS
 from connectors.base import Stream
 from connectors.imap import Settings
+from connectors.imap_structure import MAX_PARTS
 from matching.rules import RULES
-from syncd.model import Batch, Cursor, Item, ItemId
-from syncd.sync import run_pass
+from syncd.model import Batch, Cursor, Item, ItemId, Message
+from syncd.sync import Pass
 from tests.odd_mail import odd_mails
 from tests.odd_mail.bombs import bombs
+from tests.odd_mail.letter import letter
 from tests.servers.dovecot import Dovecot
 from tests.servers.postgres import Postgres
 from tests.syncd.chain import Chain, on_postgresql, on_sqlite
@@ -207,7 +209,7 @@ def test_no_odd_mail_takes_more_than_a_quarter_of_a_second_from_header_to_commit
 ) -> None:
     world.stream()
     scales = Scales(folder, batches, _cpu())
-    run_pass(scales, world.stream_id("rita"), world.store, POLICY, now=world.now)
+    Pass(scales, world.stream_id("rita"), world.store, POLICY, now=world.now).run()
     assert len(scales.weights) == len(batches)
     assert max(scales.weights) < CPU_SECONDS, batches[scales.weights.index(max(scales.weights))]
 
@@ -220,8 +222,29 @@ def test_no_odd_mail_takes_more_than_sixty_four_megabytes_from_header_to_commit(
     scales = Scales(folder, batches, _peak)
     tracemalloc.start()
     try:
-        run_pass(scales, world.stream_id("rita"), world.store, POLICY, now=world.now)
+        Pass(scales, world.stream_id("rita"), world.store, POLICY, now=world.now).run()
     finally:
         tracemalloc.stop()
     assert len(scales.weights) == len(batches)
     assert max(scales.weights) < MEMORY, batches[scales.weights.index(max(scales.weights))]
+
+
+def test_of_mails_with_thousands_of_parts_not_all_structures_are_held_at_once(dovecot: Dovecot) -> None:
+    """Each is just below the size from which on a structure is passed over."""
+    part = b"--B\nContent-Type: image/png; name=a.png\n\nx\n"
+    raw = letter("parts", b"Content-Type: multipart/mixed; boundary=B", body=part * 2500 + b"--B--\n")
+    user = dovecot.new_user()
+    dovecot.fill(user, [raw] * 20)
+    with _folder(dovecot, user) as folder:
+        ids = list(folder.inventory())
+        tracemalloc.start()
+        try:
+            peaks = []
+            for some in (ids[:1], ids):
+                _peak()
+                read = list(folder.read(some, text=True))
+                peaks.append(_peak())
+        finally:
+            tracemalloc.stop()
+    assert {len(message.attachments) for message in read if isinstance(message, Message)} == {MAX_PARTS}
+    assert peaks[1] < 3 * peaks[0]
