@@ -35,6 +35,9 @@ _PRAGMAS = (
     "foreign_keys = ON",
     "cache_size = -8000",
     "temp_store = MEMORY",
+    # 16 MB: by default each batch of a first sync would have its pages copied into the file at once, the same ones again
+    # and again.
+    "wal_autocheckpoint = 4000",
     "journal_size_limit = 67108864",
 )
 
