@@ -35,8 +35,8 @@ _PRAGMAS = (
     "foreign_keys = ON",
     "cache_size = -8000",
     "temp_store = MEMORY",
-    # 16 MB: by default each batch of a first sync would have its pages copied into the file at once, the same ones again
-    # and again.
+    # 16 MB: by default each batch of a first sync would have its pages copied into the file at once, and the same ones
+    # again by the next.
     "wal_autocheckpoint = 4000",
     "journal_size_limit = 67108864",
 )
