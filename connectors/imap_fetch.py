@@ -16,12 +16,14 @@ from connectors.imap_wire import Answer
 from syncd.model import Item, ItemId, Message, Removed, Unreadable
 
 _FIELDS = b"(UID INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS (%b)])" % " ".join(mime.HEADER_FIELDS).encode()
+# Not of every message, since no other program asks for a part of some header fields, and servers may not know how.
+_BEGINNING = b"%b<0.%d>)" % (_FIELDS[:-1], mime.BLOCK_LIMIT)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Asked:
     uids: Sequence[int]
-    """Those of a chunk that are not condemned."""
+    """Those of a chunk that are neither condemned nor too large."""
     answer: Answer | None
 
 
@@ -67,7 +69,8 @@ class Fetcher:
                 self._ahead.answer.settle()
 
     def _ask(self, chunk: Sequence[int]) -> Asked:
-        uids = [uid for uid in chunk if not self._suspects.is_condemned(uid)]
+        suspects = self._suspects
+        uids = [uid for uid in chunk if not (suspects.is_condemned(uid) or suspects.is_large(uid))]
         return Asked(uids, self._session.wire.send([fetch_command(uids, _FIELDS)])[0] if uids else None)
 
     def _taken_in(self, asked: Asked, chunk: Sequence[int]) -> tuple[dict[int, Row], list[Item]]:
@@ -80,11 +83,15 @@ class Fetcher:
             if len(rows) < len(asked.uids):
                 others = self._left_out([uid for uid in asked.uids if uid not in rows], asked.answer)
         if len(asked.uids) < len(chunk):
-            condemned = (uid for uid in chunk if self._suspects.is_condemned(uid))
-            others += [
-                Unreadable(self._id(uid), "the connection broke each time it was asked for") for uid in condemned
-            ]
+            others += self._not_asked([uid for uid in chunk if uid not in asked.uids])
         return rows, others
+
+    def _not_asked(self, uids: Sequence[int]) -> list[Item]:
+        """What may still be had of messages that the connection broke upon."""
+        condemned = [uid for uid in uids if self._suspects.is_condemned(uid)]
+        large = [uid for uid in uids if uid not in condemned]
+        broken = [Unreadable(self._id(uid), "the connection broke each time it was asked for") for uid in condemned]
+        return [*broken, *(self._singly(large, _BEGINNING) if large else [])]
 
     def _id(self, uid: int) -> ItemId:
         return item_id(self._validity, uid)
@@ -106,14 +113,17 @@ class Fetcher:
         """Absent UIDs are silently left out of an answer (RFC 3501 6.4.8), and so are messages the server fails on."""
         if answer.is_busy:
             answer.check()
+        return self._singly(uids, _FIELDS)
+
+    def _singly(self, uids: Sequence[int], wanted: bytes) -> list[Item]:
         listed = set(self._session.search(b"UID " + uid_set(uids)))
         items: list[Item] = [Removed(self._id(uid)) for uid in uids if uid not in listed]
-        return items + [self._by_itself(uid) for uid in uids if uid in listed]
+        return items + [self._by_itself(uid, wanted) for uid in uids if uid in listed]
 
-    def _by_itself(self, uid: int) -> Item:
-        """Ask once more for one message alone."""
+    def _by_itself(self, uid: int, wanted: bytes) -> Item:
+        """Ask for one message alone."""
         with self._suspects.watch(self._session.wire, [uid]):
-            answer = self._session.wire.send([fetch_command([uid], _FIELDS)])[0]
+            answer = self._session.wire.send([fetch_command([uid], wanted)])[0]
             rows = _rows(answer, [uid])
         if rows:
             return self._item(rows[uid])

@@ -31,6 +31,11 @@ class Suspects:
         self._together: dict[int, int] = {}
         """UID -> how many were asked for when the connection broke upon it."""
         self._alone: dict[int, int] = {}
+        self._large: set[int] = set()
+
+    def is_large(self, uid: int) -> bool:
+        """Whether only its beginning may be asked for."""
+        return uid in self._large
 
     def is_condemned(self, uid: int) -> bool:
         return self._alone.get(uid, 0) >= ALONE
@@ -55,7 +60,10 @@ class Suspects:
             yield
         except SyncError:
             if wire.closed and not broken_before:
-                self._broke(uids)
+                if wire.too_large in uids and wire.too_large not in self._large:
+                    self._large.add(wire.too_large)
+                else:
+                    self._broke(uids)
                 wire.choked = wire.cut
             raise
         for uid in uids if self._together else ():

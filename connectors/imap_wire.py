@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from connectors.imap_errors import busy, printable, refused, unreachable
-from connectors.imap_scan import ProtocolError, Reader, Response
+from connectors.imap_scan import UID_ITEM, ProtocolError, Reader, Response
 from connectors.imap_settings import Settings
 from syncd.errors import Retryable, SyncError
 
@@ -26,7 +26,6 @@ PATIENCE = 4
 """One answer may take this many timeouts in all: a server that gives a byte at a time is as good as silent."""
 
 _KIND = re.compile(rb"\* (?:\d+ )?([A-Za-z]+)")
-_UID = re.compile(rb"[ (]UID (\d{1,10})[ )]", re.IGNORECASE)
 _BYE = re.compile(rb"\* BYE ?(.*)", re.IGNORECASE | re.DOTALL)
 
 
@@ -127,6 +126,8 @@ class Wire:
         """It ended without a goodbye, and not because nothing came."""
         self.choked = False
         """It was cut while messages were asked for."""
+        self.too_large = 0
+        """The UID of the message of which we cut it ourselves."""
         self.used_at = self._clock()
 
     def send(self, commands: Sequence[Command]) -> list[Answer]:
@@ -156,6 +157,7 @@ class Wire:
         except ProtocolError as error:
             self.close()
             self.cut = True
+            self.too_large = error.uid
             raise Retryable(f"{self.host} sent {error}") from error
         except OSError as error:
             self.close()
@@ -185,7 +187,7 @@ class Wire:
         waiting = list(self._outstanding.values())
         kind = _KIND.match(response[0])
         same = [answer for answer in waiting if kind and answer.command.answered_by == kind[1].upper()]
-        if len(same) > 1 and (uid := _UID.search(response[0])):
+        if len(same) > 1 and (uid := UID_ITEM.search(response[0])):
             same = [answer for answer in same if int(uid[1]) in answer.command.uids] or same
         return (same or waiting)[0]
 

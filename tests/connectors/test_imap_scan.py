@@ -15,6 +15,7 @@ from imapclient.response_parser import parse_fetch_response
 
 from connectors.imap_scan import (
     MAX_DEPTH,
+    MAX_HEADER,
     MAX_KEPT,
     MAX_LINE,
     MAX_LITERAL,
@@ -167,9 +168,11 @@ def _plain(name: bytes) -> bytes:
 
 
 class TestBounds:
-    def test_a_literal_is_refused_before_it_is_read(self) -> None:
-        with pytest.raises(ProtocolError, match="literal"):
-            list(responses(b"* 1 FETCH (UID 1 BODY[TEXT] {%d}\r\n" % (MAX_LITERAL + 1)))
+    @pytest.mark.parametrize(("item", "most"), [(b"BODY[TEXT]", MAX_LITERAL), (SECTION, MAX_HEADER)])
+    def test_a_literal_is_refused_before_it_is_read(self, item: bytes, most: int) -> None:
+        with pytest.raises(ProtocolError, match="literal") as raised:
+            list(responses(b"* 1 FETCH (UID 7 %b {%d}\r\n" % (item, most + 1)))
+        assert raised.value.uid == 7
 
     def test_a_line_is_refused_when_it_has_grown_too_long(self) -> None:
         with pytest.raises(ProtocolError, match="line"):

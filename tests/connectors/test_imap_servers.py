@@ -536,6 +536,38 @@ class TestBrokenAnswers:
             follow(account, None)
         assert server.sign_ins == 1
 
+    def test_of_a_message_with_too_large_a_header_the_beginning_is_read_and_no_other_is_asked_for_singly(
+        self, server: ScriptedServer, account: ImapAccount
+    ) -> None:
+        fill(server.inbox, 300)
+        server.inbox.add(b"Subject: large\r\n" + b"X-Long: " + b"x" * 2_000_000 + b"\r\n\r\nHello.\r\n")
+        fill(server.inbox, 300)
+
+        def partial(request: Request, usual: Callable[[], bytes]) -> bytes:
+            """The beginning of what was asked for, as RFC 3501 section 6.4.5 has it."""
+            given = usual()
+            if b"]<0." not in request.rest or b"[HEADER" not in request.rest:
+                return given
+            return re.sub(
+                rb"\] \{\d+\}\r\n(.{1000}).*?\)\r\n(?=s\d)", rb"]<0> {1000}\r\n\1)\r\n", given, flags=re.DOTALL
+            )
+
+        server.script["UID FETCH"] = partial
+        found = items(follow(account, None))
+        assert len(found) == 601
+        assert [item.subject for item in found if isinstance(item, Message) and item.id == "1.301"] == ["large"]
+        assert server.sign_ins == 2
+        assert server.verbs().count("UID FETCH") < 10
+
+    def test_of_a_server_that_gives_no_beginnings_such_a_message_is_passed_over(
+        self, server: ScriptedServer, account: ImapAccount
+    ) -> None:
+        fill(server.inbox, 10)
+        server.inbox.add(b"X-Long: " + b"x" * 2_000_000 + b"\r\n\r\nHello.\r\n")
+        found = items(follow(account, None))
+        assert [item.id for item in found if isinstance(item, Unreadable)] == ["1.11"]
+        assert len(found) == 11
+
     @pytest.mark.parametrize(
         "answer", [b"* 1 FETCH (UID 1 BODY[TEXT] {3000000000}\r\n", b"* " + b"x" * 20_000_000, b"\0\xff" * 100]
     )
