@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Engine, RowMapping, bindparam, insert, select, update
+from sqlalchemy import Connection, Engine, RowMapping, bindparam, delete, insert, select, update
 
 from store.engine import read, write
-from store.schema import mailbox, stream
+from store.schema import mailbox, meta, stream
 from syncd.states import STANDS_STILL, Failure, MailboxState, Pace, State, StreamState
 
 GONE = "gone"
 """`stream.excluded` of a folder that the server no longer has: kept for what was seen in it, and never read."""
+
+_DIRECTORY = "directory_failure"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,24 @@ def save(engine: Engine, healths: Iterable[Health]) -> None:
                 columns: dict[str, object] = {name: bindparam(name) for name in values[0] if name != "row_id"}
                 statement = update(table).where(table.c.id == bindparam("row_id")).values(columns)
                 connection.execute(statement, values)
+
+
+def save_directory(engine: Engine, failure: tuple[str, str] | None) -> None:
+    """Note why the source of `[directory]` gives nothing, and the cure; None once it does."""
+    with write(engine) as connection:
+        connection.execute(delete(meta).where(meta.c.name == _DIRECTORY))
+        if failure:
+            connection.execute(insert(meta).values(name=_DIRECTORY, value=json.dumps(failure)))
+
+
+def directory(engine: Engine) -> tuple[str, str] | None:
+    """The failure that was noted last, and its cure."""
+    with read(engine) as connection:
+        found = connection.execute(select(meta.c.value).where(meta.c.name == _DIRECTORY)).scalar()
+    if found is None:
+        return None
+    error, cure = json.loads(found)
+    return str(error), str(cure)
 
 
 def _streams(connection: Connection, mailbox_id: int) -> dict[str, StreamRow]:

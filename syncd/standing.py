@@ -15,6 +15,7 @@ _LATE = timedelta(minutes=5)
 @dataclass(frozen=True, slots=True)
 class Trouble:
     mailbox: str
+    """Its name, or `directory`."""
     stream: str
     """Empty if it is the whole mailbox's."""
     state: str
@@ -22,9 +23,14 @@ class Trouble:
     cure: str
 
 
-def troubles(found: Iterable[MailboxStatus], longest: timedelta, now: datetime) -> tuple[Trouble, ...]:
-    """`longest` is the interval at which a quiet mailbox is looked at; one that was not, in two of them, is late."""
-    return tuple(trouble for mailbox in found for trouble in _of_mailbox(mailbox, 2 * longest + _LATE, now))
+def troubles(
+    found: Iterable[MailboxStatus], directory: tuple[str, str] | None, longest: timedelta, now: datetime
+) -> tuple[Trouble, ...]:
+    """`directory` is why its source fails, and the cure. `longest` is the interval at which a quiet mailbox is looked
+    at; one that was not, in two of them, is late."""
+    of_directory = [Trouble("directory", "", "retrying", *directory)] if directory else []
+    of_mailboxes = (trouble for mailbox in found for trouble in _of_mailbox(mailbox, 2 * longest + _LATE, now))
+    return (*of_directory, *of_mailboxes)
 
 
 def _of_mailbox(mailbox: MailboxStatus, patience: timedelta, now: datetime) -> Iterator[Trouble]:

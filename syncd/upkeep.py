@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from matching import address
+from store import health
 from store.directory_keys import is_empty, rekey
 from store.writer import Store
 from syncd.config import Config
@@ -22,7 +23,7 @@ class Upkeep:
         self._config = config
         self._store = store
         self._due_at = float("-inf")
-        self._failed = ""
+        self._failed = health.directory(store.engine)
 
     def adopt(self, config: Config) -> None:
         """A reload asks for a refresh as well: the files may be new."""
@@ -51,13 +52,20 @@ class Upkeep:
             self._refresh()
             self._key()
         except SyncError as error:
-            if str(error) != self._failed:
+            if self._note((str(error), error.cure)):
                 log.warning("directory_failed", extra=fields(error=str(error), cure=error.cure))
-            self._failed = str(error)
         else:
-            if self._failed:
+            if self._note(None):
                 log.info("directory_recovered")
-            self._failed = ""
+
+    def _note(self, failure: tuple[str, str] | None) -> bool:
+        """Whether this is news; `syncd status` shows it until it is over."""
+        if failure == self._failed:
+            return False
+        self._failed = failure
+        with suppress(SyncError):  # of a store that cannot be written, the mailboxes tell
+            health.save_directory(self._store.engine, failure)
+        return True
 
     def _key(self) -> None:
         if found := rekey(self._store.engine, address.key, address.domain_key):

@@ -10,7 +10,7 @@ import typer
 
 from matching.address import domain_key, key
 from matching.identity import message_key
-from store import queries
+from store import health, queries
 from store.directory_keys import is_empty
 from store.writer import Store
 from syncd.cli import render
@@ -28,7 +28,8 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
     """
     with opened(config) as (loaded, store):
         found, nobody_known = queries.status(store.engine), is_empty(store.engine)
-    wrong = troubles(found, loaded.daemon.interval_max, datetime.now(UTC))
+        directory = health.directory(store.engine)
+    wrong = troubles(found, directory, loaded.daemon.interval_max, datetime.now(UTC))
     render.as_json({"mailboxes": found, "troubles": wrong}) if json else render.status(found, wrong, nobody_known)
     if wrong:
         raise typer.Exit(1)

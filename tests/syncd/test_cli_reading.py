@@ -87,6 +87,28 @@ def test_a_mailbox_that_nobody_reads_any_more_is_late_and_not_well(office: Offic
     assert office.syncd("status").code == 0
 
 
+def test_a_directory_that_cannot_be_read_is_no_good_health_until_it_can(
+    dovecot: Dovecot, user: str, tmp_path: Path
+) -> None:
+    office = Office(tmp_path)
+    office.write("anna.secret", dovecot.password)
+    people = office.write("people.csv", "name,email\nJane,jane@acme.example\n")
+    office.configure(mailbox(dovecot, user), extra='[directory]\nkind = "csv"\ncontacts = "people.csv"')
+    office.process("once")
+    well = office.syncd("status")
+    people.rename(tmp_path / "elsewhere.csv")
+    office.process("once")
+    ill = office.syncd("status")
+    (tmp_path / "elsewhere.csv").rename(people)
+    office.process("once")
+
+    assert well.code == 0, well.out
+    assert ill.code == 1
+    assert "directory: retrying" in ill.out
+    assert "people.csv" in ill.out
+    assert office.syncd("status").code == 0
+
+
 # ------------------------------------------------------------------------------------------------------------- why
 
 
