@@ -16,11 +16,6 @@ def plain(text: str) -> str:
     return "".join(_shown(character) for character in text)
 
 
-def plain_lines(text: str) -> str:
-    """The same for a text whose line ends matter."""
-    return "\n".join(plain(line) for line in text.splitlines())
-
-
 def _shown(character: str) -> str:
     if character in "\t\r\n":
         return " "

@@ -15,10 +15,10 @@ from sqlalchemy import Engine, func, insert, select, text, update
 
 from store import migrations, schema
 from store.backup import backup, restore
-from store.dump import dump
 from store.engine import connect, hold, read, write
 from store.queries import changes
 from syncd.errors import ConfigError, Permanent, StoreInUse
+from tests.dump import dump
 from tests.store.seeds import NOW, Seeds, days
 
 RESTORED = datetime(2026, 11, 3, 12, 0, tzinfo=UTC)

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from store.backup import backup, restore
-from store.dump import dump
 from store.writer import open_store
+from tests.dump import dump
 from tests.syncd.mailboxes import message
 from tests.syncd.worlds import POLICY, World
 

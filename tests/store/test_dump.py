@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import Engine, update
 
 from store import migrations, schema
-from store.dump import Rows, dump
 from store.engine import connect, write
+from tests.dump import Rows, dump
 from tests.store.seeds import NOW, Seeds, days
 
 

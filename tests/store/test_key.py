@@ -10,11 +10,11 @@ import pytest
 from sqlalchemy import Engine
 
 from store.backup import backup, restore
-from store.dump import dump
 from store.engine import connect, read
 from store.key import require_key
 from store.schema import meta
 from syncd.errors import ConfigError
+from tests.dump import dump
 
 KEY = b"k" * 32
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine, make_url, text
 
-from store.dump import Rows, dump
 from store.engine import connect, read
 from syncd.config import load, store_url
 from syncd.once import once
 from syncd.opening import opened
 from syncd.upkeep import Upkeep
 from syncd.watch import Progress
+from tests.dump import Rows, dump
 from tests.servers.postgres import Postgres
 from tests.syncd.daemons import Office
 

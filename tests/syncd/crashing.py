@@ -19,10 +19,10 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from store.dump import dump
 from store.engine import connect, hold
 from syncd.cli import main
 from tests.commits import watch_writes
+from tests.dump import dump
 
 DEATHS = 50
 

@@ -10,9 +10,9 @@ from threading import Lock
 
 import pytest
 
-from store.dump import Rows
 from syncd.model import Batch
 from syncd.watch import Progress
+from tests.dump import Rows
 from tests.servers.dovecot import Dovecot
 from tests.servers.postgres import Postgres
 from tests.servers.recording_proxy import record
