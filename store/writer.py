@@ -124,6 +124,7 @@ class Transaction:
         self._threads(plan)
         self._sightings(stream_id, plan)
         self._gone(plan.gone, now)
+        self._touch(sorted(plan.touched), now)
         self._feed(plan, now)
 
     def _activities(self, plan: Plan, now: datetime) -> None:
@@ -145,11 +146,6 @@ class Transaction:
         bulk.insert(self.connection, "activity", columns, rows)
         for changed in plan.changes:
             self._change(changed)
-        bulk.run(
-            self.connection,
-            "UPDATE activity SET updated_at = ? WHERE id = ?",
-            [(saved, activity_id) for activity_id in sorted(plan.touched)],
-        )
 
     def _change(self, changed: ActivityChange) -> None:
         values: dict[str, object] = {
@@ -220,6 +216,10 @@ class Transaction:
     def _gone(self, gone: Iterable[int], now: datetime) -> None:
         at = bulk.stamp(self.connection)(now)
         bulk.run(self.connection, "UPDATE sighting SET gone_at = ? WHERE id = ?", [(at, id_) for id_ in gone])
+
+    def _touch(self, touched: Iterable[int], now: datetime) -> None:
+        at = bulk.stamp(self.connection)(now)
+        bulk.run(self.connection, "UPDATE activity SET updated_at = ? WHERE id = ?", [(at, id_) for id_ in touched])
 
     def _feed(self, plan: Plan, now: datetime) -> None:
         changes = [("created", row.id) for row in plan.activities]

@@ -276,6 +276,17 @@ def test_replies_join_a_thread_across_mailboxes_whatever_the_order(world: World)
     assert world.rows("SELECT count(DISTINCT thread_id), count(*) FROM activity") == [(1, 3)]
 
 
+def test_what_joins_another_thread_is_told_as_updated_and_dated_so(world: World) -> None:
+    world.folder().deliver(message(1, subject="Offer"))
+    world.folder().deliver(message(3, in_reply_to="2@mail.example", subject="Re: Offer"))
+    world.run()
+    world.folder().deliver(message(2, in_reply_to="1@mail.example", subject="RE: Offer"))
+    world.run()
+    moved = world.rows("SELECT a.id FROM change c JOIN activity a ON a.id = c.activity_id WHERE c.kind = 'updated'")
+    assert len(moved) == 1
+    assert moved == world.rows("SELECT id FROM activity WHERE updated_at > created_at")
+
+
 def test_a_link_that_a_person_removed_is_not_made_again(world: World) -> None:
     world.folder("rita").deliver(message(1))
     world.run("rita")
