@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Protocol
+from datetime import timedelta
+from importlib import import_module
+from typing import Any, Protocol, cast
 
-from connectors import imap
-from connectors.base import Account
+from connectors import imap_settings
+from connectors.base import Account, Context
 
 
-class Open(Protocol):
-    def __call__(
-        self,
-        # Each kind has settings of its own, which the configuration made from `Kind.settings`.
-        settings: Any,
-        *,
-        secret: Callable[[], str],
-        since: Callable[[], datetime],
-    ) -> Account: ...
+class _Connector(Protocol):
+    def open_account(self, settings: Any, context: Context) -> Account: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
     settings: type[object]
     """A frozen dataclass; its fields are the keys of the mailbox in the configuration."""
-    open: Open
+    module: str
+    """Has `open_account`; loaded when the first account is opened, since a provider's library may take a second."""
+    backfill: timedelta = timedelta(days=180)
+    """How far back the first sync reads, if the admin does not say."""
+
+    def open(self, settings: Any, context: Context) -> Account:
+        """Opens no connection yet. `settings` are of the type `self.settings`."""
+        return cast(_Connector, import_module(self.module)).open_account(settings, context)
 
 
-KINDS: Mapping[str, Kind] = {"imap": Kind(imap.Settings, imap.open_account)}
+KINDS: Mapping[str, Kind] = {"imap": Kind(imap_settings.Settings, "connectors.imap")}

@@ -6,10 +6,23 @@ the four of syncd.errors, with a message for a person and a cure. One account is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from syncd.model import Batch, Cursor, Item, ItemId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What an account is given besides its settings; each is asked when it is needed."""
+
+    secret: Callable[[], str]
+    """The password, key or token that the configuration names. Raises SyncError with a cure if it cannot be had."""
+    since: Callable[[], datetime]
+    """How far back the account is read."""
+    now: Callable[[], datetime]
 
 
 class Stream(Protocol):

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from connectors.base import Context
 from connectors.imap_folders import Folder
 from connectors.imap_session import Sessions
 from connectors.imap_settings import Settings
@@ -63,6 +64,5 @@ class ImapAccount:
         self._sessions.close()
 
 
-def open_account(settings: Settings, *, secret: Callable[[], str], since: Callable[[], datetime]) -> ImapAccount:
-    """Opens no connection yet."""
-    return ImapAccount(settings, secret=secret, since=since)
+def open_account(settings: Settings, context: Context) -> ImapAccount:
+    return ImapAccount(settings, secret=context.secret, since=context.since)

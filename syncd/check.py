@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from connectors import KINDS
-from connectors.base import Account, Stream
+from connectors.base import Account, Context, Stream
 from matching import address, contacts, rules
 from matching.parties import Parties
 from store import migrations
@@ -182,7 +182,8 @@ def check_mailbox(config: Config, mailbox: Mailbox, ground: Ground, now: datetim
 
 def _account(mailbox: Mailbox, now: datetime) -> Account:
     secret = partial(secrets.resolve, mailbox.secret)
-    return KINDS[mailbox.kind].open(mailbox.settings, secret=secret, since=lambda: now - mailbox.backfill)
+    context = Context(secret=secret, since=lambda: now - mailbox.reach, now=lambda: now)
+    return KINDS[mailbox.kind].open(mailbox.settings, context)
 
 
 def _newest(streams: Sequence[Stream]) -> list[Message]:

@@ -38,6 +38,8 @@ class Role(enum.StrEnum):
     BCC = "bcc"
     ORGANIZER = "organizer"
     ATTENDEE = "attendee"
+    MENTIONED = "mentioned"
+    """Named in the title or text of a task or note, which has no other people."""
 
 
 class Direction(enum.StrEnum):
@@ -59,6 +61,8 @@ class Participant:
     role: Role
     address: str
     name: str = ""
+    response: str = ""
+    """`accepted`, `declined`, `tentative`, `needs_action`, or empty where nothing is said; of a meeting only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,103 @@ class Message:
     attachments: tuple[Attachment, ...] = ()
 
 
+class EventStatus(enum.StrEnum):
+    CONFIRMED = "confirmed"
+    TENTATIVE = "tentative"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One occurrence of one meeting, as one calendar holds it. Rooms and resources are no participants."""
+
+    id: ItemId
+    """The object's own where that is a single event; of a member of a series, `<object's id>#<original start>`."""
+    uid: str
+    """Normalised, equal in all calendars that hold the meeting; empty where the object has none."""
+    original_start: str
+    """Empty for a single event. Of a member of a series when the series has it, wherever it was moved:
+    `20261125T090000Z`, `20261125` of an all-day one, `20261125T090000` of a floating one."""
+    starts_at: datetime
+    ends_at: datetime
+    """Exclusive. All-day: both are 00:00 UTC of their dates, which no zone moves."""
+    settles_at: datetime
+    """The instant when it is over: `ends_at`, or the midnight of the calendar's zone that ends the last day."""
+    all_day: bool = False
+    zone: str = ""
+    """IANA name of the zone it was planned in."""
+    status: EventStatus = EventStatus.CONFIRMED
+    subject: str = ""
+    text: str = ""
+    location: str = ""
+    participants: tuple[Participant, ...] = ()
+    """Of the roles organizer and attendee, each address once a role."""
+    organized: bool | None = None
+    """Whether the owner of the calendar organises it; None where only the addresses tell."""
+    response: str | None = None
+    """What the owner of the calendar answered (Participant.response); None where only the addresses tell."""
+    own_addresses: tuple[str, ...] = ()
+    """What the provider says are the owner's own addresses, if it does (CALDAV:calendar-user-address-set)."""
+    private: str = ""
+    """What makes it private (`CLASS:PRIVATE`, `visibility: private`), or empty."""
+    not_a_meeting: str = ""
+    """Why it can be none (`focus time`, `free/busy only`), or empty."""
+    exact: bool = True
+    """False for an occurrence that was worked out from its series; one that is written down overrides it."""
+    partial: bool = False
+    """Some of its people are not told (attendeesOmitted, hidden guests): the others are not all."""
+    sequence: int = 0
+    stamped_at: datetime | None = None
+    """DTSTAMP or last modification: of two copies of one SEQUENCE the later one counts (RFC 5546 section 2.1.5)."""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    id: ItemId
+    uid: str
+    done: bool
+    done_at: datetime | None
+    """When it was done, or, of an open one, when it is due."""
+    subject: str = ""
+    text: str = ""
+    participants: tuple[Participant, ...] = ()
+    private: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    id: ItemId
+    uid: str
+    written_at: datetime | None
+    draft: bool = False
+    subject: str = ""
+    text: str = ""
+    participants: tuple[Participant, ...] = ()
+    private: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalendarObject:
+    """One object of a calendar or task list, with all of it that lies in the window `begins` to `ends`.
+
+    What is stored of the object, happens within the window and is not among `parts` has left it.
+    """
+
+    id: ItemId
+    version: str
+    """The etag or change key; another one means that it must be read again."""
+    parts: tuple[Event | Task | Note, ...]
+    begins: datetime
+    ends: datetime
+    next_at: datetime | None = None
+    """When its first occurrence after the window begins; the object is read again as the window reaches it."""
+    nothing: str = ""
+    """Why there are no parts, for a person: `all its dates are outside the window`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Removed:
     """The stream no longer holds this item."""
@@ -109,9 +210,11 @@ class Unreadable:
 
     id: ItemId
     reason: str
+    version: str = ""
+    """Of a calendar's object: it is not tried again while it has this one."""
 
 
-Item: TypeAlias = Message | Removed | Unreadable
+Item: TypeAlias = Message | CalendarObject | Removed | Unreadable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +226,9 @@ class Batch:
     listing: frozenset[ItemId] | None = None
     """Set when the connector listed all that the stream holds, whatever its date: what is stored and not in it has
     left."""
+    versions: Mapping[ItemId, str] | None = None
+    """Set when the connector listed all objects with their versions: what is stored with another version, or not at
+    all, is to be read, and what is stored and not in it has left."""
     epoch: str = ""
     """Changes when the server gave all items new ids (UIDVALIDITY); ids of another epoch are no removals."""
     remaining: int | None = None

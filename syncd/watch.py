@@ -13,7 +13,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from connectors import KINDS
-from connectors.base import Account
+from connectors.base import Account, Context
 from store import health
 from store.health import Health, Registered, StreamRow
 from store.writer import Store
@@ -226,11 +226,9 @@ def _save(watches: Iterable[Watch]) -> None:
 
 def watch(mailbox: Mailbox, registered: Registered, store: Store, policy: Policy, manner: Manner) -> Watch:
     """Nothing is opened yet: the account signs in at its first pass."""
-    account = KINDS[mailbox.kind].open(
-        mailbox.settings,
-        secret=partial(secrets.resolve, mailbox.secret),
-        since=lambda: _now() - mailbox.backfill,
-    )
+    secret = partial(secrets.resolve, mailbox.secret)
+    context = Context(secret=secret, since=lambda: _now() - mailbox.reach, now=_now)
+    account = KINDS[mailbox.kind].open(mailbox.settings, context)
     return Watch(mailbox, store, policy, manner, registered.id, registered.state, account)
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from connectors import KINDS
 from syncd.config.fields import (
     Address,
     DatabaseUrl,
@@ -96,7 +97,8 @@ class Mailbox:
     settings: object
     enabled: bool = True
     level: StoredLevel = Level.SUBJECT
-    backfill: Duration = timedelta(days=180)
+    backfill: Duration | None = None
+    """None is what suits the kind."""
     aliases: tuple[Address, ...] = ()
     members: tuple[Address, ...] = ()
     never_log: tuple[NeverLogEntry, ...] = ()
@@ -106,6 +108,11 @@ class Mailbox:
             raise ValueError(
                 'owner must be an email address, or the name of a team with members = ["anna@example.com", ...]'
             )
+
+    @property
+    def reach(self) -> timedelta:
+        """How far back it is read."""
+        return KINDS[self.kind].backfill if self.backfill is None else self.backfill
 
     def own_addresses(self) -> frozenset[str]:
         """Address keys. What a shared mailbox is called on the server is ours as well, and never becomes a contact."""

@@ -17,12 +17,11 @@ from connectors.base import Account, Stream
 from connectors.imap import Settings
 from syncd.errors import Permanent, ReauthNeeded, Retryable, SyncError
 from syncd.model import Message
+from tests.connectors.contexts import context
 from tests.connectors.contract import ConnectorContract, Reader, World
 from tests.servers import dovecot as servers
 from tests.servers.dovecot import Dovecot
 from tests.servers.recording_proxy import record
-
-LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass
@@ -43,7 +42,7 @@ class ImapWorld(World):
     def account(self) -> Account:
         kind = KINDS["imap"]
         password = self.password or self.server.password
-        account = kind.open(self.settings, secret=lambda: password, since=lambda: LONG_AGO)
+        account = kind.open(self.settings, context(password))
         self.opened.append(account)
         return account
 
@@ -174,7 +173,7 @@ class TestFolders:
         old = datetime(2020, 1, 1, tzinfo=UTC)
         world.server.append(world.user, [_mail("old@example.org")], received_at=old)
         account = KINDS["imap"].open(
-            world.settings, secret=lambda: world.server.password, since=lambda: datetime.now(UTC) - timedelta(days=30)
+            world.settings, context(world.server.password, since=datetime.now(UTC) - timedelta(days=30))
         )
         world.opened.append(account)
         reader = Reader(world)
@@ -303,7 +302,7 @@ class TestTheConnection:
     def test_a_token_that_is_refused_is_asked_for_once_more(self, world: ImapWorld) -> None:
         tokens = iter(["stale", world.server.token(world.user)])
         settings = replace(world.settings, auth="xoauth2")
-        account = KINDS["imap"].open(settings, secret=lambda: next(tokens), since=lambda: LONG_AGO)
+        account = KINDS["imap"].open(settings, context(lambda: next(tokens)))
         assert account.streams()
         account.close()
 
@@ -365,7 +364,7 @@ class TestCertificates:
 
 
 def _refused(settings: Settings) -> SyncError:
-    account = KINDS["imap"].open(settings, secret=lambda: "secret", since=lambda: LONG_AGO)
+    account = KINDS["imap"].open(settings, context("secret"))
     with pytest.raises(SyncError) as raised:
         account.streams()
     return raised.value

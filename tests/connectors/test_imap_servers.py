@@ -18,6 +18,7 @@ from connectors.imap_parking import BREAKS, PARKED, RENUMBERINGS
 from connectors.imap_stream import CONNECTIONS
 from syncd.errors import CursorExpired, Permanent, ReauthNeeded, Retryable, SyncError
 from syncd.model import Batch, Cursor, Item, ItemId, Message, Removed, Unreadable
+from tests.connectors.contexts import context
 from tests.servers import scripted_imap
 from tests.servers.scripted_imap import Box, HangUp, Request, Script, ScriptedServer
 
@@ -587,7 +588,7 @@ class TestBrokenAnswers:
     ) -> None:
         server.script["LIST"] = lambda request, usual: b""
         account = KINDS["imap"].open(
-            replace(settings, timeout=1), secret=lambda: SECRET, since=lambda: datetime(2026, 1, 1, tzinfo=UTC)
+            replace(settings, timeout=1), context(SECRET, since=datetime(2026, 1, 1, tzinfo=UTC))
         )
         with pytest.raises(Retryable, match="does not answer"):
             account.streams()

@@ -53,7 +53,7 @@ def test_a_small_file_is_enough_and_the_rest_has_defaults(tmp_path: Path) -> Non
     assert loaded.directory is None
     (anna,) = loaded.mailboxes
     assert (anna.name, anna.kind, anna.enabled, anna.level) == ("anna", "imap", True, Level.SUBJECT)
-    assert anna.backfill == timedelta(days=180)
+    assert anna.reach == timedelta(days=180)
     assert anna.secret == f"file:{tmp_path}/anna.secret"
     assert getattr(anna.settings, "host") == "imap.example.com"  # noqa: B009 - settings are opaque to the configuration
 

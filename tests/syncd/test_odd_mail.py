@@ -12,7 +12,6 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -24,6 +23,7 @@ from connectors.imap_structure import MAX_PARTS
 from matching.rules import RULES
 from syncd.model import Batch, Cursor, Item, ItemId, Message
 from syncd.sync import Pass
+from tests.connectors.contexts import context
 from tests.odd_mail import odd_mails
 from tests.odd_mail.bombs import bombs
 from tests.odd_mail.letter import letter
@@ -59,9 +59,7 @@ def user(dovecot: Dovecot, mails: Mapping[str, bytes]) -> str:
 @contextmanager
 def _folder(dovecot: Dovecot, user: str) -> Iterator[Stream]:
     settings = Settings(host="localhost", port=dovecot.port, tls="starttls", ca_file=dovecot.ca_file, user=user)
-    account = KINDS["imap"].open(
-        settings, secret=lambda: dovecot.password, since=lambda: datetime(1990, 1, 1, tzinfo=UTC)
-    )
+    account = KINDS["imap"].open(settings, context(dovecot.password))
     yield next(stream for stream in account.streams() if stream.name == "INBOX")
     account.close()
 
