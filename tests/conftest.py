@@ -1,3 +1,7 @@
 """The servers that any test may ask for; each starts at the first test that does."""
 
-pytest_plugins = ["tests.servers.fixtures_dovecot", "tests.servers.fixtures_postgres"]
+pytest_plugins = [
+    "tests.servers.fixtures_caldav",
+    "tests.servers.fixtures_dovecot",
+    "tests.servers.fixtures_postgres",
+]

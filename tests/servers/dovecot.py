@@ -16,18 +16,18 @@ import os
 import pwd
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 import trustme
 
+from tests.servers.ports import free_ports, listens
 from tests.waiting import eventually
 
 FOLDERS = {"Drafts": "\\Drafts", "Sent": "\\Sent", "Trash": "\\Trash", "Junk": "\\Junk", "Archive": "\\Archive"}
@@ -130,7 +130,7 @@ class Dovecot:
         command = [str(binary), "-F", "-c", str(self.directory / "dovecot.conf")]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self._running.append(process)
-        eventually(lambda: process.poll() is not None or _listens(self.tls_port))
+        eventually(lambda: process.poll() is not None or listens(self.tls_port))
         if process.poll() is not None:
             raise RuntimeError(f"Dovecot did not start: {(self.directory / 'log').read_text()}")
 
@@ -229,13 +229,6 @@ def _token_key(password: str) -> bytes:
     return hashlib.sha256(password.encode()).digest()
 
 
-def _free_ports(count: int) -> list[int]:
-    """Held all at once, so that they differ."""
-    with ExitStack() as stack:
-        listeners = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [int(listener.getsockname()[1]) for listener in listeners]
-
-
 def _users() -> tuple[str, str, str]:
     """Internal user, its group and login user: those of Debian's package when we are root, else ourselves."""
     if os.geteuid() != 0:
@@ -250,7 +243,7 @@ def serve(*, authority: trustme.CA | None = None, certificate: trustme.LeafCert 
     if not shutil.which("doveadm"):
         raise RuntimeError("the tests need Dovecot; type: apt-get install dovecot-imapd")
     directory = Path(tempfile.mkdtemp(prefix="syncd-dovecot-"))
-    port, tls_port = _free_ports(2)
+    port, tls_port = free_ports(2)
     server = Dovecot(directory, port, tls_port, directory / "ca.pem", secrets.token_hex(8))
     try:
         _prepare(server, authority or trustme.CA(), certificate)
@@ -261,11 +254,6 @@ def serve(*, authority: trustme.CA | None = None, certificate: trustme.LeafCert 
             server.stop()
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _prepare(server: Dovecot, authority: trustme.CA, certificate: trustme.LeafCert | None) -> None:

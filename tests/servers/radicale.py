@@ -1,0 +1,138 @@
+"""A private Radicale on a free port of the loopback address, over plain HTTP or TLS.
+
+Users come with `new_user()`; each sees only what lies under its own name.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import ssl
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+import trustme
+
+from tests.servers.dav import Dav
+from tests.servers.ports import free_ports, listens
+from tests.waiting import eventually
+
+# A wrong password need not be slow here.
+_CONFIG = """
+[server]
+hosts = 127.0.0.1:{port}
+max_connections = 100
+delay_on_error = 0
+ssl = {tls}
+certificate = {directory}/server.pem
+key = {directory}/server.key
+[auth]
+type = htpasswd
+htpasswd_filename = {directory}/users
+htpasswd_encryption = plain
+delay = 0
+[storage]
+filesystem_folder = {directory}/collections
+[web]
+type = none
+[logging]
+level = warning
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Radicale:
+    directory: Path
+    port: int
+    authority: trustme.CA | None = None
+    """Who issued its certificate for `localhost`; None where it speaks plain HTTP."""
+    passwords: dict[str, str] = field(default_factory=dict)
+    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    _running: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"{'https' if self.authority else 'http'}://localhost:{self.port}"
+
+    @property
+    def ca_file(self) -> Path:
+        return self.directory / "ca.pem"
+
+    @property
+    def pid(self) -> int:
+        return self._running[-1].pid
+
+    def start(self) -> None:
+        """Also again, after `stop`; what was stored is still there."""
+        command = [sys.executable, "-m", "radicale", "--config", str(self.directory / "config")]
+        with (self.directory / "log").open("ab") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=log)
+        self._running.append(process)
+        eventually(lambda: process.poll() is not None or listens(self.port))
+        if process.poll() is not None:
+            raise RuntimeError(f"Radicale did not start: {(self.directory / 'log').read_text()}")
+
+    def stop(self) -> None:
+        process = self._running.pop()
+        process.terminate()
+        process.wait(30)
+
+    def new_user(self) -> str:
+        """A user without calendars."""
+        user = f"user{next(self._numbers)}@example.com"
+        self.change_password(user)
+        return user
+
+    def change_password(self, user: str) -> None:
+        """A new one, known to `passwords` and `owner`."""
+        self.passwords[user] = secrets.token_hex(8)
+        self._write_users()
+
+    def owner(self, user: str) -> Dav:
+        """The user's own calendar program."""
+        tls = None
+        if self.authority:
+            tls = ssl.create_default_context()
+            self.authority.configure_trust(tls)
+        return Dav(self.url, f"/{user}/", user, self.passwords[user], tls)
+
+    def _write_users(self) -> None:
+        """Radicale reads the file anew at each request: it must be whole at any time."""
+        new = self.directory / "users.new"
+        new.write_text("".join(f"{user}:{password}\n" for user, password in self.passwords.items()))
+        new.rename(self.directory / "users")
+
+
+@contextmanager
+def serve(*, tls: bool = False) -> Iterator[Radicale]:
+    directory = Path(tempfile.mkdtemp(prefix="syncd-radicale-"))
+    server = Radicale(directory, free_ports(1)[0], trustme.CA() if tls else None)
+    try:
+        _prepare(server)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _prepare(server: Radicale) -> None:
+    directory = server.directory
+    (directory / "config").write_text(
+        _CONFIG.format(port=server.port, directory=directory, tls=server.authority is not None)
+    )
+    server._write_users()
+    if server.authority:
+        certificate = server.authority.issue_cert("localhost", "127.0.0.1")
+        server.authority.cert_pem.write_to_path(str(server.ca_file))
+        certificate.private_key_pem.write_to_path(str(directory / "server.key"))
+        for pem in certificate.cert_chain_pems:
+            pem.write_to_path(str(directory / "server.pem"), append=True)
