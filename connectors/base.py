@@ -14,6 +14,18 @@ from typing import Protocol
 from syncd.model import Batch, Cursor, Item, ItemId
 
 
+class Tokens(Protocol):
+    """What an account must keep between its passes to sign in again: one text, sealed at rest (store/vault.py)."""
+
+    def load(self) -> str:
+        """What was saved last, in whichever process; empty if nothing was. Permanent if it cannot be opened."""
+        ...
+
+    def save(self, text: str) -> None:
+        """Put it in the place of what was there. It is durable when this returns."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """What an account is given besides its settings; each is asked when it is needed."""
@@ -23,6 +35,7 @@ class Context:
     since: Callable[[], datetime]
     """How far back the account is read."""
     now: Callable[[], datetime]
+    tokens: Tokens
 
 
 class Stream(Protocol):

@@ -9,6 +9,7 @@ from sqlalchemy import (
     TIMESTAMP,
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     Dialect,
     ForeignKey,
@@ -321,6 +322,18 @@ change = Table(
     Column("kind", Text, nullable=False),
     Column("activity_id", Key, nullable=False),
     Column("changed_at", Instant, nullable=False),
+)
+
+# What opens a mailbox, sealed by store/vault.py under the key of this id. Plain text does not pass.
+token = Table(
+    "token",
+    metadata,
+    Column("mailbox", Text, primary_key=True),
+    Column("field", Text, primary_key=True),
+    Column("key_id", Text, nullable=False),
+    Column("sealed", Text, nullable=False),
+    CheckConstraint("sealed LIKE 'v1:%:%'", name="token_sealed"),
+    sqlite_with_rowid=False,
 )
 
 meta = Table(

@@ -17,12 +17,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from connectors import KINDS
-from connectors.base import Account, Context, Stream
+from connectors.base import Account, Context, Stream, Tokens
 from matching import address, contacts, rules
 from matching.parties import Parties
 from store import migrations
 from store.directory_keys import is_empty, rekey
 from store.key import require_key
+from store.vault import Vault
 from store.writer import Store, open_store
 from syncd import secrets
 from syncd.config import Config, Mailbox, database_file, policy, store_key, store_url
@@ -30,6 +31,7 @@ from syncd.directory import refresh
 from syncd.errors import ConfigError, SyncError
 from syncd.folders import missing
 from syncd.model import Directory, Message, Policy
+from syncd.opening import vault
 
 SAMPLE = 100
 _OF_ONE_FOLDER = 50
@@ -88,6 +90,19 @@ class Ground:
     store: Store | None
     """To look contacts up in; None where there are none yet."""
     key: bytes
+    vault: Vault | None
+    """Where the tokens are: a server that gives a new one for an old one would shut out the daemon, were it not kept.
+    None where there is no store yet."""
+
+
+class _NoTokens:
+    """Of a store that is not there yet: nothing was kept, and nothing is to last."""
+
+    def load(self) -> str:
+        return ""
+
+    def save(self, text: str) -> None:
+        """It is gone with the check."""
 
 
 @contextmanager
@@ -97,6 +112,7 @@ def prepared(config: Config, now: datetime) -> Iterator[Ground]:
         parts = []
         part, store = _store(config, stack)
         parts.append(part)
+        tokens = vault(config, store) if store else None
         if config.directory is not None:
             part, store = _rehearsed(config, now, stack)
             parts.append(part)
@@ -106,7 +122,7 @@ def prepared(config: Config, now: datetime) -> Iterator[Ground]:
         if not config.mailboxes:
             cure = f"add a [[mailboxes]] section to {config.path} (docs/CONFIG.md)"
             parts.append(Part("mailboxes", "none", "nothing would be read", cure))
-        yield Ground(tuple(parts), store, store.key if store else b"")
+        yield Ground(tuple(parts), store, store.key if store else b"", tokens)
 
 
 def _store(config: Config, stack: ExitStack) -> tuple[Part, Store | None]:
@@ -120,6 +136,7 @@ def _store(config: Config, stack: ExitStack) -> tuple[Part, Store | None]:
             return Part("store", "empty; the first run makes its tables"), None
         migrations.require_current(store.engine)
         require_key(store.engine, store.key)
+        vault(config, store).require_key()
         # What the CRM has just written; otherwise the next pass would do it.
         rekey(store.engine, address.key, address.domain_key)
     except ConfigError as error:
@@ -163,7 +180,7 @@ def check_mailbox(config: Config, mailbox: Mailbox, ground: Ground, now: datetim
     """Without contacts every message is from a stranger. Raises nothing that a server can cause."""
     folders: tuple[Folder, ...] = ()
     try:
-        account = _account(mailbox, now)
+        account = _account(mailbox, ground, now)
         try:
             streams = account.streams()
             folders = tuple(Folder(stream.name, stream.excluded) for stream in streams)
@@ -180,9 +197,10 @@ def check_mailbox(config: Config, mailbox: Mailbox, ground: Ground, now: datetim
     )
 
 
-def _account(mailbox: Mailbox, now: datetime) -> Account:
+def _account(mailbox: Mailbox, ground: Ground, now: datetime) -> Account:
     secret = partial(secrets.resolve, mailbox.secret)
-    context = Context(secret=secret, since=lambda: now - mailbox.reach, now=lambda: now)
+    tokens: Tokens = ground.vault.tokens(mailbox.name) if ground.vault else _NoTokens()
+    context = Context(secret=secret, since=lambda: now - mailbox.reach, now=lambda: now, tokens=tokens)
     return KINDS[mailbox.kind].open(mailbox.settings, context)
 
 

@@ -13,7 +13,7 @@ from store.writer import Store
 from syncd import logs
 from syncd.config import Config
 from syncd.errors import Permanent
-from syncd.opening import opened, policies, registrations
+from syncd.opening import opened, policies, registrations, vault
 from syncd.states import Failure, MailboxState, Outcome, State
 from syncd.upkeep import Upkeep
 from syncd.watch import Manner, Progress, Watch, save, watch
@@ -59,10 +59,11 @@ def once(config: Config, names: Sequence[str], *, progress: Progress, again: boo
 def _watches(config: Config, names: Sequence[str], store: Store, progress: Progress) -> list[Watch]:
     registered = health.register(store.engine, registrations(config))
     rules = policies(config, store.key)
+    tokens = vault(config, store)
     daemon = config.daemon
     manner = Manner(daemon.interval_min, daemon.interval_max, slice=timedelta(days=365), progress=progress)
     wanted = [each for each in config.mailboxes if each.enabled and (not names or each.name in names)]
-    return [watch(each, registered[each.name], store, rules[each.name], manner) for each in wanted]
+    return [watch(each, registered[each.name], store, rules[each.name], manner, tokens) for each in wanted]
 
 
 def _pass(one: Watch) -> Outcome:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 
 from store import migrations
 from store.health import Registration
 from store.key import require_key
+from store.vault import Vault
 from store.writer import Store, open_store
-from syncd.config import Config, policy, store_key, store_url
+from syncd.config import Config, policy, store_key, store_url, token_key
 from syncd.model import Policy
 
 
@@ -23,9 +25,15 @@ def opened(config: Config) -> Iterator[Store]:
             migrations.upgrade(store.engine)
         migrations.require_current(store.engine)
         require_key(store.engine, store.key)
+        vault(config, store).require_key()
         yield store
     finally:
         store.close()
+
+
+def vault(config: Config, store: Store) -> Vault:
+    """Where the tokens of the mailboxes are kept. The key is asked for when there is one to open, and once."""
+    return Vault(store.engine, cache(lambda make: token_key(config, make=make)))
 
 
 def registrations(config: Config) -> list[Registration]:

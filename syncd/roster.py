@@ -13,7 +13,7 @@ from store import health
 from store.writer import Store
 from syncd.config import Config, Mailbox
 from syncd.logs import about, fields
-from syncd.opening import policies, registrations
+from syncd.opening import policies, registrations, vault
 from syncd.schedule import Schedule
 from syncd.states import Outcome, State, touched
 from syncd.watch import Manner, Watch, save, watch
@@ -40,6 +40,7 @@ class Roster:
             registered = health.register(self._store.engine, registrations(config))
             manner = Manner(config.daemon.interval_min, config.daemon.interval_max, observe=self._observe)
             rules = policies(config, self._store.key)
+            kept_tokens = vault(config, self._store)
             before, kept, new = self._watches, {}, {}
             for mailbox in config.mailboxes:
                 name = mailbox.name
@@ -47,7 +48,7 @@ class Roster:
                     kept[name] = before[name]
                 else:
                     row = replace(registered[name], state=touched(registered[name].state))
-                    new[name] = watch(mailbox, row, self._store, rules[name], manner)
+                    new[name] = watch(mailbox, row, self._store, rules[name], manner, kept_tokens)
             for name, known in kept.items():
                 known.policy, known.manner = rules[name], manner
                 self._touch(known)

@@ -16,6 +16,7 @@ from connectors import KINDS
 from connectors.base import Account, Context
 from store import health
 from store.health import Health, Registered, StreamRow
+from store.vault import Vault
 from store.writer import Store
 from syncd import secrets
 from syncd.config import Mailbox
@@ -224,10 +225,16 @@ def _save(watches: Iterable[Watch]) -> None:
         watch.saved(written)
 
 
-def watch(mailbox: Mailbox, registered: Registered, store: Store, policy: Policy, manner: Manner) -> Watch:
+def watch(
+    mailbox: Mailbox, registered: Registered, store: Store, policy: Policy, manner: Manner, vault: Vault
+) -> Watch:
     """Nothing is opened yet: the account signs in at its first pass."""
-    secret = partial(secrets.resolve, mailbox.secret)
-    context = Context(secret=secret, since=lambda: _now() - mailbox.reach, now=_now)
+    context = Context(
+        secret=partial(secrets.resolve, mailbox.secret),
+        since=lambda: _now() - mailbox.reach,
+        now=_now,
+        tokens=vault.tokens(mailbox.name),
+    )
     account = KINDS[mailbox.kind].open(mailbox.settings, context)
     return Watch(mailbox, store, policy, manner, registered.id, registered.state, account)
 

@@ -2,7 +2,17 @@
 
 from syncd.config.load import load
 from syncd.config.policy import policy
-from syncd.config.store_key import database_file, key_file, source_url, store_key, store_url
+from syncd.config.store_key import (
+    database_file,
+    key_file,
+    new_key,
+    reference_key,
+    source_url,
+    store_key,
+    store_url,
+    token_key,
+    token_key_file,
+)
 from syncd.config.values import Config, DaemonSettings, DirectorySource, Mailbox, Organisation, StoreSettings
 
 __all__ = [
@@ -15,8 +25,12 @@ __all__ = [
     "database_file",
     "key_file",
     "load",
+    "new_key",
     "policy",
+    "reference_key",
     "source_url",
     "store_key",
     "store_url",
+    "token_key",
+    "token_key_file",
 ]

@@ -196,6 +196,7 @@ def _anchored(config: values.Config, home: Path) -> values.Config:
             url=_anchored_url(store.url, home),
             password=_anchored_reference(store.password, home),
             key=_anchored_reference(store.key, home),
+            token_key=_anchored_reference(store.token_key, home),
         ),
         directory=None if directory is None else _anchored_directory(directory, home),
         mailboxes=tuple(_anchored_mailbox(mailbox, home) for mailbox in config.mailboxes),

@@ -1,4 +1,5 @@
-"""Where the store is, and the key of its keyed hashes: without the same key nothing that was seen is known again."""
+"""Where the store is, and its two keys: that of its keyed hashes, without which nothing that was seen is known again,
+and that of the tokens that it keeps, without which every mailbox has to be signed in to again."""
 
 from __future__ import annotations
 
@@ -48,18 +49,46 @@ def store_key(config: Config) -> bytes:
     return _key(_resolved(f"file:{path}", "store.key"), str(path))
 
 
+def token_key(config: Config, *, make: bool) -> bytes:
+    """32 bytes or more. Without a `[store] token_key` they are in a file, which is made only if `make`."""
+    if config.store.token_key is not None:
+        return reference_key(config.store.token_key, "store.token_key")
+    path = token_key_file(config)
+    if make and not path.exists():
+        _create(path, None)
+    return reference_key(f"file:{path}", "store.token_key")
+
+
+def reference_key(reference: str, setting: str) -> bytes:
+    return _key(_resolved(reference, setting), setting)
+
+
+def new_key(path: Path) -> bytes:
+    """Make a key in a file that must not exist."""
+    _create(path, None)
+    return reference_key(f"file:{path}", str(path))
+
+
 def key_file(config: Config) -> Path:
     """Where the key is when the configuration does not say."""
+    return _own_file(config, "key", "key")
+
+
+def token_key_file(config: Config) -> Path:
+    """Where the key of the tokens is when the configuration does not say."""
+    return _own_file(config, "token_key", "tokens.key")
+
+
+def _own_file(config: Config, setting: str, ending: str) -> Path:
     database = database_file(config.store)
     if database is not None:
-        return database.with_name(f"{database.name}.key")
+        return database.with_name(f"{database.name}.{ending}")
     directory = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
     if not directory:
-        problem = (
-            f'store.key: is missing; {_MAKE_ONE} > syncd.key, chmod 600 syncd.key, and write key = "file:syncd.key"'
-        )
-        raise ConfigError([problem])
-    return Path(directory) / "syncd.key"
+        own = f"syncd.{ending}"
+        write = f'{_MAKE_ONE} > {own}, chmod 600 {own}, and write {setting} = "file:{own}"'
+        raise ConfigError([f"store.{setting}: is missing; {write}"])
+    return Path(directory) / f"syncd.{ending}"
 
 
 def database_file(store: StoreSettings) -> Path | None:

@@ -35,6 +35,8 @@ class StoreSettings:
     password: Reference | None = None
     key: Reference | None = None
     """Of the keyed hashes; None is a file beside the SQLite database, or in systemd's state directory."""
+    token_key: Reference | None = None
+    """Of the tokens that are kept; None is a file beside that of `key`, made with the first token."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

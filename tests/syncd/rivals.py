@@ -13,7 +13,7 @@ from pathlib import Path
 
 from store import health
 from syncd.config import load
-from syncd.opening import opened, policies, registrations
+from syncd.opening import opened, policies, registrations, vault
 from syncd.watch import Manner, watch
 
 HOUR = timedelta(hours=1)
@@ -23,9 +23,9 @@ def main(path: Path, names: Sequence[str]) -> int:
     config = load(path)
     with opened(config) as store:
         registered = health.register(store.engine, registrations(config))
-        rules = policies(config, store.key)
+        rules, tokens = policies(config, store.key), vault(config, store)
         watches = [
-            watch(each, registered[each.name], store, rules[each.name], Manner(HOUR, HOUR, slice=HOUR))
+            watch(each, registered[each.name], store, rules[each.name], Manner(HOUR, HOUR, slice=HOUR), tokens)
             for each in config.mailboxes
             if each.name in names
         ]

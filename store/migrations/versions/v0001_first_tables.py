@@ -316,6 +316,18 @@ sa.Table(
 )
 
 sa.Table(
+    "token",
+    tables,
+    sa.Column("mailbox", sa.Text, nullable=False),
+    sa.Column("field", sa.Text, nullable=False),
+    sa.Column("key_id", sa.Text, nullable=False),
+    sa.Column("sealed", sa.Text, nullable=False),
+    sa.PrimaryKeyConstraint("mailbox", "field"),
+    sa.CheckConstraint("sealed LIKE 'v1:%:%'", name="token_sealed"),
+    sqlite_with_rowid=False,
+)
+
+sa.Table(
     "meta",
     tables,
     sa.Column("name", sa.Text, nullable=False),
