@@ -44,9 +44,12 @@ class Vault:
 
     def rotate(self, new: bytes) -> int:
         """Seal every key anew under `new`, in one transaction; how many there were."""
-        old, fresh = _Kek(self.key(False)), _Kek(new)
+        fresh = _Kek(new)
         with write(self.engine) as connection:
             rows = connection.execute(select(token)).mappings().all()
+            if not rows:
+                return 0  # nor need there be an old key
+            old = _Kek(self.key(False))
             if strange := {row["key_id"] for row in rows} - {old.id}:
                 raise ConfigError([_refusal(strange)])
             for row in rows:

@@ -30,6 +30,7 @@ from syncd.config import Config, Mailbox, database_file, policy, store_key, stor
 from syncd.directory import refresh
 from syncd.errors import ConfigError, SyncError
 from syncd.folders import missing
+from syncd.keys import require_token_key
 from syncd.model import Directory, Message, Policy
 from syncd.opening import vault
 
@@ -136,7 +137,7 @@ def _store(config: Config, stack: ExitStack) -> tuple[Part, Store | None]:
             return Part("store", "empty; the first run makes its tables"), None
         migrations.require_current(store.engine)
         require_key(store.engine, store.key)
-        vault(config, store).require_key()
+        require_token_key(config, vault(config, store))
         # What the CRM has just written; otherwise the next pass would do it.
         rekey(store.engine, address.key, address.domain_key)
     except ConfigError as error:

@@ -13,6 +13,7 @@ from store.key import require_key
 from store.vault import Vault
 from store.writer import Store, open_store
 from syncd.config import Config, policy, store_key, store_url, token_key
+from syncd.keys import require_token_key
 from syncd.model import Policy
 
 
@@ -25,7 +26,7 @@ def opened(config: Config) -> Iterator[Store]:
             migrations.upgrade(store.engine)
         migrations.require_current(store.engine)
         require_key(store.engine, store.key)
-        vault(config, store).require_key()
+        require_token_key(config, vault(config, store))
         yield store
     finally:
         store.close()

@@ -8,18 +8,20 @@ from typing import Annotated
 
 import typer
 
-from syncd import backups
+from syncd import backups, keys
 from syncd.cli import render
 from syncd.cli.options import ConfigOption, load
 
 app = typer.Typer(
     name="db",
-    help="Upgrade, back up and restore the store.",
+    help="Upgrade, back up and restore the store, and change its key of tokens.",
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 
+_TO = typer.Option(metavar="REFERENCE", help="Where the new key is, such as file:/etc/syncd/token.key.")
+_FORGET = typer.Option("--forget", help="Throw the tokens away: the key is lost, or somebody else has it.")
 _FORCE = typer.Option("--force", help="Put it in the place of a store that is not empty.")
 
 
@@ -59,3 +61,26 @@ def restore(
     """
     backups.bring_back(load(config), file, force=force, now=datetime.now(UTC))
     render.lines("The store is that of the backup. What came since is read again at the next pass.")
+
+
+@app.command("rotate-key")
+def rotate_key(
+    to: Annotated[str | None, _TO] = None,
+    forget: Annotated[bool, _FORGET] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Put a new key in the place of the one under which tokens are kept. Stop syncd first.
+
+    Example: syncd db rotate-key --to file:/etc/syncd/token.key
+    """
+    loaded = load(config)
+    if to is not None and to.startswith("file:"):
+        to = f"file:{Path(to.removeprefix('file:')).absolute()}"
+    if forget:
+        gone = keys.forget(loaded)
+        render.lines(f"Forgot the tokens of {len(gone)} mailboxes.", *(f"  syncd auth {name}" for name in gone))
+        return
+    count = keys.rotate(loaded, to)
+    render.lines(f"Sealed under the new key: {count} token{'' if count == 1 else 's'}. The old key opens none of them.")
+    if to is not None:
+        render.lines(f'Now write token_key = "{to}" below [store] in {loaded.path}.')
