@@ -98,6 +98,8 @@ class Message:
     text: str | None = None
     """New text only, without quoted history and signature; None until it was read."""
     attachments: tuple[Attachment, ...] = ()
+    invitation: Invitation | None = None
+    """What its text/calendar part says, if it has one."""
 
 
 class EventStatus(enum.StrEnum):
@@ -149,6 +151,18 @@ class Event:
     stamped_at: datetime | None = None
     """DTSTAMP or last modification: of two copies of one SEQUENCE the later one counts (RFC 5546 section 2.1.5)."""
     problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """What a mail says of a meeting (RFC 5546): all its components are of one UID."""
+
+    method: str
+    """`REQUEST`, `REPLY`, `CANCEL`, `COUNTER` ...; empty where a forwarder lost it."""
+    events: tuple[Event, ...]
+    """A single meeting, or an instance without its series, whatever its date; of a series what lies in the window."""
+    uid: str = ""
+    """Event.uid, also where a series has nothing in the window."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
