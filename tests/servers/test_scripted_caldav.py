@@ -1,0 +1,164 @@
+"""The scripted CalDAV server behaves where no knob is turned, and a foreign program can sync from it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers import http_doors
+from tests.servers.dav import Dav
+from tests.servers.http_doors import BEARER, DIGEST
+from tests.servers.scripted_caldav import HOME, ROOT, ScriptedCalDav, serve
+from tests.servers.scripted_calendar import BadToken
+from tests.servers.test_caldav_servers import EVENT
+
+SYNC = (
+    '<sync-collection xmlns="DAV:"><sync-token>{}</sync-token><sync-level>1</sync-level><prop><getetag/></prop>'
+    "</sync-collection>"
+)
+VDIRSYNCER = """
+[general]
+status_path = "{directory}/status"
+[pair calendars]
+a = "remote"
+b = "here"
+collections = ["from a"]
+[storage remote]
+type = "caldav"
+url = "{url}"
+username = "{user}"
+password = "{password}"
+read_only = true
+[storage here]
+type = "filesystem"
+path = "{directory}/here"
+fileext = ".ics"
+"""
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedCalDav]:
+    with serve() as running:
+        yield running
+
+
+@pytest.fixture
+def owner(server: ScriptedCalDav) -> Dav:
+    return Dav(server.url, HOME, server.door.user, server.door.password)
+
+
+def hrefs(body: bytes) -> list[str]:
+    return re.findall(r"<d:href>([^<]*)</d:href>", body.decode())
+
+
+def synced(owner: Dav, path: str, token: str = "") -> tuple[int, list[str], str]:
+    """Status, hrefs and new token."""
+    status, _, body = owner.request("REPORT", path, SYNC.format(token))
+    found = re.search(rb"<d:sync-token>([^<]*)", body)
+    return status, hrefs(body), found[1].decode() if found else ""
+
+
+def test_a_sync_tells_what_changed_since_its_token_and_nothing_twice(server: ScriptedCalDav, owner: Dav) -> None:
+    calendar = server.add("work")
+    paths = [calendar.put(f"{number}.ics", EVENT) for number in range(3)]
+    status, told, token = synced(owner, calendar.path)
+    assert (status, told) == (207, paths)
+    calendar.delete("0.ics")
+    calendar.put("1.ics", EVENT)
+    status, told, token = synced(owner, calendar.path, token)
+    assert (status, sorted(told)) == (207, paths[:2])
+    assert synced(owner, calendar.path, token) == (207, [], token)
+
+
+def test_a_sync_in_pages_tells_everything_page_by_page(server: ScriptedCalDav, owner: Dav) -> None:
+    calendar = server.add("work", page_size=2)
+    paths = [calendar.put(f"{number}.ics", EVENT) for number in range(5)]
+    told, token = [], ""
+    for _ in range(3):
+        _, page, token = synced(owner, calendar.path, token)
+        told += page
+    assert [path for path in told if path != calendar.path] == paths
+    assert told.count(calendar.path) == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "rows"),
+    [
+        ("403", 403, 0),
+        ("409", 409, 0),
+        ("412", 412, 0),
+        ("500", 500, 0),
+        ("empty", 207, 0),
+        ("full", 207, 1),
+    ],
+)
+def test_a_token_that_expired_is_answered_as_the_knob_says(
+    server: ScriptedCalDav, owner: Dav, kind: BadToken, status: int, rows: int
+) -> None:
+    calendar = server.add("work", bad_token=kind)
+    calendar.put("1.ics", EVENT)
+    _, _, token = synced(owner, calendar.path)
+    calendar.expire_tokens()
+    answer = synced(owner, calendar.path, token)
+    assert (answer[0], len(answer[1])) == (status, rows)
+
+
+def test_a_pruned_change_log_tells_nothing_and_accepts_the_token(server: ScriptedCalDav, owner: Dav) -> None:
+    calendar = server.add("work")
+    _, _, token = synced(owner, calendar.path)
+    calendar.put("1.ics", EVENT)
+    calendar.prune_change_log()
+    status, told, _ = synced(owner, calendar.path, token)
+    assert (status, told) == (207, [])
+
+
+def test_a_digest_is_checked_as_rfc_7616_says(server: ScriptedCalDav) -> None:
+    server.door.challenges, server.door.accepts = (DIGEST,), "Digest"
+    stranger = Dav(server.url, HOME)
+    refused = stranger.request("PROPFIND", ROOT, depth="0")
+    assert (refused.status, refused.headers["WWW-Authenticate"]) == (401, DIGEST)
+    for password, status in ((server.door.password, 207), ("another", 401)):
+        answer = stranger.request("PROPFIND", ROOT, depth="0", authorization=digest(server, "PROPFIND", ROOT, password))
+        assert answer.status == status
+
+
+def digest(server: ScriptedCalDav, method: str, path: str, password: str) -> str:
+    def md5(text: str) -> str:
+        return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+    user, nonce = server.door.user, http_doors.NONCE
+    response = md5(f"{md5(f'{user}:calendars:{password}')}:{nonce}:00000001:0a4f:auth:{md5(f'{method}:{path}')}")
+    return (
+        f'Digest username="{user}", realm="calendars", nonce="{nonce}", uri="{path}", '
+        f'qop=auth, nc=00000001, cnonce="0a4f", response="{response}"'
+    )
+
+
+def test_a_bearer_token_opens_where_it_is_asked_for(server: ScriptedCalDav) -> None:
+    server.door.challenges, server.door.accepts = (BEARER,), "Bearer"
+    stranger = Dav(server.url, HOME)
+    assert stranger.request("PROPFIND", ROOT, depth="0", authorization="Bearer old").status == 401
+    assert stranger.request("PROPFIND", ROOT, depth="0", authorization=f"Bearer {server.door.token}").status == 207
+
+
+def test_another_program_finds_and_copies_all_of_its_calendars(server: ScriptedCalDav, tmp_path: Path) -> None:
+    for name in ("work", "home"):
+        calendar = server.add(name)
+        for number in range(3):
+            calendar.put(f"a b@{number}.ics", EVENT.replace("one@", f"{name}{number}@"))
+    config = tmp_path / "config"
+    config.write_text(
+        VDIRSYNCER.format(directory=tmp_path, url=server.url, user=server.door.user, password=server.door.password)
+    )
+    command = [sys.executable, "-m", "vdirsyncer", "--config", str(config)]
+    found = subprocess.run([*command, "discover"], input="y\n" * 9, capture_output=True, text=True, check=False)
+    copied = subprocess.run([*command, "sync"], capture_output=True, text=True, check=False)
+    assert (found.returncode, copied.returncode) == (0, 0), (found.stderr, copied.stderr)
+    copies = [path.read_text() for path in (tmp_path / "here").glob("*/*.ics")]
+    assert len({uid for copy in copies for uid in re.findall(r"UID:(\S+)", copy)}) == len(copies) == 6
