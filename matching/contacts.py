@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
 
 from matching import address
 from matching.parties import Parties, employer_domains
-from syncd.model import Link, LinkState, Message, Opportunity, Policy, Role
+from syncd.model import Link, LinkState, Opportunity, Participant, Policy, Role
 
 # An address in several fields has the role that says most.
-_ROLES = (Role.FROM, Role.SENDER, Role.TO, Role.CC, Role.BCC, Role.REPLY_TO, Role.ORGANIZER, Role.ATTENDEE)
+_ROLES = (
+    *(Role.FROM, Role.SENDER, Role.TO, Role.CC, Role.BCC, Role.REPLY_TO),
+    *(Role.ORGANIZER, Role.ATTENDEE, Role.MENTIONED),
+)
 _WEIGHT = {role: weight for weight, role in enumerate(_ROLES)}
 _CERTAIN_FIRST, _OF_CONTACTS_FIRST = attrgetter("doubt"), attrgetter("by_domain")
 _SPOKEN = {role: role.value.replace("_", "-") for role in Role}
@@ -26,9 +29,9 @@ class Lookups:
     domains: frozenset[str]
 
 
-def lookups(messages: Iterable[Message], policy: Policy) -> Lookups:
-    """Every address of the batch, and every domain that could be an account's, with its parents."""
-    written = {each.address for message in messages for each in message.participants}
+def lookups(people: Iterable[Sequence[Participant]], policy: Policy) -> Lookups:
+    """Every address of a batch's participants, and every domain that could be an account's, with its parents."""
+    written = {each.address for participants in people for each in participants}
     addresses = frozenset(map(address.key, written)) - {""}
     domains: set[str] = set()
     for domain in set(map(address.domain_of, addresses)):
@@ -37,10 +40,10 @@ def lookups(messages: Iterable[Message], policy: Policy) -> Lookups:
     return Lookups(addresses, frozenset(domains))
 
 
-def outside(message: Message, parties: Parties) -> dict[str, Role]:
+def outside(participants: Iterable[Participant], parties: Parties) -> dict[str, Role]:
     """The address keys that are not the organisation's own, each with its weightiest role, in a fixed order."""
     roles: dict[str, Role] = {}
-    for each in message.participants:
+    for each in participants:
         party = parties[each.address]
         if not party.outside:
             continue
@@ -54,13 +57,13 @@ def _weight_and_key(item: tuple[str, Role]) -> tuple[int, str]:
     return _WEIGHT[item[1]], item[0]
 
 
-def links(message: Message, occurred_at: datetime, parties: Parties) -> tuple[Link, ...]:
+def links(participants: Iterable[Participant], occurred_at: datetime, parties: Parties) -> tuple[Link, ...]:
     """Every link that the rules make, whatever the order of the participants.
 
     A contact at an own domain is not linked unless the policy calls it an outsider: else one contact record with a
     colleague's address would show that colleague's mail to everybody.
     """
-    return links_of(outside(message, parties), occurred_at, parties)
+    return links_of(outside(participants, parties), occurred_at, parties)
 
 
 def links_of(roles: Mapping[str, Role], occurred_at: datetime, parties: Parties) -> tuple[Link, ...]:

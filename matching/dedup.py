@@ -2,49 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import count
 
 from matching.identity import corroborates
+from matching.occasions import PRIVATE, Occasions
+from matching.sightings import Sightings
 from syncd.ledger import (
     ActivityChange,
     ActivityRow,
     Decided,
     Failed,
+    Handled,
     LinkRow,
+    Nothing,
+    Occasion,
     ParticipantRow,
     Plan,
     SightingRow,
     Stored,
     StoredActivity,
     StoredSighting,
+    Whole,
 )
-from syncd.model import Identity, ItemId, Level, Link, LinkState, Removed, Role, Verdict
+from syncd.model import Identity, Level, Link, LinkState, Removed, Role, Verdict
 
 # Python 3.11 calls a function for each look at an enum's member or value, and a database driver converts what is no
 # plain string or integer: what the rows hold is plain.
-_LOGGED, _SETTLED = Verdict.LOGGED, (Verdict.LOGGED, Verdict.SKIPPED)
+_LOGGED = Verdict.LOGGED
 _LINKED, _CANDIDATE = LinkState.LINKED, LinkState.CANDIDATE
 _ROLE = {role: role.value for role in Role}
 
-ATTEMPTS = 3
-"""An item that failed this often is quarantined."""
 
-
-def plan(items: Iterable[Decided | Failed | Removed], stored: Stored, level: Level) -> Plan:
-    """Plan one batch; `level` is how much this mailbox allows to be stored."""
-    planner = _Planner(stored, level, stored.next_activity, stored.next_sighting)
+def plan(items: Iterable[Handled], stored: Stored, level: Level, now: datetime) -> Plan:
+    """Plan one batch; `level` is how much this mailbox allows to be stored, and by `now` a meeting is over or not."""
+    plan = Plan()
+    sightings = Sightings(stored, plan, stored.next_sighting)
+    ids = count(stored.next_activity)
+    messages = _Messages(stored, level, sightings, ids, plan)
+    occasions = Occasions(stored, level, sightings, ids, plan, now)
     for item in items:
         match item:
             case Decided():
-                planner.message(item)
+                messages.message(item)
+            case Occasion():
+                occasions.occasion(item)
+            case Nothing():
+                sightings.nothing(item)
+            case Whole():
+                occasions.whole(item)
             case Failed():
-                planner.failed(item)
+                sightings.failed(item)
             case Removed():
-                planner.removed(item.id)
-    planner.threads.finish(planner.plan)
-    return planner.plan
+                occasions.removed(item.id)
+    messages.threads.finish(plan)
+    occasions.finish()
+    return plan
 
 
 @dataclass(slots=True)
@@ -101,55 +116,42 @@ class _Activity:
     links: dict[tuple[str, str], tuple[str, str]]
 
 
-class _Planner:
-    def __init__(self, stored: Stored, level: Level, next_activity: int, next_sighting: int) -> None:
+class _Messages:
+    """Plans the activities of messages."""
+
+    def __init__(self, stored: Stored, level: Level, sightings: Sightings, ids: Iterator[int], plan: Plan) -> None:
         self.stored = stored
         self.level = level
-        self.has_subject = level >= Level.SUBJECT
-        self.full = level >= Level.FULL
-        self.next_activity = next_activity
-        self.next_sighting = next_sighting
-        self.plan = Plan()
+        self.sightings = sightings
+        self.ids = ids
+        self.plan = plan
         self.threads = _Threads(stored)
         self.current: dict[bytes, _Activity] = {}
-        self.seen: dict[ItemId, SightingRow] = {}
-
-    # ------------------------------------------------------------------------------------------------ sightings
 
     def message(self, decided: Decided) -> None:
         decision, identity = decided.decision, decided.identity
-        previous = self._previous(decided.message.id)
+        previous = self.sightings.previous(decided.message.id)
         if previous and previous.verdict == _LOGGED and previous.key == identity.key:
             # What was logged stays logged when it is seen again under other rules: changing the past is a replay.
             if previous.gone:
                 self._sight(decided, previous, previous.activity_id)
             return
+        if decision.rule == PRIVATE and (held := self._find(identity.key)):
+            self._close(held)
         activity_id = self._log(decided) if decision.verdict == _LOGGED else None
         self._sight(decided, previous, activity_id)
 
-    def failed(self, failed: Failed) -> None:
-        previous = self._previous(failed.id)
-        if previous and previous.verdict in _SETTLED and not previous.gone:
-            return
-        attempts = ATTEMPTS if failed.final else min(ATTEMPTS, (previous.attempts if previous else 0) + 1)
-        verdict = Verdict.QUARANTINED if attempts >= ATTEMPTS else Verdict.PENDING
-        at = self._sighting_id(previous)
-        reason = failed.reason[:500]
-        self._put(previous, SightingRow(at, failed.id, str(verdict), "unreadable", reason, None, None, None, attempts))
-
-    def removed(self, item: ItemId) -> None:
-        previous = self._previous(item)
-        if previous and not previous.gone:
-            self.plan.gone.append(previous.id)
-
-    def _previous(self, item: ItemId) -> StoredSighting | None:
-        row = self.seen.get(item)
-        return _as_stored(row) if row else self.stored.sightings.get(item)
+    def _close(self, activity: _Activity) -> None:
+        """Somebody keeps his copy private: what others have of it is shown to nobody."""
+        if activity.level > Level.METADATA:
+            activity.level = Level.METADATA
+            self.plan.changes.append(ActivityChange(activity.id, level=Level.METADATA))
+            self._touch(activity)
 
     def _sight(self, decided: Decided, previous: StoredSighting | None, activity_id: int | None) -> None:
         decision = decided.decision
         row = SightingRow(
-            self._sighting_id(previous),
+            self.sightings.id_for(previous),
             decided.message.id,
             str(decision.verdict),
             decision.rule,
@@ -159,25 +161,7 @@ class _Planner:
             activity_id,
             0,
         )
-        if self._put(previous, row) and decision.hashes:
-            self.plan.addresses += [(hash_, row.id) for hash_ in decision.hashes]
-
-    def _sighting_id(self, previous: StoredSighting | None) -> int:
-        if previous:
-            return previous.id
-        self.next_sighting += 1
-        return self.next_sighting - 1
-
-    def _put(self, previous: StoredSighting | None, row: SightingRow) -> bool:
-        """Plan a new or changed sighting; False when it is stored so already."""
-        if previous is None:
-            self.plan.sightings.append(row)
-        elif _as_stored(row) == previous:
-            return False
-        else:
-            self.plan.resightings.append(row)
-        self.seen[row.item] = row
-        return True
+        self.sightings.put(previous, row, decision.hashes)
 
     # ------------------------------------------------------------------------------------------------ activities
 
@@ -205,9 +189,11 @@ class _Planner:
         return self.current[key]
 
     def _create(self, decided: Decided) -> _Activity:
-        message, identity, level, direction = decided.message, decided.identity, self.level, decided.decision.direction
+        message, identity, direction = decided.message, decided.identity, decided.decision.direction
+        # What somebody else keeps private is not shown because this owner has it too.
+        level = Level.METADATA if identity.key in self.stored.closed else self.level
         activity = _Activity(
-            id=self.next_activity,
+            id=next(self.ids),
             identity=identity,
             stored=False,
             occurred_at=decided.occurred_at,
@@ -217,7 +203,6 @@ class _Planner:
             participants=set(),
             links={},
         )
-        self.next_activity += 1
         self.current[identity.key] = activity
         self.threads.member_of[activity.id] = self.threads.join(decided.thread_keys, activity.id)
         self.plan.activities.append(
@@ -225,8 +210,8 @@ class _Planner:
                 activity.id,
                 identity.key,
                 decided.occurred_at,
-                message.subject if self.has_subject else None,
-                message.text if self.full else None,
+                message.subject if level >= Level.SUBJECT else None,
+                message.text if level >= Level.FULL else None,
                 activity.direction,
                 int(level),
                 message.message_id,
@@ -236,7 +221,7 @@ class _Planner:
                 identity.sent_at,
             )
         )
-        if message.attachments and self.full:
+        if message.attachments and level >= Level.FULL:
             self.plan.attachments.append((activity.id, message.attachments))
         return activity
 
@@ -305,11 +290,6 @@ class _Planner:
     def _touch(self, activity: _Activity) -> None:
         if activity.stored:
             self.plan.touched.add(activity.id)
-
-
-def _as_stored(row: SightingRow) -> StoredSighting:
-    verdict = Verdict(row.verdict)
-    return StoredSighting(row.id, verdict, row.rule, row.facts, row.key, row.activity_id, False, row.attempts)
 
 
 def _by_fingerprint(decided: Decided) -> Decided:

@@ -7,7 +7,7 @@ text or an address.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple
@@ -48,8 +48,9 @@ def decide(message: Message, parties: Parties) -> Decision:
     for name, rule in RULES:
         answer = rule(facts)
         if answer is not None:
-            return Decision(_SKIPPED, name, answer, _hashes(facts) if rule in _UNTIL_KNOWN else ())
-    roles = contacts.outside(message, parties)
+            found = contacts.outside(message.participants, parties) if rule in _UNTIL_KNOWN else ()
+            return Decision(_SKIPPED, name, answer, hashes(found, parties.policy.key))
+    roles = contacts.outside(message.participants, parties)
     links = contacts.links_of(roles, occurred_at(message, fallback=_UNDATED), parties)
     return Decision(_LOGGED, "logged", direction=_direction(facts, roles), links=links)
 
@@ -69,12 +70,6 @@ def _direction(facts: _Facts, outside: Mapping[str, Role]) -> Direction:
     return _OUTBOUND if sent_out else _INBOUND
 
 
-def _hashes(facts: _Facts) -> tuple[bytes, ...]:
-    """By which the mail is found again once one of its addresses becomes known."""
-    outside = contacts.outside(facts.message, facts.parties)
-    return tuple([address_hash(facts.policy.key, key) for key in list(outside)[:_MOST_HASHES]])
-
-
 # --------------------------------------------------------------------------------------------------- the rules
 
 
@@ -84,11 +79,11 @@ def _folder_excluded(facts: _Facts) -> str | None:
 
 
 def _never_log(facts: _Facts) -> str | None:
-    return _listed(facts, facts.policy.never_log, "never_log")
+    return listed(facts.people, facts.policy.never_log, "never_log")
 
 
 def _never_log_personal(facts: _Facts) -> str | None:
-    return _listed(facts, facts.policy.never_log_personal, "never_log_personal")
+    return listed(facts.people, facts.policy.never_log_personal, "never_log_personal")
 
 
 def _private(facts: _Facts) -> str | None:
@@ -114,13 +109,7 @@ def _invitation(facts: _Facts) -> str | None:
 
 
 def _internal_only(facts: _Facts) -> str | None:
-    if not facts.people:
-        return None
-    for each in facts.people:
-        if not each.own:
-            return None
-    own = len({each.key for each in facts.people})
-    return f"{own} own addresses" if own > 1 else "to oneself"
+    return internal_only(facts.people)
 
 
 def _too_many_recipients(facts: _Facts) -> str | None:
@@ -133,11 +122,7 @@ def _too_many_recipients(facts: _Facts) -> str | None:
 
 
 def _no_known_contact(facts: _Facts) -> str | None:
-    for each in facts.people:
-        if each.contacts or each.accounts:
-            return None
-    count = len({each.key for each in facts.people if each.outside})
-    return f"{count} outside address{'' if count == 1 else 'es'}" if count else "no outside address that can be read"
+    return no_known_contact(facts.people)
 
 
 RULES = (
@@ -158,15 +143,38 @@ RULES = (
 _UNTIL_KNOWN = (_role_sender, _no_known_contact)
 
 
-# ---------------------------------------------------------------------------------------------- never-log lists
+# ------------------------------------------------------------------------------ of whatever has participants
 
 
-def _listed(facts: _Facts, entries: tuple[str, ...], name: str) -> str | None:
+def internal_only(people: Sequence[Party]) -> str | None:
+    if not people:
+        return None
+    for each in people:
+        if not each.own:
+            return None
+    own = len({each.key for each in people})
+    return f"{own} own addresses" if own > 1 else "to oneself"
+
+
+def no_known_contact(people: Sequence[Party]) -> str | None:
+    for each in people:
+        if each.contacts or each.accounts:
+            return None
+    count = len({each.key for each in people if each.outside})
+    return f"{count} outside address{'' if count == 1 else 'es'}" if count else "no outside address that can be read"
+
+
+def hashes(outside: Iterable[str], key: bytes) -> tuple[bytes, ...]:
+    """By which an item is found again once one of these address keys becomes known."""
+    return tuple([address_hash(key, each) for each in list(outside)[:_MOST_HASHES]])
+
+
+def listed(people: Iterable[Party], entries: tuple[str, ...], name: str) -> str | None:
     """The first entry that any participant matches, by its number, since the entry itself is an address."""
     if not entries:
         return None
     numbers = _numbers(Identical(entries))
-    found = [numbers[at] for each in facts.people if each.key for at in _matchable(each.key) if at in numbers]
+    found = [numbers[at] for each in people if each.key for at in _matchable(each.key) if at in numbers]
     return f"entry {min(found)} of {name}" if found else None
 
 

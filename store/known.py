@@ -9,7 +9,8 @@ from typing import TypeVar
 
 from sqlalchemy import Column, Connection, bindparam, func, or_, select, text
 
-from store.bulk import among, keys, unstamp
+from store import known_occasions
+from store.bulk import among, keys, stamp, unstamp
 from store.schema import (
     account_domain,
     activity,
@@ -24,7 +25,7 @@ from store.schema import (
     thread,
     user_address,
 )
-from syncd.ledger import Mark, Stored, StoredActivity, StoredSighting
+from syncd.ledger import Mark, Stored, StoredActivity, StoredSighting, Wanted
 from syncd.model import Contact, Directory, Identity, ItemId, Level, Opportunity, Verdict
 
 A = TypeVar("A")
@@ -97,7 +98,7 @@ _MARKS = select(
     stream.c.id, stream.c.cursor, stream.c.epoch, stream.c.strikes, stream.c.suspect, stream.c.doubted
 ).where(stream.c.id.in_(_KEYS))
 _WAITING = (
-    select(sighting.c.stream_id, sighting.c.item)
+    select(sighting.c.stream_id, func.coalesce(sighting.c.object, sighting.c.item))
     .where(
         sighting.c.stream_id.in_(_KEYS),
         # In the words of the partial index.
@@ -107,13 +108,20 @@ _WAITING = (
     )
     .order_by(sighting.c.id)
 )
+_DUE = (
+    select(sighting.c.stream_id, sighting.c.object)
+    .where(sighting.c.stream_id.in_(_KEYS), sighting.c.due_at <= bindparam("now"), sighting.c.gone_at.is_(None))
+    .order_by(sighting.c.id)
+)
 
 
-def marks(connection: Connection, stream_ids: Iterable[int], parser: int) -> dict[int, Mark]:
+def marks(connection: Connection, stream_ids: Iterable[int], parser: int, now: datetime) -> dict[int, Mark]:
     stream_ids = list(stream_ids)
-    waiting: dict[int, list[ItemId]] = defaultdict(list)
+    waiting: dict[int, dict[ItemId, None]] = defaultdict(dict)
     for stream_id, item in among(connection, _WAITING, stream_ids, parser=parser):
-        waiting[stream_id].append(item)
+        waiting[stream_id][item] = None
+    for stream_id, item in among(connection, _DUE, stream_ids, now=stamp(connection)(now)):
+        waiting[stream_id][item] = None
     return {
         stream_id: Mark(cursor, epoch, strikes, suspect, doubted, tuple(waiting[stream_id]))
         for stream_id, cursor, epoch, strikes, suspect, doubted in among(connection, _MARKS, stream_ids)
@@ -152,26 +160,24 @@ def _opportunities(connection: Connection, contacts: set[str], accounts: set[str
         yield Opportunity(id_, account, frozenset(people[id_]), unstamp(opened_at), unstamp(closed_at))
 
 
-def stored(
-    connection: Connection,
-    stream_id: int,
-    items: Iterable[ItemId],
-    identities: Iterable[bytes],
-    thread_keys: Iterable[bytes],
-    undecided: Iterable[bytes],
-) -> Stored:
-    threads: dict[bytes, int] = dict(among(connection, _THREADS, thread_keys))
+def stored(connection: Connection, stream_id: int, wanted: Wanted) -> Stored:
+    threads: dict[bytes, int] = dict(among(connection, _THREADS, wanted.thread_keys))
     opportunities: dict[int, set[str]] = defaultdict(set)
-    doubtful = {threads[key] for key in undecided if key in threads}
+    doubtful = {threads[key] for key in wanted.undecided if key in threads}
     for thread_id, entity in among(connection, _THREAD_OPPORTUNITIES, doubtful):
         opportunities[thread_id].add(entity)
+    of_objects, parts = known_occasions.sightings(connection, stream_id, wanted.objects)
+    concerned = {each.activity_id for each in of_objects.values() if each.activity_id is not None}
     return Stored(
         next_activity=_next(connection, activity.c.id),
         next_sighting=_next(connection, sighting.c.id),
-        sightings=_sightings(connection, stream_id, items),
-        activities=_activities(connection, identities),
+        sightings=_sightings(connection, stream_id, wanted.items) | of_objects,
+        activities=_activities(connection, wanted.identities),
         threads=threads,
         thread_opportunities={thread_id: frozenset(ids) for thread_id, ids in opportunities.items()},
+        parts=parts,
+        occasions=known_occasions.occasions(connection, wanted.occasions, concerned),
+        closed=known_occasions.closed(connection, {*wanted.identities, *wanted.occasions}),
     )
 
 

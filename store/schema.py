@@ -193,7 +193,11 @@ stream = Table(
     Column("cure", Text, nullable=False, server_default=""),
     Column("last_success_at", Instant),
     Column("backfilled_at", Instant),
+    # The last audit: when, how many items the server held in the window, and of how many of them the store still knew
+    # nothing after it had tried to read them.
     Column("reconciled_at", Instant),
+    Column("held", Integer),
+    Column("missing", Integer, nullable=False, server_default="0"),
     # Passes that began at this cursor and died before a batch was saved, and the item that was in hand.
     Column("strikes", Integer, nullable=False, server_default="0"),
     Column("suspect", Text),
@@ -218,7 +222,15 @@ sighting = Table(
     Column("gone_at", Instant),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("parser", Integer, nullable=False, server_default="0"),
+    # Of what a calendar holds: the object it is a part of, which version of that was read, and when it must be read
+    # again since the window reaches more of it.
+    Column("object", Text),
+    Column("version", Text),
+    Column("due_at", Instant),
     UniqueConstraint("stream_id", "item", name="sighting_item"),
+    Index("sighting_object", "stream_id", "object", sqlite_where=text("object IS NOT NULL")),
+    Index("sighting_due", "stream_id", "due_at", sqlite_where=text("due_at IS NOT NULL")),
+    Index("sighting_closed", "key", sqlite_where=text("rule = 'private'")),
     Index("sighting_key", "key"),
     # Partial on PostgreSQL too, as the migration and a test of it have it. To say so here would import all that
     # SQLAlchemy knows of PostgreSQL, a tenth of the start-up on SQLite.
@@ -260,10 +272,37 @@ activity = Table(
     Column("sender_hash", LargeBinary),
     Column("subject_hash", LargeBinary),
     Column("sent_at", Instant),
+    # Of a meeting: where, how often it was moved, from when the last time, and the instant when it is over.
+    Column("location", Text),
+    Column("rescheduled", Integer, nullable=False, server_default="0"),
+    Column("rescheduled_from", Instant),
+    Column("settles_at", Instant),
     # Of a manual entry: who made it.
     Column("author", Text, nullable=False, server_default=""),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
+    Index("activity_unsettled", "settles_at", sqlite_where=text("status = 'planned'")),
+)
+
+# What one calendar's copy of a meeting, task or note says of its time and status; the activity is what they add up to.
+copy = Table(
+    "copy",
+    metadata,
+    Column("sighting_id", Key, ForeignKey("sighting.id", ondelete="CASCADE"), primary_key=True),
+    Column("activity_id", Key, ForeignKey("activity.id", ondelete="CASCADE"), primary_key=True, index=True),
+    Column("starts_at", Instant, nullable=False),
+    Column("ends_at", Instant),
+    Column("settles_at", Instant),
+    Column("all_day", Boolean, nullable=False),
+    Column("zone", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("response", Text, nullable=False),
+    Column("organized", Boolean, nullable=False),
+    Column("exact", Boolean, nullable=False),
+    Column("partial", Boolean, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("stamped_at", Instant),
+    sqlite_with_rowid=False,
 )
 
 participant = Table(
@@ -275,6 +314,8 @@ participant = Table(
     Column("address", Text, nullable=False),
     Column("name", Text, nullable=False, server_default=""),
     Column("response", Text, nullable=False, server_default=""),
+    # How good the witness of the response is (matching.outcome).
+    Column("witness", Integer, nullable=False, server_default="0"),
     Index("participant_address", "address_key"),
     sqlite_with_rowid=False,
 )
@@ -322,6 +363,20 @@ change = Table(
     Column("kind", Text, nullable=False),
     Column("activity_id", Key, nullable=False),
     Column("changed_at", Instant, nullable=False),
+)
+
+# What an audit found of a mailbox or stream that no error tells: shown until it is over.
+finding = Table(
+    "finding",
+    metadata,
+    Column("mailbox_id", Integer, ForeignKey("mailbox.id", ondelete="CASCADE"), primary_key=True),
+    Column("stream", Text, primary_key=True),
+    # one_direction, quiet
+    Column("kind", Text, primary_key=True),
+    Column("error", Text, nullable=False),
+    Column("cure", Text, nullable=False),
+    Column("since", Instant, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 # What opens a mailbox, sealed by store/vault.py under the key of this id. Plain text does not pass.

@@ -10,11 +10,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine, func, insert, select, update
 
-from store import bulk, known
+from store import bulk, known, occasions
 from store.engine import connect, read, write
 from store.ids import uuid7, uuid7s
 from store.schema import activity, change, sighting, stream, thread
-from syncd.ledger import ActivityChange, Mark, Plan, SightingRow, Stored
+from syncd.ledger import ActivityChange, Mark, Plan, SightingRow, Stored, Wanted
 from syncd.model import PARSER_VERSION, Cursor, Directory, Entry, Identity, ItemId, Level, Link
 
 
@@ -42,20 +42,24 @@ class Store:
         with read(self.engine) as connection:
             return known.with_text(connection, identities)
 
-    def mark(self, stream_id: int) -> Mark:
-        return self.marks([stream_id])[stream_id]
+    def mark(self, stream_id: int, now: datetime) -> Mark:
+        return self.marks([stream_id], now)[stream_id]
 
-    def marks(self, stream_ids: Iterable[int]) -> Mapping[int, Mark]:
+    def marks(self, stream_ids: Iterable[int], now: datetime) -> Mapping[int, Mark]:
         """Where these streams stand; a poll that finds nothing reads no more than this of the store."""
         with read(self.engine) as connection:
-            return known.marks(connection, stream_ids, PARSER_VERSION)
+            return known.marks(connection, stream_ids, PARSER_VERSION, now)
 
     def live(self, stream_id: int) -> frozenset[ItemId]:
-        """Every item of the stream that has not left it."""
+        """Every item of the stream that has not left it; of a calendar its objects."""
+        return frozenset(item for item, _ in self.versions(stream_id))
+
+    def versions(self, stream_id: int) -> frozenset[tuple[ItemId, str | None]]:
+        """The same, each with the version that was read."""
         s = sighting.c
+        found = select(func.coalesce(s.object, s.item), s.version).where(s.stream_id == stream_id, s.gone_at.is_(None))
         with read(self.engine) as connection:
-            rows = connection.execute(select(s.item).where(s.stream_id == stream_id, s.gone_at.is_(None)))
-            return frozenset(ItemId(item) for item in rows.scalars())
+            return frozenset((ItemId(item), version) for item, version in connection.execute(found))
 
     # -------------------------------------------------------------------------------------------------- writing
 
@@ -100,16 +104,8 @@ class Store:
 class Transaction:
     connection: Connection
 
-    def stored(
-        self,
-        stream_id: int,
-        items: Iterable[ItemId],
-        identities: Iterable[bytes],
-        thread_keys: Iterable[bytes],
-        undecided: Iterable[bytes],
-    ) -> Stored:
-        """`undecided`: the thread keys of messages that have several candidates for their opportunity."""
-        return known.stored(self.connection, stream_id, items, identities, thread_keys, undecided)
+    def stored(self, stream_id: int, wanted: Wanted) -> Stored:
+        return known.stored(self.connection, stream_id, wanted)
 
     def save_cursor(self, stream_id: int, cursor: Cursor, *, epoch: str | None = None) -> None:
         """`epoch` is given with a complete listing only."""
@@ -118,11 +114,17 @@ class Transaction:
             values["epoch"] = epoch
         self.connection.execute(update(stream).where(stream.c.id == stream_id).values(values))
 
+    def strike_anew(self, stream_id: int) -> None:
+        """Work is in hand at the same cursor, but not that at which earlier passes died."""
+        self.connection.execute(update(stream).where(stream.c.id == stream_id).values(strikes=1, suspect=None))
+
     def apply(self, stream_id: int, plan: Plan, now: datetime) -> None:
         self._activities(plan, now)
+        occasions.apply(self.connection, plan, now)
         self._people_and_links(plan)
         self._threads(plan)
         self._sightings(stream_id, plan)
+        occasions.copies(self.connection, plan)
         self._gone(plan.gone, now)
         self._touch(sorted(plan.touched), now)
         self._feed(plan, now)
@@ -161,7 +163,7 @@ class Transaction:
         self.connection.execute(update(activity).where(activity.c.id == changed.id).values(values))
 
     def _people_and_links(self, plan: Plan) -> None:
-        people = "activity_id, role, address_key, address, name"
+        people = "activity_id, role, address_key, address, name, response, witness"
         bulk.insert(self.connection, "participant", people, plan.participants)
         links = "activity_id, entity_kind, entity_id, reason, state, origin"
         bulk.insert(
@@ -199,16 +201,20 @@ class Transaction:
         def values(row: SightingRow) -> bulk.Row:
             return (
                 *(row.item, row.verdict, row.rule, row.facts, row.key, stamp(row.occurred_at)),
-                *(row.activity_id, row.attempts, PARSER_VERSION, row.id),
+                *(row.activity_id, row.attempts, PARSER_VERSION, row.object, row.version, stamp(row.due_at), row.id),
             )
 
-        columns = "item, verdict, rule, facts, key, occurred_at, activity_id, attempts, parser, id, stream_id"
+        columns = (
+            "item, verdict, rule, facts, key, occurred_at, activity_id, attempts, parser, object, version, due_at, id,"
+            " stream_id"
+        )
         bulk.insert(self.connection, "sighting", columns, [(*values(row), stream_id) for row in plan.sightings])
         bulk.run(self.connection, "DELETE FROM sighting_address WHERE sighting_id = ?", _ids(plan.resightings))
         bulk.run(
             self.connection,
             "UPDATE sighting SET item = ?, verdict = ?, rule = ?, facts = ?, key = ?, occurred_at = ?,"
-            " activity_id = ?, attempts = ?, parser = ?, gone_at = NULL WHERE id = ?",
+            " activity_id = ?, attempts = ?, parser = ?, object = ?, version = ?, due_at = ?, gone_at = NULL"
+            " WHERE id = ?",
             [values(row) for row in plan.resightings],
         )
         bulk.insert(self.connection, "sighting_address", "hash, sighting_id", plan.addresses)
@@ -223,6 +229,7 @@ class Transaction:
 
     def _feed(self, plan: Plan, now: datetime) -> None:
         changes = [("created", row.id) for row in plan.activities]
+        changes += [("created", row.id) for _, row in plan.occasions]
         changes += [("updated", activity_id) for activity_id in sorted(plan.touched)]
         if not changes:
             return

@@ -12,12 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from connectors import KINDS
-from connectors.base import Account, Context, Stream, Tokens
+from connectors.base import Stream
 from matching import address, contacts, rules
 from matching.parties import Parties
 from store import migrations
@@ -25,14 +23,13 @@ from store.directory_keys import is_empty, rekey
 from store.key import require_key
 from store.vault import Vault
 from store.writer import Store, open_store
-from syncd import secrets
 from syncd.config import Config, Mailbox, database_file, policy, store_key, store_url
 from syncd.directory import refresh
 from syncd.errors import ConfigError, SyncError
 from syncd.folders import missing
 from syncd.keys import require_token_key
 from syncd.model import Directory, Message, Policy
-from syncd.opening import vault
+from syncd.opening import account, vault
 
 SAMPLE = 100
 _OF_ONE_FOLDER = 50
@@ -181,13 +178,14 @@ def check_mailbox(config: Config, mailbox: Mailbox, ground: Ground, now: datetim
     """Without contacts every message is from a stranger. Raises nothing that a server can cause."""
     folders: tuple[Folder, ...] = ()
     try:
-        account = _account(mailbox, ground, now)
+        tokens = ground.vault.tokens(mailbox.name) if ground.vault else _NoTokens()
+        one = account(mailbox, tokens, lambda: now)
         try:
-            streams = account.streams()
+            streams = one.streams()
             folders = tuple(Folder(stream.name, stream.excluded) for stream in streams)
             sample = _newest([stream for stream in streams if not stream.excluded])
         finally:
-            account.close()
+            one.close()
     except SyncError as error:
         return Checked(name=mailbox.name, folders=folders, error=str(error), cure=error.cure)
     return Checked(
@@ -196,13 +194,6 @@ def check_mailbox(config: Config, mailbox: Mailbox, ground: Ground, now: datetim
         missing=tuple(missing(mailbox.settings, [folder.name for folder in folders])),
         by_rule=_decided(sample, policy(config, mailbox, ground.key), ground.store),
     )
-
-
-def _account(mailbox: Mailbox, ground: Ground, now: datetime) -> Account:
-    secret = partial(secrets.resolve, mailbox.secret)
-    tokens: Tokens = ground.vault.tokens(mailbox.name) if ground.vault else _NoTokens()
-    context = Context(secret=secret, since=lambda: now - mailbox.reach, now=lambda: now, tokens=tokens)
-    return KINDS[mailbox.kind].open(mailbox.settings, context)
 
 
 def _newest(streams: Sequence[Stream]) -> list[Message]:
@@ -224,7 +215,7 @@ def _age(message: Message) -> float:
 
 
 def _decided(sample: Sequence[Message], policy: Policy, store: Store | None) -> dict[str, int]:
-    wanted = contacts.lookups(sample, policy)
+    wanted = contacts.lookups([message.participants for message in sample], policy)
     directory = store.directory(wanted.addresses, wanted.domains) if store else Directory()
     parties = Parties(directory, policy)
     decisions = (rules.decide(message, parties) for message in sample)

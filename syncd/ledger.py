@@ -2,16 +2,30 @@
 
 `matching.dedup.plan` makes a Plan of the first two; `store.writer` reads the second and applies the third. Integer ids
 are handed out by the store before the plan is made (`Stored.next_activity`, `Stored.next_sighting`).
+
+An occasion is what a calendar or task list holds: a meeting, a done task, a note. Each calendar's copy of it is a claim
+about its time and status, and the activity is what the claims add up to (matching.outcome).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-from syncd.model import Attachment, Cursor, Decision, Identity, ItemId, Level, Message, Verdict
+from syncd.model import (
+    Attachment,
+    Cursor,
+    Decision,
+    Identity,
+    ItemId,
+    Level,
+    Message,
+    Participant,
+    Removed,
+    Verdict,
+)
 
 
 class Decided(NamedTuple):
@@ -27,6 +41,77 @@ class Decided(NamedTuple):
     """matching.address.key of each participant, in their order."""
 
 
+class Claim(NamedTuple):
+    """What one copy says of when an occasion is and what became of it."""
+
+    starts_at: datetime
+    ends_at: datetime | None
+    settles_at: datetime | None
+    """When a meeting is over; None of a task or note."""
+    all_day: bool
+    zone: str
+    status: str
+    """`confirmed`, `tentative` or `cancelled` of a meeting, `done` or `open` of a task, empty of a note."""
+    response: str
+    """What the owner of the copy answered (Participant.response)."""
+    organized: bool
+    """It is the organizer's own copy, which decides over the others."""
+    exact: bool
+    partial: bool
+    sequence: int
+    stamped_at: datetime | None
+
+
+class Occasion(NamedTuple):
+    """One part of a calendar's object with all that was decided on it, ready to be planned."""
+
+    id: ItemId
+    object: ItemId
+    version: str
+    kind: str
+    """`meeting`, `task` or `note`."""
+    decision: Decision
+    key: bytes
+    """The identity: keyed hash of (normalised UID, original start)."""
+    other_key: bytes
+    """What its identity would be as a single event if it is a member of a series, or the other way round; a meeting
+    that changes from one to the other stays the same activity. Of tasks and notes the same as `key`."""
+    claim: Claim
+    subject: str
+    text: str
+    location: str
+    participants: tuple[Participant, ...]
+    address_keys: tuple[str, ...]
+    """matching.address.key of each participant, in their order."""
+    contacts: frozenset[str]
+    """Those of them that a known contact holds."""
+    own: frozenset[str]
+    """Those of them that are the owner's of this copy."""
+    moved_from: datetime | None
+    """The original start of a member of a series that is elsewhere now."""
+    due_at: datetime | None
+    """When the object must be read again, since the window reaches more of it."""
+    problem: str
+
+
+class Nothing(NamedTuple):
+    """An object that has no part in the window, or none that we know of: it is skipped as `outside_window`."""
+
+    object: ItemId
+    version: str
+    reason: str
+    due_at: datetime | None
+
+
+class Whole(NamedTuple):
+    """All that one object has within a window: what is stored of it there and not among `parts` has left."""
+
+    object: ItemId
+    parts: frozenset[ItemId]
+    begins: datetime
+    ends: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Failed:
     """An item that could not be read or handled. The third failure is a quarantine, and a `final` one is the third."""
@@ -34,6 +119,11 @@ class Failed:
     id: ItemId
     reason: str
     final: bool = False
+    version: str | None = None
+    """Of a calendar's object: what could not be read."""
+
+
+Handled: TypeAlias = Decided | Occasion | Nothing | Whole | Failed | Removed
 
 
 # ------------------------------------------------------------------------------------------------ what is stored
@@ -51,7 +141,8 @@ class Mark(NamedTuple):
     doubted: int
     """Removals that wait for a second listing to confirm them."""
     waiting: tuple[ItemId, ...]
-    """Items to try again: the pending ones, and the quarantined ones that an older parser failed on."""
+    """Items to read again: the pending ones, the quarantined ones that an older parser failed on, and the objects of a
+    calendar of which the window reaches more."""
 
 
 class StoredSighting(NamedTuple):
@@ -63,6 +154,49 @@ class StoredSighting(NamedTuple):
     activity_id: int | None
     gone: bool
     attempts: int
+    version: str | None = None
+    occurred_at: datetime | None = None
+    due_at: datetime | None = None
+    """These three of an occasion's only."""
+
+
+class StoredCopy(NamedTuple):
+    sighting: int
+    gone_at: datetime | None
+    """When it was seen to have left its calendar."""
+    claim: Claim
+
+
+class Answer(NamedTuple):
+    """A participant's response as it is stored, and how good the witness is (matching.outcome)."""
+
+    response: str
+    witness: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredOccasion:
+    id: int
+    identity: bytes
+    occurred_at: datetime
+    ended_at: datetime | None
+    settles_at: datetime | None
+    all_day: bool
+    zone: str
+    status: str
+    level: Level
+    subject: str | None
+    text: str | None
+    location: str | None
+    rescheduled: int
+    rescheduled_from: datetime | None
+    participants: Mapping[tuple[str, str], Answer]
+    """(role, address key) -> the answer"""
+    contacts: frozenset[str]
+    """Those address keys that a known contact holds."""
+    links: Mapping[tuple[str, str], tuple[str, str]]
+    copies: Mapping[int, StoredCopy]
+    """Of every stream, by sighting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +228,27 @@ class Stored:
     threads: Mapping[bytes, int] = field(default_factory=dict)
     thread_opportunities: Mapping[int, frozenset[str]] = field(default_factory=dict)
     """thread -> opportunities that a message of it is linked to; of those that have to decide something only"""
+    parts: Mapping[ItemId, tuple[ItemId, ...]] = field(default_factory=dict)
+    """a calendar's object -> the items of its sightings, which are among `sightings`"""
+    occasions: Mapping[int, StoredOccasion] = field(default_factory=dict)
+    """Of these sightings and of the identities of the batch, by activity."""
+    closed: frozenset[bytes] = frozenset()
+    """Identities of which somebody else's copy is private."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What of the store a batch must know before it can be planned."""
+
+    items: Iterable[ItemId] = ()
+    identities: Iterable[bytes] = ()
+    """Of messages."""
+    thread_keys: Iterable[bytes] = ()
+    undecided: Iterable[bytes] = ()
+    """The thread keys of messages that have several candidates for their opportunity."""
+    objects: Iterable[ItemId] = ()
+    occasions: Iterable[bytes] = ()
+    """Identities of meetings, tasks and notes."""
 
 
 # ------------------------------------------------------------------------------------------------ what to write
@@ -125,12 +280,39 @@ class ActivityChange(NamedTuple):
     direction: str | None = None
 
 
+class OccasionRow(NamedTuple):
+    """All of an occasion's columns that a claim may change."""
+
+    id: int
+    identity: bytes
+    occurred_at: datetime
+    ended_at: datetime | None
+    settles_at: datetime | None
+    all_day: bool
+    zone: str
+    status: str
+    level: int
+    subject: str | None
+    text: str | None
+    location: str | None
+    rescheduled: int
+    rescheduled_from: datetime | None
+
+
+class CopyRow(NamedTuple):
+    sighting_id: int
+    activity_id: int
+    claim: Claim
+
+
 class ParticipantRow(NamedTuple):
     activity_id: int
     role: str
     address_key: str
     address: str
     name: str
+    response: str = ""
+    witness: int = 0
 
 
 class LinkRow(NamedTuple):
@@ -151,6 +333,10 @@ class SightingRow(NamedTuple):
     occurred_at: datetime | None
     activity_id: int | None
     attempts: int
+    object: ItemId | None = None
+    """Of what a calendar holds: the object that it is a part of."""
+    version: str | None = None
+    due_at: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -163,6 +349,17 @@ class Plan:
     """Stored activities of which anything changed: the change feed's `updated`."""
     participants: list[ParticipantRow] = field(default_factory=list)
     attachments: list[tuple[int, tuple[Attachment, ...]]] = field(default_factory=list)
+    occasions: list[tuple[str, OccasionRow]] = field(default_factory=list)
+    """New ones, each with its kind."""
+    occasion_changes: list[OccasionRow] = field(default_factory=list)
+    copies: list[CopyRow] = field(default_factory=list)
+    """New and changed ones."""
+    copies_moved: list[tuple[int, int]] = field(default_factory=list)
+    """(sighting, activity) of copies that are no longer that activity's."""
+    answers: list[ParticipantRow] = field(default_factory=list)
+    """Stored participants with another response."""
+    left: list[tuple[int, str, str]] = field(default_factory=list)
+    """(activity, role, address key) of participants who are none any more."""
     links: list[LinkRow] = field(default_factory=list)
     threads: dict[bytes, int] = field(default_factory=dict)
     """New nodes only, each with its thread."""

@@ -291,6 +291,8 @@ class Policy:
     """Sub-domains of these are own as well."""
     own_addresses: frozenset[str] = frozenset()
     """Address keys of owners and aliases on other domains."""
+    owner_addresses: frozenset[str] = frozenset()
+    """Address keys of this mailbox's owner: whose answers its calendars tell first-hand."""
     outsiders: frozenset[str] = frozenset()
     """Address keys on an own domain that count as outside (a contractor)."""
     never_log: tuple[str, ...] = ()

@@ -11,16 +11,19 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from zlib import crc32
 
 from connectors.base import Account, Stream
 from store import health
 from store.health import StreamRow
 from store.writer import Store
+from syncd.audit import AUDITED, audit
 from syncd.errors import SyncError
 from syncd.ledger import Mark
 from syncd.logs import about, fields, place
 from syncd.model import Batch, Policy
 from syncd.states import (
+    Audited,
     Failure,
     Outcome,
     Pace,
@@ -63,7 +66,7 @@ def poll(one: Poll, known: StreamRows) -> tuple[Outcome, StreamRows]:
     def sign_in() -> None:
         found.extend(one.account.streams())
         rows.update(_registered(one, found, known))
-        marks.update(one.store.marks(rows[stream.name].id for stream in found if not stream.excluded))
+        marks.update(one.store.marks((rows[stream.name].id for stream in found if not stream.excluded), one.now()))
 
     failed = _attempt(sign_in)
     if failed is not None:
@@ -112,13 +115,19 @@ def _follow(
             outcomes.append(StreamOutcome(name=stream.name, kind=stream.kind, finished=False, failure=failed))
             continue
         with about(stream=stream.name):
-            outcome = _pass(one, stream, row, marks[row.id])
+            # One in each pass at most: the comparisons of many folders are spread over as many passes.
+            due = not any(each.reconciled for each in outcomes) and _is_due(row, one.now())
+            outcome = _pass(one, stream, row, marks[row.id], due=due)
             rows[stream.name] = replace(row, state=next_stream(row.state, outcome, one.now(), jitter=one.jitter()))
             _tell(row, outcome)
         outcomes.append(outcome)
         if _ends_the_pass(outcomes) is not None:
             break
     return outcomes
+
+
+def _is_due(row: StreamRow, now: datetime) -> bool:
+    return reconciliation_due(row.state, now, share=crc32(f"{row.id}".encode()) / 2**32)
 
 
 def _ends_the_pass(outcomes: Sequence[StreamOutcome]) -> Failure | None:
@@ -152,7 +161,8 @@ def _without_waits(rows: StreamRows, outcomes: Sequence[StreamOutcome]) -> Strea
     }
 
 
-def _pass(one: Poll, stream: Stream, row: StreamRow, mark: Mark) -> StreamOutcome:
+def _pass(one: Poll, stream: Stream, row: StreamRow, mark: Mark, *, due: bool) -> StreamOutcome:
+    """`due`: that it is compared with all that the server holds."""
     began = time.monotonic()
     cut = False
 
@@ -165,13 +175,17 @@ def _pass(one: Poll, stream: Stream, row: StreamRow, mark: Mark) -> StreamOutcom
         one.progress(stream.name, batch)
 
     read = Pass(stream, row.id, one.store, one.policy, one.now, should_stop, progress, mark)
-    due = reconciliation_due(row.state, one.now())
     compared = Pass(stream, row.id, one.store, one.policy, one.now, should_stop, progress)
+    audited: Audited | None = None
 
     def work() -> None:
+        nonlocal audited
         read.run()
         if due and not cut:
-            compared.reconcile()
+            if stream.kind in AUDITED:
+                audited = audit(compared)
+            else:
+                compared.reconcile()
 
     failed = _attempt(work)
     counts = read.by_rule + compared.by_rule
@@ -187,6 +201,7 @@ def _pass(one: Poll, stream: Stream, row: StreamRow, mark: Mark) -> StreamOutcom
         tried=True,
         finished=failed is None and not cut,
         reconciled=due and failed is None and not cut,
+        audited=None if failed or cut else audited,
         failure=failed,
     )
 
@@ -215,8 +230,19 @@ def _tell(before: StreamRow, outcome: StreamOutcome) -> None:
     counts = {name: number for name, number in totals.items() if number}
     extra = fields(**counts, removed=outcome.removed, batches=outcome.batches, ms=int(outcome.seconds * 1000))
     log.log(level, event, extra=extra)
+    _tell_gap(before.state.audited, outcome.audited)
     was, now = before.state.failure, outcome.failure
     if now is not None and (was is None or was.state is not now.state):
         log.info("stream_failed", extra=fields(state=now.state, error=now.error, cure=now.cure))
     elif was is not None and now is None and outcome.finished:
         log.info("stream_recovered", extra=fields(was=was.state))
+
+
+def _tell_gap(before: Audited | None, now: Audited | None) -> None:
+    """What was found missing, each time; what cannot be had, once."""
+    if now is None:
+        return
+    if now.found:
+        log.warning("gap_found", extra=fields(missing=now.found, filled=now.found - now.missing, held=now.held))
+    elif now.missing == 0 and before is not None and before.missing:
+        log.info("gap_closed", extra=fields(held=now.held))

@@ -7,19 +7,22 @@ last: killed between any two lines, the next pass repeats at most one batch, and
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from connectors.base import Stream
-from matching import contacts, dedup, identity, rules
+from matching import contacts, dedup, identity
+from matching.occasions import PRIVATE
 from matching.parties import Parties
 from store.writer import Store
+from syncd.deciding import decide, occasions, told
 from syncd.errors import CursorExpired, Retryable, SyncError
-from syncd.ledger import Decided, Failed, Mark
+from syncd.ledger import Decided, Failed, Handled, Mark, Nothing, Occasion, Wanted, Whole
 from syncd.model import (
     Batch,
+    CalendarObject,
     Cursor,
     Identity,
     Item,
@@ -27,6 +30,7 @@ from syncd.model import (
     Level,
     LinkState,
     Message,
+    Participant,
     Policy,
     Removed,
     Unreadable,
@@ -44,11 +48,12 @@ DEATHS = 3
 
 READ_AT_ONCE = 200
 
+CATCH_UP_AT_ONCE = 100
+"""Objects of a calendar between two commits; each may be many occurrences."""
+
 # Python 3.11 calls a function for each look at an enum's member.
 _LOGGED = Verdict.LOGGED
 _CANDIDATE = LinkState.CANDIDATE
-
-Handled = Decided | Failed | Removed
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +89,7 @@ class Pass:
     def run(self) -> PassResult:
         """Bring the store up to date with the stream; raises one of the four SyncErrors, with all that came before
         it saved."""
-        mark = self.mark or self.store.mark(self.stream_id)
+        mark = self.mark or self.store.mark(self.stream_id, self.now())
         if mark.waiting:
             self._once_more(mark)
         try:
@@ -122,26 +127,50 @@ class Pass:
         if careful:
             self._one_by_one(batch.items, mark)
         handled = [] if careful else self._handle(batch.items)
-        if batch.listing is not None:
+        listing = batch.versions.keys() if batch.versions is not None else batch.listing
+        if listing is not None:
             live = self.store.live(self.stream_id)
-            gone = live - batch.listing
-            if _doubtful(len(gone), len(live), batch, mark):
+            gone = live - listing
+            if _doubtful(len(gone), len(live), listing, batch, mark):
                 self._save(handled, None)
                 self.store.doubt(self.stream_id, len(gone))
                 self.doubted = len(gone)
                 return
-            handled = [*handled, *map(Removed, gone)]
+            if batch.versions is not None and not self._catch_up(batch.versions, batch.cursor, mark, careful=careful):
+                return
+            handled = [*handled, *map(Removed, sorted(gone))]
         self._save(handled, batch)
+
+    def _catch_up(self, versions: Mapping[ItemId, str], cursor: Cursor, mark: Mark, *, careful: bool) -> bool:
+        """Read what is stored in another version or not at all; False if it was stopped before the end."""
+        known = self.store.versions(self.stream_id)
+        stale = [item for item, version in versions.items() if (item, version) not in known]
+        for start in range(0, len(stale), CATCH_UP_AT_ONCE):
+            if start and self.should_stop():
+                return False
+            items = tuple(self._read(stale[start : start + CATCH_UP_AT_ONCE], text=True))
+            if careful:
+                self._one_by_one(items, mark)
+            else:
+                self._save(self._handle(items), None, advanced=True)
+            self.progress(Batch(items=items, cursor=cursor, remaining=max(0, len(stale) - start - CATCH_UP_AT_ONCE)))
+        return True
 
     def _handle(self, items: Sequence[Item]) -> list[Handled]:
         messages = [item for item in items if isinstance(item, Message)]
-        parties, now = self._parties(messages), self.now()
-        decided = [decide(message, parties, now) for message in messages]
-        others = [_other(item) for item in items if not isinstance(item, Message)]
-        return [*self._with_texts(decided), *others]
+        objects = [(item, told(item)) for item in items if isinstance(item, CalendarObject)]
+        people = [message.participants for message in messages]
+        people += [part.participants for _, parts in objects for part in parts]
+        parties, now = self._parties(people), self.now()
+        handled: list[Handled] = []
+        if messages:
+            handled += self._with_texts([decide(message, parties, now) for message in messages])
+        for item, parts in objects:
+            handled += occasions(item, parts, parties, self.stream_id, now)
+        return [*handled, *(_other(item) for item in items if isinstance(item, Removed | Unreadable))]
 
-    def _parties(self, messages: Sequence[Message]) -> Parties:
-        wanted = contacts.lookups(messages, self.policy)
+    def _parties(self, people: Sequence[Sequence[Participant]]) -> Parties:
+        wanted = contacts.lookups(people, self.policy)
         return Parties(self.store.directory(wanted.addresses, wanted.domains), self.policy)
 
     def _with_texts(self, decided: list[Decided]) -> list[Decided]:
@@ -161,20 +190,19 @@ class Pass:
         for start in range(0, len(ids), READ_AT_ONCE):
             yield from self.stream.read(ids[start : start + READ_AT_ONCE], text=text)
 
-    def _save(self, handled: Sequence[Handled], batch: Batch | None) -> None:
-        """Write what was handled, and the batch's cursor with it."""
-        decided = [one for one in handled if isinstance(one, Decided)]
-        logged = [one for one in decided if one.decision.verdict is _LOGGED]
-        identities = {key for one in logged for key in (one.identity.key, one.identity.fingerprint)}
-        nodes = {key for one in logged for key in (one.identity.fingerprint, *one.thread_keys)}
-        undecided = {key for one in logged if _has_candidates(one) for key in one.thread_keys}
+    def _save(self, handled: Sequence[Handled], batch: Batch | None, *, advanced: bool = False) -> None:
+        """Write what was handled, and the batch's cursor with it. `advanced`: without it, the pass has come further
+        than the one that died, so that what comes next is to be blamed anew."""
+        now = self.now()
         with self.store.transaction() as transaction:
-            stored = transaction.stored(self.stream_id, [_id(one) for one in handled], identities, nodes, undecided)
-            plan = dedup.plan(handled, stored, self.policy.level)
-            transaction.apply(self.stream_id, plan, self.now())
+            stored = transaction.stored(self.stream_id, _wanted(handled))
+            plan = dedup.plan(handled, stored, self.policy.level, now)
+            transaction.apply(self.stream_id, plan, now)
             if batch is not None:
-                epoch = batch.epoch if batch.listing is not None else None
+                epoch = batch.epoch if batch.listing is not None or batch.versions is not None else None
                 transaction.save_cursor(self.stream_id, batch.cursor, epoch=epoch)
+            elif advanced:
+                transaction.strike_anew(self.stream_id)
         counts = Counter([(row.verdict, row.rule) for row in (*plan.sightings, *plan.resightings)])
         for (verdict, rule), count in counts.items():
             self.by_rule[Verdict(verdict), rule] += count
@@ -213,21 +241,24 @@ class Pass:
         Only an item that was in hand in several deaths, one after the other, is to blame: whoever kills a healthy
         program finds another item in its hands each time.
         """
-        done = self.store.live(self.stream_id)
+        done = self.store.versions(self.stream_id)
         for item in items:
-            if item.id in done and not isinstance(item, Removed):
+            version = _version(item)
+            if (item.id, version) in done and not isinstance(item, Removed):
                 continue
             if item.id != mark.suspect:
                 self.store.suspect(self.stream_id, item.id, strikes=CAREFUL + 1)
             elif mark.strikes - CAREFUL >= DEATHS:
-                self._save([Failed(item.id, "the program died each time that it read this", final=True)], None)
+                reason = "the program died each time that it read this"
+                self._save([Failed(item.id, reason, final=True, version=version)], None)
                 continue
             try:
                 handled = self._handle([item])
             except SyncError:
                 raise
             except Exception as error:  # our own bug, in one item: it must not stop the stream for ever
-                handled = [Failed(item.id, f"{type(error).__name__}: {error}", final=True)]
+                reason = f"{type(error).__name__}: {error}"
+                handled = [Failed(item.id, reason, final=True, version=version)]
             self._save(handled, None)
 
     @contextmanager
@@ -240,45 +271,21 @@ class Pass:
             raise
 
 
-def decide(message: Message, parties: Parties, fallback: datetime) -> Decided:
-    """Decide on one message: a pure function of its arguments. `fallback` dates a message that no one dated."""
-    key = parties.policy.key
-    decision = rules.decide(message, parties)
-    happened = identity.occurred_at(message, fallback=fallback)
-    if decision.verdict is not _LOGGED:
-        return Decided(message, decision, _name(message, key), happened)
-    return Decided(
-        message,
-        decision,
-        identity.identify(message, key),
-        happened,
-        identity.thread_keys(message, key),
-        tuple([parties[one.address].key for one in message.participants]),
-    )
-
-
-def _name(message: Message, key: bytes) -> Identity:
-    """What is kept of the identity of a skipped message: by which `syncd why` finds it, and nothing to compare."""
-    name = identity.message_key(message.message_id, key)
-    if name is None:
-        return identity.identify(message, key)
-    return Identity(key=name, fingerprint=name, sender=b"", subject=b"", sent_at=None)
-
-
-def _doubtful(gone: int, live: int, batch: Batch, mark: Mark) -> bool:
+def _doubtful(gone: int, live: int, listing: Collection[ItemId], batch: Batch, mark: Mark) -> bool:
     """Sudden emptiness is an error, not an instruction, until a second listing says the same."""
     if not gone or mark.doubted or batch.epoch != mark.epoch:
         return False
-    return not batch.listing or gone > max(MASS, live // 5)
+    return not listing or gone > max(MASS, live // 5)
 
 
-def _other(item: Item) -> Failed | Removed:
-    match item:
-        case Removed():
-            return item
-        case Unreadable(id=id_, reason=reason):
-            return Failed(id_, reason)
-    raise AssertionError(item)
+def _version(item: Item) -> str | None:
+    return item.version or None if isinstance(item, CalendarObject | Unreadable) else None
+
+
+def _other(item: Removed | Unreadable) -> Failed | Removed:
+    if isinstance(item, Removed):
+        return item
+    return Failed(item.id, item.reason, version=_version(item))
 
 
 def _among(settled: Mapping[bytes, Identity], copy: Identity) -> bool:
@@ -296,9 +303,22 @@ def _completed(message: Message, read: Item) -> Message:
     return message
 
 
+def _wanted(handled: Sequence[Handled]) -> Wanted:
+    """What of the store must be known to plan these."""
+    messages = [one for one in handled if isinstance(one, Decided)]
+    logged = [one for one in messages if one.decision.verdict is _LOGGED]
+    named = [one for one in messages if one.decision.verdict is _LOGGED or one.decision.rule == PRIVATE]
+    others = [one.id for one in handled if isinstance(one, Failed | Removed)]
+    objects = {one.object for one in handled if isinstance(one, Occasion | Nothing | Whole)}
+    return Wanted(
+        items=[*(one.message.id for one in messages), *others],
+        identities={key for one in named for key in (one.identity.key, one.identity.fingerprint)},
+        thread_keys={key for one in logged for key in (one.identity.fingerprint, *one.thread_keys)},
+        undecided={key for one in logged if _has_candidates(one) for key in one.thread_keys},
+        objects=objects.union(others),
+        occasions={key for one in handled if isinstance(one, Occasion) for key in (one.key, one.other_key)},
+    )
+
+
 def _has_candidates(decided: Decided) -> bool:
     return any(link.state is _CANDIDATE for link in decided.decision.links)
-
-
-def _id(handled: Handled) -> ItemId:
-    return handled.message.id if isinstance(handled, Decided) else handled.id

@@ -13,6 +13,7 @@ def policy(config: Config, mailbox: Mailbox, key: bytes) -> Policy:
     return Policy(
         own_domains=frozenset(map(domain_key, organisation.domains)),
         own_addresses=config.own_addresses,
+        owner_addresses=mailbox.own_addresses(),
         outsiders=addresses(organisation.outsiders),
         never_log=organisation.never_log,
         never_log_personal=mailbox.never_log,

@@ -45,7 +45,8 @@ DIRECTORY = Directory(
 
 def found(who: str, directory: Directory = DIRECTORY, policy: Policy = OURS) -> dict[tuple[str, str], str]:
     return {
-        (each.entity_kind, each.entity_id): each.reason for each in links(mail(who), NOON, Parties(directory, policy))
+        (each.entity_kind, each.entity_id): each.reason
+        for each in links(mail(who).participants, NOON, Parties(directory, policy))
     }
 
 
@@ -146,7 +147,11 @@ def deal(
 
 def deals(who: str, *opportunities: Opportunity) -> list[Link]:
     directory = replace(DIRECTORY, opportunities=opportunities)
-    return [each for each in links(mail(who), NOON, Parties(directory, OURS)) if each.entity_kind == "opportunity"]
+    return [
+        each
+        for each in links(mail(who).participants, NOON, Parties(directory, OURS))
+        if each.entity_kind == "opportunity"
+    ]
 
 
 FROM_JANE = "from: jane@client.example to: rep@ours.example"
@@ -192,23 +197,27 @@ WHO = st.lists(st.builds("{}: {}".format, ROLES, ADDRESSES), max_size=6)
 @given(WHO.flatmap(lambda who: st.tuples(st.just(who), st.permutations(who))))
 def test_links_do_not_depend_on_the_order_of_the_participants(orders: tuple[list[str], list[str]]) -> None:
     directory = replace(DIRECTORY, opportunities=(deal("a", "jane"), deal("b", "jane"), deal("c", account="other")))
-    one, other = (links(mail(" ".join(who)), NOON, Parties(directory, OURS)) for who in orders)
+    one, other = (links(mail(" ".join(who)).participants, NOON, Parties(directory, OURS)) for who in orders)
     assert one == other
 
 
 @given(WHO)
 def test_the_lookups_are_all_that_the_links_need(who: list[str]) -> None:
     message = mail(" ".join(who))
-    wanted = lookups([message], OURS)
+    wanted = lookups([message.participants], OURS)
     looked_up = replace(
         DIRECTORY,
         contacts={key: value for key, value in DIRECTORY.contacts.items() if key in wanted.addresses},
         accounts={key: value for key, value in DIRECTORY.accounts.items() if key in wanted.domains},
     )
-    assert links(message, NOON, Parties(looked_up, OURS)) == links(message, NOON, Parties(DIRECTORY, OURS))
+    assert links(message.participants, NOON, Parties(looked_up, OURS)) == links(
+        message.participants, NOON, Parties(DIRECTORY, OURS)
+    )
 
 
 def test_lookups_ask_for_parents_and_leave_out_own_and_free_mail_domains() -> None:
-    wanted = lookups([mail("from: J@a.client.example to: rep@ours.example cc: joe@gmail.com nobody")], OURS)
+    wanted = lookups(
+        [mail("from: J@a.client.example to: rep@ours.example cc: joe@gmail.com nobody").participants], OURS
+    )
     assert wanted.addresses == {"j@a.client.example", "rep@ours.example", "joe@gmail.com"}
     assert wanted.domains == {"a.client.example", "client.example"}

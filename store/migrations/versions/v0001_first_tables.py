@@ -171,6 +171,8 @@ sa.Table(
     sa.Column("last_success_at", INSTANT),
     sa.Column("backfilled_at", INSTANT),
     sa.Column("reconciled_at", INSTANT),
+    sa.Column("held", sa.Integer),
+    sa.Column("missing", sa.Integer, server_default="0", nullable=False),
     sa.Column("strikes", sa.Integer, server_default="0", nullable=False),
     sa.Column("suspect", sa.Text),
     sa.Column("doubted", sa.Integer, server_default="0", nullable=False),
@@ -194,6 +196,9 @@ sa.Table(
     sa.Column("gone_at", INSTANT),
     sa.Column("attempts", sa.Integer, server_default="0", nullable=False),
     sa.Column("parser", sa.Integer, server_default="0", nullable=False),
+    sa.Column("object", sa.Text),
+    sa.Column("version", sa.Text),
+    sa.Column("due_at", INSTANT),
     sa.ForeignKeyConstraint(["activity_id"], ["activity.id"]),
     sa.ForeignKeyConstraint(["stream_id"], ["stream.id"], ondelete="CASCADE"),
     sa.PrimaryKeyConstraint("id"),
@@ -205,6 +210,26 @@ sa.Table(
         "stream_id",
         sqlite_where=sa.text("verdict IN ('pending', 'quarantined')"),
         postgresql_where=sa.text("verdict IN ('pending', 'quarantined')"),
+    ),
+    sa.Index(
+        "sighting_object",
+        "stream_id",
+        "object",
+        sqlite_where=sa.text("object IS NOT NULL"),
+        postgresql_where=sa.text("object IS NOT NULL"),
+    ),
+    sa.Index(
+        "sighting_due",
+        "stream_id",
+        "due_at",
+        sqlite_where=sa.text("due_at IS NOT NULL"),
+        postgresql_where=sa.text("due_at IS NOT NULL"),
+    ),
+    sa.Index(
+        "sighting_closed",
+        "key",
+        sqlite_where=sa.text("rule = 'private'"),
+        postgresql_where=sa.text("rule = 'private'"),
     ),
 )
 
@@ -242,6 +267,10 @@ sa.Table(
     sa.Column("sender_hash", sa.LargeBinary),
     sa.Column("subject_hash", sa.LargeBinary),
     sa.Column("sent_at", INSTANT),
+    sa.Column("location", sa.Text),
+    sa.Column("rescheduled", sa.Integer, server_default="0", nullable=False),
+    sa.Column("rescheduled_from", INSTANT),
+    sa.Column("settles_at", INSTANT),
     sa.Column("author", sa.Text, server_default="", nullable=False),
     sa.Column("created_at", INSTANT, nullable=False),
     sa.Column("updated_at", INSTANT, nullable=False),
@@ -250,6 +279,36 @@ sa.Table(
     sa.UniqueConstraint("public_id"),
     sa.Index("ix_activity_occurred_at", "occurred_at"),
     sa.Index("ix_activity_thread_id", "thread_id"),
+    sa.Index(
+        "activity_unsettled",
+        "settles_at",
+        sqlite_where=sa.text("status = 'planned'"),
+        postgresql_where=sa.text("status = 'planned'"),
+    ),
+)
+
+sa.Table(
+    "copy",
+    tables,
+    sa.Column("sighting_id", KEY, nullable=False),
+    sa.Column("activity_id", KEY, nullable=False),
+    sa.Column("starts_at", INSTANT, nullable=False),
+    sa.Column("ends_at", INSTANT),
+    sa.Column("settles_at", INSTANT),
+    sa.Column("all_day", sa.Boolean, nullable=False),
+    sa.Column("zone", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("response", sa.Text, nullable=False),
+    sa.Column("organized", sa.Boolean, nullable=False),
+    sa.Column("exact", sa.Boolean, nullable=False),
+    sa.Column("partial", sa.Boolean, nullable=False),
+    sa.Column("sequence", sa.BigInteger, nullable=False),
+    sa.Column("stamped_at", INSTANT),
+    sa.ForeignKeyConstraint(["activity_id"], ["activity.id"], ondelete="CASCADE"),
+    sa.ForeignKeyConstraint(["sighting_id"], ["sighting.id"], ondelete="CASCADE"),
+    sa.PrimaryKeyConstraint("sighting_id", "activity_id"),
+    sa.Index("ix_copy_activity_id", "activity_id"),
+    sqlite_with_rowid=False,
 )
 
 sa.Table(
@@ -261,6 +320,7 @@ sa.Table(
     sa.Column("address", sa.Text, nullable=False),
     sa.Column("name", sa.Text, server_default="", nullable=False),
     sa.Column("response", sa.Text, server_default="", nullable=False),
+    sa.Column("witness", sa.Integer, server_default="0", nullable=False),
     sa.ForeignKeyConstraint(["activity_id"], ["activity.id"], ondelete="CASCADE"),
     sa.PrimaryKeyConstraint("activity_id", "role", "address_key"),
     sa.Index("participant_address", "address_key"),
@@ -313,6 +373,20 @@ sa.Table(
     sa.Column("activity_id", KEY, nullable=False),
     sa.Column("changed_at", INSTANT, nullable=False),
     sa.PrimaryKeyConstraint("sequence"),
+)
+
+sa.Table(
+    "finding",
+    tables,
+    sa.Column("mailbox_id", sa.Integer, nullable=False),
+    sa.Column("stream", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("error", sa.Text, nullable=False),
+    sa.Column("cure", sa.Text, nullable=False),
+    sa.Column("since", INSTANT, nullable=False),
+    sa.ForeignKeyConstraint(["mailbox_id"], ["mailbox.id"], ondelete="CASCADE"),
+    sa.PrimaryKeyConstraint("mailbox_id", "stream", "kind"),
+    sqlite_with_rowid=False,
 )
 
 sa.Table(

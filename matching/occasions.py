@@ -1,0 +1,340 @@
+"""Plans meetings, tasks and notes: each calendar's copy is a claim, and the activity is what the claims add up to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from matching import outcome
+from matching.sightings import Sightings
+from syncd.ledger import (
+    Answer,
+    CopyRow,
+    LinkRow,
+    Occasion,
+    OccasionRow,
+    ParticipantRow,
+    Plan,
+    SightingRow,
+    Stored,
+    StoredCopy,
+    StoredOccasion,
+    StoredSighting,
+    Whole,
+)
+from syncd.model import ItemId, Level, LinkState, Verdict
+
+_LOGGED, _LINKED = Verdict.LOGGED, LinkState.LINKED
+PRIVATE = "private"
+
+
+@dataclass(slots=True)
+class _Current:
+    """An occasion as it will be once what is planned so far is written."""
+
+    kind: str
+    row: OccasionRow
+    stored: StoredOccasion | None
+    copies: dict[int, StoredCopy] = field(default_factory=dict)
+    answers: dict[tuple[str, str], Answer] = field(default_factory=dict)
+    names: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+    """(role, address key) -> address and name, of those that a copy in hand told of."""
+    contacts: set[str] = field(default_factory=set)
+    links: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+    moved_from: datetime | None = None
+    closed: bool = False
+
+
+class Occasions:
+    def __init__(
+        self, stored: Stored, level: Level, sightings: Sightings, ids: Iterator[int], plan: Plan, now: datetime
+    ) -> None:
+        self.stored = stored
+        self.level = level
+        self.sightings = sightings
+        self.ids = ids
+        self.plan = plan
+        self.now = now
+        self.current: dict[int, _Current] = {}
+        self.by_key = {occasion.identity: id_ for id_, occasion in stored.occasions.items()}
+
+    # -------------------------------------------------------------------------------------------- what was seen
+
+    def occasion(self, seen: Occasion) -> None:
+        previous = self.sightings.previous(seen.id)
+        if seen.decision.rule == PRIVATE:
+            self._close(seen, previous)
+        elif seen.decision.verdict == _LOGGED or self._stays(seen, previous):
+            self._log(seen, previous)
+        else:
+            self._sight(seen, previous, None)
+
+    def _stays(self, seen: Occasion, previous: StoredSighting | None) -> bool:
+        """What was logged stays logged when it is seen again under other rules: changing the past is a replay."""
+        return previous is not None and previous.verdict == _LOGGED and previous.key in (seen.key, seen.other_key)
+
+    def whole(self, whole: Whole) -> None:
+        for item in self.stored.parts.get(whole.object, ()):
+            sighting = self.sightings.previous(item)
+            if item in whole.parts or sighting is None:
+                continue
+            at = sighting.occurred_at
+            # The object's own id is that of a single event, or of an object without parts: it is neither any more.
+            if item == whole.object or at is None or whole.begins <= at < whole.ends:
+                self._leave(item)
+
+    def removed(self, item: ItemId) -> None:
+        for part in self.stored.parts.get(item, (item,)):
+            self._leave(part)
+
+    def _leave(self, item: ItemId) -> None:
+        left = self.sightings.leave(item)
+        if left is None or left.activity_id is None or left.activity_id not in self.stored.occasions:
+            return
+        current = self._load(left.activity_id)
+        if left.id in current.copies:
+            current.copies[left.id] = current.copies[left.id]._replace(gone_at=self.now)
+
+    def _sight(self, seen: Occasion, previous: StoredSighting | None, activity_id: int | None) -> SightingRow:
+        decision = seen.decision
+        logged = activity_id is not None
+        row = SightingRow(
+            self.sightings.id_for(previous),
+            seen.id,
+            str(_LOGGED if logged else decision.verdict),
+            "logged" if logged else decision.rule,
+            decision.facts,
+            seen.key,
+            seen.claim.starts_at,
+            activity_id,
+            0,
+            seen.object,
+            seen.version,
+            seen.due_at,
+        )
+        self.sightings.put(previous, row, () if logged else decision.hashes)
+        return row
+
+    # ---------------------------------------------------------------------------------------- what becomes of it
+
+    def _log(self, seen: Occasion, previous: StoredSighting | None) -> None:
+        current = self._find(seen) or self._create(seen)
+        sighting = self._sight(seen, previous, current.row.id)
+        if previous and previous.activity_id not in (None, current.row.id):
+            self._withdraw(previous)
+        copy = StoredCopy(sighting.id, None, seen.claim)
+        if current.copies.get(sighting.id) != copy:
+            if sighting.id not in current.copies or current.copies[sighting.id].claim != seen.claim:
+                self.plan.copies.append(CopyRow(sighting.id, current.row.id, seen.claim))
+            current.copies[sighting.id] = copy
+        if seen.key in self.stored.closed:
+            self._erase(current)
+        self._content(current, seen, copy)
+        self._people(current, seen, copy)
+        self._links(current, seen)
+
+    def _find(self, seen: Occasion) -> _Current | None:
+        """By its identity; or by what that was before a single event became a series, or the other way round."""
+        if seen.key in self.by_key:
+            return self._load(self.by_key[seen.key])
+        other = self.by_key.get(seen.other_key)
+        if other is None:
+            return None
+        current = self._load(other)
+        if current.row.occurred_at != (seen.moved_from or seen.claim.starts_at):
+            return None
+        del self.by_key[current.row.identity]
+        current.row = current.row._replace(identity=seen.key)
+        self.by_key[seen.key] = other
+        return current
+
+    def _load(self, activity_id: int) -> _Current:
+        if activity_id not in self.current:
+            stored = self.stored.occasions[activity_id]
+            self.current[activity_id] = _Current(
+                kind="",
+                row=_row(stored),
+                stored=stored,
+                copies=dict(stored.copies),
+                answers=dict(stored.participants),
+                contacts=set(stored.contacts),
+                links=dict(stored.links),
+            )
+        return self.current[activity_id]
+
+    def _create(self, seen: Occasion) -> _Current:
+        claim, level = seen.claim, int(self.level)
+        row = OccasionRow(
+            *(next(self.ids), seen.key, claim.starts_at, claim.ends_at, claim.settles_at, claim.all_day, claim.zone),
+            *("", level, None, None, None, 0, None),
+        )
+        current = _Current(kind=seen.kind, row=row, stored=None, moved_from=seen.moved_from)
+        self.current[row.id] = current
+        self.by_key[seen.key] = row.id
+        return current
+
+    def _withdraw(self, previous: StoredSighting) -> None:
+        """The copy is not that activity's any more."""
+        assert previous.activity_id is not None
+        if previous.activity_id in self.stored.occasions:
+            self._load(previous.activity_id).copies.pop(previous.id, None)
+        self.plan.copies_moved.append((previous.id, previous.activity_id))
+
+    def _close(self, seen: Occasion, previous: StoredSighting | None) -> None:
+        """A private copy is not stored, and what others have of it is shown to nobody: the most closed copy wins."""
+        for activity_id in {self.by_key.get(key) for key in (seen.key, seen.other_key)}:
+            if activity_id is not None:
+                self._erase(self._load(activity_id))
+        if previous and previous.activity_id is not None:
+            self._erase(self._load(previous.activity_id))
+            self._withdraw(previous)
+        self._sight(seen, previous, None)
+
+    def _erase(self, current: _Current) -> None:
+        current.closed = True
+        current.row = current.row._replace(level=int(Level.METADATA), subject=None, text=None, location=None)
+        self.plan.left += [(current.row.id, *place) for place in current.answers if _is_stored(current, place)]
+        current.answers.clear()
+        current.names.clear()
+
+    # ------------------------------------------------------------------------------------------------ the contents
+
+    def _content(self, current: _Current, seen: Occasion, copy: StoredCopy) -> None:
+        """The deciding copy gives title and text; the lowest level of all says how much of them is stored."""
+        level = min(Level(current.row.level), self.level)
+        row = current.row._replace(level=int(level))
+        if outcome.deciding(current.copies.values()) == copy:
+            row = row._replace(subject=seen.subject, text=seen.text or None, location=seen.location or None)
+        if level < Level.SUBJECT:
+            row = row._replace(subject=None, location=None)
+        if level < Level.FULL:
+            row = row._replace(text=None)
+        current.row = row
+
+    def _people(self, current: _Current, seen: Occasion, copy: StoredCopy) -> None:
+        """The deciding copy says who takes part, unless it does not tell all; each copy says what its owner answered,
+        and of what others answered the organizer's knows best."""
+        if current.closed:
+            return
+        current.contacts |= seen.contacts
+        decider = outcome.deciding(current.copies.values())
+        decides = decider == copy
+        adds = decides or decider is None or decider.claim.partial
+        told = set()
+        hearsay = outcome.ORGANIZER if seen.claim.organized else outcome.HEARSAY
+        for person, key in zip(seen.participants, seen.address_keys, strict=True):
+            place = (person.role.value, key or person.address)
+            told.add(place)
+            witness = outcome.SELF if key in seen.own else hearsay
+            answer = Answer(person.response, witness)
+            known = current.answers.get(place)
+            if known is None and not adds:
+                continue
+            if known is None or witness > known.witness or (witness == known.witness and (witness or decides)):
+                current.answers[place] = answer
+            current.names.setdefault(place, (person.address, person.name))
+        if decides and not seen.claim.partial:
+            for place in current.answers.keys() - told:
+                del current.answers[place]
+
+    def _links(self, current: _Current, seen: Occasion) -> None:
+        for link in seen.decision.links:
+            place = (link.entity_kind, link.entity_id)
+            origin, state = current.links.get(place, ("", ""))
+            # What a person did is never undone; a candidate may become a link, and a link stays one.
+            if origin == "person" or state in (link.state, _LINKED):
+                continue
+            current.links[place] = ("rule", link.state)
+            row = LinkRow(current.row.id, link.entity_kind, link.entity_id, link.reason, str(link.state))
+            self.plan.links.append(row)
+            self._touch(current)
+
+    def _touch(self, current: _Current) -> None:
+        if current.stored is not None:
+            self.plan.touched.add(current.row.id)
+
+    # ------------------------------------------------------------------------------------------------ the outcome
+
+    def finish(self) -> None:
+        for current in self.current.values():
+            self._settle(current)
+            self._answers(current)
+            if current.stored is None:
+                self.plan.occasions.append((current.kind, current.row))
+            elif current.row != _row(current.stored):
+                self.plan.occasion_changes.append(current.row)
+                self._touch(current)
+
+    def _settle(self, current: _Current) -> None:
+        """Time and status by all copies."""
+        decider = outcome.deciding(current.copies.values())
+        if decider is None:
+            return
+        claim, row = decider.claim, current.row
+        answers = {key: answer.response for (_, key), answer in current.answers.items()}
+        status = outcome.status(current.copies.values(), answers, current.contacts, self.now)
+        times, since = _rescheduled(current, decider)
+        current.row = row._replace(
+            occurred_at=claim.starts_at,
+            ended_at=claim.ends_at,
+            settles_at=claim.settles_at,
+            all_day=claim.all_day,
+            zone=claim.zone,
+            status=status,
+            rescheduled=times,
+            rescheduled_from=since,
+        )
+
+    def _answers(self, current: _Current) -> None:
+        stored: Mapping[tuple[str, str], Answer] = current.stored.participants if current.stored else {}
+        if not current.closed:
+            gone = [place for place in stored if place not in current.answers]
+            self.plan.left += [(current.row.id, *place) for place in gone]
+            if gone:
+                self._touch(current)
+        for place, answer in current.answers.items():
+            if stored.get(place) == answer:
+                continue
+            role, key = place
+            address, name = current.names.get(place, ("", ""))
+            row = ParticipantRow(current.row.id, role, key, address, name, *answer)
+            (self.plan.answers if place in stored else self.plan.participants).append(row)
+            if place not in stored or stored[place].response != answer.response:
+                self._touch(current)
+
+
+def _rescheduled(current: _Current, decider: StoredCopy) -> tuple[int, datetime | None]:
+    """How often it was moved, and from when the last time. Another copy with another time is no move, only a better
+    witness; nor is the first sight of one that had been moved before more than one move."""
+    row, starts_at = current.row, decider.claim.starts_at
+    if current.stored is None:
+        moved = current.moved_from is not None and current.moved_from != starts_at
+        return (1, current.moved_from) if moved else (0, None)
+    before = current.stored.copies.get(decider.sighting)
+    if before is not None and before.claim.starts_at != starts_at and current.stored.occurred_at != starts_at:
+        return row.rescheduled + 1, current.stored.occurred_at
+    return row.rescheduled, row.rescheduled_from
+
+
+def _is_stored(current: _Current, place: tuple[str, str]) -> bool:
+    return current.stored is not None and place in current.stored.participants
+
+
+def _row(stored: StoredOccasion) -> OccasionRow:
+    return OccasionRow(
+        stored.id,
+        stored.identity,
+        stored.occurred_at,
+        stored.ended_at,
+        stored.settles_at,
+        stored.all_day,
+        stored.zone,
+        stored.status,
+        int(stored.level),
+        stored.subject,
+        stored.text,
+        stored.location,
+        stored.rescheduled,
+        stored.rescheduled_from,
+    )

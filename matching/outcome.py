@@ -1,0 +1,73 @@
+"""What became of a meeting, from what each calendar's copy of it says and the clock of the caller.
+
+Nothing depends on the order in which the copies were read: the outcome is worked out anew from all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+
+from syncd.ledger import Claim, StoredCopy
+
+HEARSAY, ORGANIZER, SELF = 0, 1, 2
+"""How good a witness a copy is of somebody's answer: a guest's copy, the organizer's, the person's own."""
+
+
+def deciding(copies: Iterable[StoredCopy]) -> StoredCopy | None:
+    """The copy whose word counts: the organizer's, else the latest version (RFC 5546 section 2.1.5).
+
+    Of those in a calendar; one that left it speaks only if all have left.
+    """
+    return max(copies, key=_authority, default=None)
+
+
+def _authority(copy: StoredCopy) -> tuple[bool, bool, int, bool, float, int]:
+    claim = copy.claim
+    stamped = claim.stamped_at.timestamp() if claim.stamped_at else 0.0
+    return copy.gone_at is None, claim.organized, claim.sequence, claim.exact, stamped, -copy.sighting
+
+
+def status(copies: Collection[StoredCopy], answers: Mapping[str, str], contacts: Collection[str], now: datetime) -> str:
+    """`planned`, `held`, `tentative`, `cancelled` or `declined` (docs/DESIGN.md section 7).
+
+    `answers` are the participants' responses by address key, `contacts` the keys that known contacts hold. What
+    happens after the end is no news of the meeting: cleaning up a calendar does not undo it.
+    """
+    decider = deciding(copies)
+    if decider is None:
+        return "planned"
+    claim = decider.claim
+    if claim.settles_at is None:
+        return claim.status
+    over = claim.settles_at <= now
+    if _called_off(copies, claim):
+        return "cancelled"
+    if _all_declined(copies, answers, contacts):
+        return "declined"
+    if claim.status == "tentative":
+        return "tentative"
+    return "held" if over else "planned"
+
+
+def _called_off(copies: Collection[StoredCopy], claim: Claim) -> bool:
+    """Cancelled, or gone from the organizer's calendar or from all calendars, before it was over."""
+    end = claim.settles_at
+    assert end is not None
+    if claim.status == "cancelled" and (claim.stamped_at is None or claim.stamped_at < end):
+        return True
+    organizers = [copy for copy in copies if copy.claim.organized]
+    witnesses = organizers or copies
+    if any(copy.gone_at is None for copy in witnesses):
+        return False
+    return max(copy.gone_at for copy in witnesses if copy.gone_at is not None) < end
+
+
+def _all_declined(copies: Collection[StoredCopy], answers: Mapping[str, str], contacts: Collection[str]) -> bool:
+    """All owners whose calendars have it declined, or all of its known contacts did."""
+    live = [copy.claim for copy in copies if copy.gone_at is None] or [copy.claim for copy in copies]
+    owners = [claim.response for claim in live if claim.response or claim.organized]
+    if owners and all(response == "declined" for response in owners):
+        return True
+    asked = [answers[key] for key in contacts if key in answers]
+    return bool(asked) and all(response == "declined" for response in asked)

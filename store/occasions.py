@@ -1,0 +1,99 @@
+"""Writes meetings, tasks and notes, and turns the meetings that are over into held ones."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, Engine, func, select
+
+from store import bulk
+from store.engine import read, write
+from store.ids import uuid7s
+from store.schema import activity, change
+from syncd.ledger import OccasionRow, Plan
+
+
+def apply(connection: Connection, plan: Plan, now: datetime) -> None:
+    """The activities; their copies follow once the sightings are written."""
+    stamp = bulk.stamp(connection)
+    saved = stamp(now)
+    columns = (
+        "id, identity, occurred_at, ended_at, settles_at, all_day, zone, status, level, subject, text, location,"
+        " rescheduled, rescheduled_from, public_id, kind, source, thread_id, created_at, updated_at"
+    )
+
+    def values(row: OccasionRow) -> bulk.Row:
+        return (
+            *(row.id, row.identity, stamp(row.occurred_at), stamp(row.ended_at), stamp(row.settles_at), row.all_day),
+            *(row.zone, row.status, row.level, row.subject, row.text, row.location, row.rescheduled),
+            stamp(row.rescheduled_from),
+        )
+
+    public = uuid7s(now, len(plan.occasions))
+    rows = [
+        (*values(row), public_id, kind, "calendar", row.id, saved, saved)
+        for (kind, row), public_id in zip(plan.occasions, public, strict=True)
+    ]
+    bulk.insert(connection, "activity", columns, rows)
+    bulk.run(
+        connection,
+        "UPDATE activity SET identity = ?, occurred_at = ?, ended_at = ?, settles_at = ?, all_day = ?, zone = ?,"
+        " status = ?, level = ?, subject = ?, text = ?, location = ?, rescheduled = ?, rescheduled_from = ?"
+        " WHERE id = ?",
+        [(*values(row)[1:], row.id) for row in plan.occasion_changes],
+    )
+    bulk.run(
+        connection,
+        "DELETE FROM participant WHERE activity_id = ? AND role = ? AND address_key = ?",
+        plan.left,
+    )
+    bulk.run(
+        connection,
+        "UPDATE participant SET response = ?, witness = ? WHERE activity_id = ? AND role = ? AND address_key = ?",
+        [(row.response, row.witness, row.activity_id, row.role, row.address_key) for row in plan.answers],
+    )
+
+
+def copies(connection: Connection, plan: Plan) -> None:
+    stamp = bulk.stamp(connection)
+    bulk.run(connection, "DELETE FROM copy WHERE sighting_id = ? AND activity_id = ?", plan.copies_moved)
+    names = "starts_at, ends_at, settles_at, all_day, zone, status, response, organized, exact, partial, sequence"
+    bulk.insert(
+        connection,
+        "copy",
+        f"sighting_id, activity_id, {names}, stamped_at",
+        [
+            (
+                *(row.sighting_id, row.activity_id, stamp(row.claim.starts_at), stamp(row.claim.ends_at)),
+                *(stamp(row.claim.settles_at), *row.claim[3:11], stamp(row.claim.stamped_at)),
+            )
+            for row in plan.copies
+        ],
+        "ON CONFLICT (sighting_id, activity_id) DO UPDATE SET "
+        + ", ".join(f"{name} = excluded.{name}" for name in (*names.split(", "), "stamped_at")),
+    )
+
+
+def settle(engine: Engine, now: datetime) -> int:
+    """Turn planned meetings that are over into held ones, and tell the feed, since no server will; returns how many.
+
+    Writes nothing, and waits for no writer, when there are none.
+    """
+    over = select(activity.c.id).where(
+        activity.c.status == "planned", activity.c.settles_at <= now, activity.c.source == "calendar"
+    )
+    with read(engine) as connection:
+        if connection.execute(over.limit(1)).first() is None:
+            return 0
+    with write(engine) as connection:
+        ids = list(connection.execute(over.order_by(activity.c.settles_at, activity.c.id)).scalars())
+        stamp = bulk.stamp(connection)(now)
+        bulk.run(
+            connection,
+            "UPDATE activity SET status = 'held', updated_at = ? WHERE id = ?",
+            [(stamp, id_) for id_ in ids],
+        )
+        last = connection.execute(select(func.coalesce(func.max(change.c.sequence), 0))).scalar_one()
+        rows = [(last + place, "updated", id_, stamp) for place, id_ in enumerate(ids, 1)]
+        bulk.insert(connection, "change", "sequence, kind, activity_id, changed_at", rows)
+    return len(ids)

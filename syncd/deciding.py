@@ -1,0 +1,163 @@
+"""From an item to all that is decided on it: pure functions, which put the parts of `matching` together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, time, timedelta
+from typing import NamedTuple
+
+from matching import address, calendar_rules, identity, rules
+from matching.calendar_rules import Part, happened, people_of
+from matching.meeting_identity import event_keys, moved_from, part_key
+from matching.parties import Parties
+from syncd.ledger import Claim, Decided, Nothing, Occasion, Whole
+from syncd.model import CalendarObject, Event, Identity, Message, Participant, Role, Task, Verdict
+
+# Python 3.11 calls a function for each look at an enum's member.
+_LOGGED = Verdict.LOGGED
+
+
+def decide(message: Message, parties: Parties, fallback: datetime) -> Decided:
+    """Decide on one message. `fallback` dates a message that no one dated."""
+    key = parties.policy.key
+    decision = rules.decide(message, parties)
+    happened_at = identity.occurred_at(message, fallback=fallback)
+    if decision.verdict is not _LOGGED:
+        return Decided(message, decision, _name(message, key), happened_at)
+    return Decided(
+        message,
+        decision,
+        identity.identify(message, key),
+        happened_at,
+        identity.thread_keys(message, key),
+        tuple([parties[one.address].key for one in message.participants]),
+    )
+
+
+def _name(message: Message, key: bytes) -> Identity:
+    """What is kept of the identity of a skipped message: by which `syncd why` finds it, and nothing to compare."""
+    name = identity.message_key(message.message_id, key)
+    if name is None:
+        return identity.identify(message, key)
+    return Identity(key=name, fingerprint=name, sender=b"", subject=b"", sent_at=None)
+
+
+# ------------------------------------------------------------------------------------------------ calendars
+
+
+class Told(NamedTuple):
+    """A part of a calendar's object with everybody that it concerns."""
+
+    part: Part
+    participants: tuple[Participant, ...]
+
+
+def told(found: CalendarObject) -> tuple[Told, ...]:
+    return tuple([Told(part, people_of(part)) for part in found.parts])
+
+
+def occasions(
+    found: CalendarObject, parts: tuple[Told, ...], parties: Parties, stream_id: int, now: datetime
+) -> Iterator[Occasion | Nothing | Whole]:
+    """Decide on all parts of one object. `now` dates what no one dated."""
+    due_at = _due(found, now)
+    if not parts:
+        yield Nothing(found.id, found.version, found.nothing, due_at)
+        yield Whole(found.id, frozenset({found.id}), found.begins, found.ends)
+        return
+    for number, (part, participants) in enumerate(parts):
+        # One of the parts is enough to bring the object back.
+        due = due_at if number == len(parts) - 1 else None
+        yield _occasion(part, participants, found, parties, stream_id, now, due)
+    yield Whole(found.id, frozenset([part.id for part, _ in parts]), found.begins, found.ends)
+
+
+def _due(found: CalendarObject, now: datetime) -> datetime | None:
+    """When the window, which is always as long as now, reaches the next occurrence. At a midnight, so that all the
+    series of a calendar are read again at once."""
+    if found.next_at is None:
+        return None
+    reached = found.next_at - (found.ends - now)
+    return datetime.combine(reached.date() + timedelta(days=1), time(), reached.tzinfo)
+
+
+def _occasion(
+    part: Part,
+    participants: tuple[Participant, ...],
+    found: CalendarObject,
+    parties: Parties,
+    stream_id: int,
+    now: datetime,
+    due_at: datetime | None,
+) -> Occasion:
+    keys = tuple([parties[each.address].key for each in participants])
+    own = _owner(part, parties)
+    kind, claim, (key, other_key) = _claimed(part, keys, own, parties, stream_id, now)
+    return Occasion(
+        id=part.id,
+        object=found.id,
+        version=found.version,
+        kind=kind,
+        decision=calendar_rules.decide(part, participants, parties),
+        key=key,
+        other_key=other_key,
+        claim=claim,
+        subject=part.subject,
+        text=part.text,
+        location=part.location if isinstance(part, Event) else "",
+        participants=participants,
+        address_keys=keys,
+        contacts=frozenset([each for each in keys if parties[each].contacts]) - {""},
+        own=own,
+        moved_from=moved_from(part) if isinstance(part, Event) else None,
+        due_at=due_at,
+        problem=part.problem,
+    )
+
+
+def _owner(part: Part, parties: Parties) -> frozenset[str]:
+    told = part.own_addresses if isinstance(part, Event) else ()
+    return parties.policy.owner_addresses | {key for each in told if (key := address.key(each))}
+
+
+def _claimed(
+    part: Part, keys: tuple[str, ...], own: frozenset[str], parties: Parties, stream_id: int, now: datetime
+) -> tuple[str, Claim, tuple[bytes, bytes]]:
+    key = parties.policy.key
+    if isinstance(part, Event):
+        return "meeting", _claim(part, keys, own), event_keys(part, key, stream_id)
+    kind, status = ("task", "done" if part.done else "open") if isinstance(part, Task) else ("note", "")
+    claim = Claim(_whole(happened(part) or now), None, None, False, "", status, "", False, True, False, 0, None)
+    name = part_key(part, key, stream_id)
+    return kind, claim, (name, name)
+
+
+def _claim(event: Event, keys: tuple[str, ...], own: frozenset[str]) -> Claim:
+    people = list(zip(event.participants, keys, strict=True))
+    organizers = {key for each, key in people if each.role is Role.ORGANIZER}
+    organized, response = event.organized, event.response
+    if organized is None:
+        # A meeting without an organizer is that of whoever's calendar it is in.
+        organized = not organizers or not organizers.isdisjoint(own)
+    if response is None:
+        answers = [each.response for each, key in people if key in own and each.role is Role.ATTENDEE]
+        response = next(filter(None, answers), "")
+    return Claim(
+        starts_at=_whole(event.starts_at),
+        ends_at=_whole(event.ends_at),
+        settles_at=_whole(event.settles_at),
+        all_day=event.all_day,
+        zone=event.zone,
+        status=event.status.value,
+        response=response,
+        organized=organized,
+        exact=event.exact,
+        partial=event.partial,
+        sequence=max(0, min(event.sequence, 2**62)),
+        stamped_at=event.stamped_at and _whole(event.stamped_at),
+    )
+
+
+def _whole(instant: datetime) -> datetime:
+    """The store keeps whole seconds, and what it gives back must be equal to what it was given."""
+    return instant.replace(microsecond=0)
