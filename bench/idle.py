@@ -16,9 +16,10 @@ from pathlib import Path
 
 from bench.corpus import Shape
 from bench.dovecot import serve
+from bench.installation import SYNCD
 from bench.maildir import make
 from bench.measure import Failed, run
-from bench.ours import SYNCD, Syncd, prepared
+from bench.ours import Syncd, prepared
 from tests.waiting import eventually
 
 _PASSES = re.compile(r'^syncd_passes_total\{.*result="finished".*\} (\S+)$', re.MULTILINE)
@@ -64,7 +65,7 @@ def watch(directory: Path, mailboxes: int, *, messages: int, interval: int, seco
         with _running(syncd, directory) as pid:
             _settle(port, mailboxes, interval)
             before = _moment(pid, port)
-            writes = _writes(syncd.directory, seconds)
+            writes = _writes(syncd.installation.directory, seconds)
             after = _moment(pid, port)
         received, _ = server.moved(mark)
         sign_ins = server.sign_ins(mark)

@@ -49,7 +49,7 @@ class Writer:
 
     def __init__(self, seed: int, *, attachments: bool) -> None:
         chance = random.Random(f"pools {seed}")
-        self._paragraphs = [_paragraph(chance) for _ in range(300)]
+        self._paragraphs = [paragraph(chance) for _ in range(300)]
         self._encoded = [quopri.encodestring(text.encode()).decode("ascii") for text in self._paragraphs]
         self._filler = base64.encodebytes(chance.randbytes(600_000)).decode("ascii")
         self._attachments = attachments
@@ -92,7 +92,7 @@ class Writer:
         )
 
 
-def _paragraph(chance: random.Random) -> str:
+def paragraph(chance: random.Random) -> str:
     words = chance.choices(_WORDS, k=chance.randint(25, 90))
     return "\n".join(" ".join(words[at : at + 11]) for at in range(0, len(words), 11)) + "\n"
 

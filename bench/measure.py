@@ -28,6 +28,8 @@ class Cost:
     received: int = 0
     """Bytes that the server sent it."""
     sent: int = 0
+    requests: int = 0
+    """Where they are counted."""
 
 
 def run(command: Sequence[str], directory: Path) -> Cost:
@@ -51,4 +53,5 @@ def median(costs: Sequence[Cost]) -> Cost:
         rss=int(statistics.median(cost.rss for cost in costs)),
         received=int(statistics.median(cost.received for cost in costs)),
         sent=int(statistics.median(cost.sent for cost in costs)),
+        requests=int(statistics.median(cost.requests for cost in costs)),
     )

@@ -5,13 +5,14 @@ Users come with `new_user()`; each sees only what lies under its own name.
 
 from __future__ import annotations
 
+import json
 import secrets
 import shutil
 import ssl
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -86,13 +87,16 @@ class Radicale:
     def new_user(self) -> str:
         """A user without calendars."""
         user = f"user{next(self._numbers)}@example.com"
-        self.change_password(user)
+        self.add_user(user, secrets.token_hex(8))
         return user
+
+    def add_user(self, user: str, password: str) -> None:
+        self.passwords[user] = password
+        self._write_users()
 
     def change_password(self, user: str) -> None:
         """A new one, known to `passwords` and `owner`."""
-        self.passwords[user] = secrets.token_hex(8)
-        self._write_users()
+        self.add_user(user, secrets.token_hex(8))
 
     def owner(self, user: str) -> Dav:
         """The user's own calendar program."""
@@ -102,6 +106,16 @@ class Radicale:
             self.authority.configure_trust(tls)
         return Dav(self.url, f"/{user}/", user, self.passwords[user], tls)
 
+    def fill(self, user: str, calendar: str, objects: Mapping[str, bytes]) -> str:
+        """A calendar with many objects at once, put into its files as the server keeps them; returns its path."""
+        folder = self.directory / "collections" / "collection-root" / user / calendar
+        folder.mkdir(parents=True)
+        told = {"tag": "VCALENDAR", "D:displayname": calendar, "C:supported-calendar-component-set": "VEVENT"}
+        (folder / ".Radicale.props").write_text(json.dumps(told))
+        for name, data in objects.items():
+            (folder / name).write_bytes(data)
+        return f"/{user}/{calendar}/"
+
     def _write_users(self) -> None:
         """Radicale reads the file anew at each request: it must be whole at any time."""
         new = self.directory / "users.new"
@@ -110,8 +124,9 @@ class Radicale:
 
 
 @contextmanager
-def serve(*, tls: bool = False) -> Iterator[Radicale]:
-    directory = Path(tempfile.mkdtemp(prefix="syncd-radicale-"))
+def serve(*, tls: bool = False, within: Path | None = None) -> Iterator[Radicale]:
+    """`within` is where its directory is made, if not where temporary files go."""
+    directory = Path(tempfile.mkdtemp(prefix="syncd-radicale-", dir=within))
     server = Radicale(directory, free_ports(1)[0], trustme.CA() if tls else None)
     try:
         _prepare(server)
