@@ -54,7 +54,7 @@ def connect(settings: Settings, secret: Callable[[], str]) -> Connection:
 def _reach(settings: Settings) -> IMAPClient:
     """Connect, under TLS unless the server is on this machine and the admin said so."""
     host, port = settings.endpoint
-    context = None if settings.tls == "none" else _context(settings)
+    context = None if settings.tls == "none" else tls.context(settings.ca_file)
     timeout = SocketTimeout(min(CONNECT_TIMEOUT, settings.timeout), settings.timeout)
     implicit = settings.tls == "implicit"
     try:
@@ -73,14 +73,6 @@ def _reach(settings: Settings) -> IMAPClient:
         _drop(client)
         raise _translated(error, settings) from error
     return client
-
-
-def _context(settings: Settings) -> ssl.SSLContext:
-    try:
-        return tls.context(settings.ca_file)
-    except OSError as error:
-        cure = "write the path of a readable PEM file with certificates as `ca_file` of the mailbox"
-        raise Permanent(f"ca_file {settings.ca_file} cannot be used: {error.strerror or error}", cure=cure) from error
 
 
 def _secure(client: IMAPClient, settings: Settings, context: ssl.SSLContext | None) -> None:

@@ -8,6 +8,7 @@ import ssl
 from datetime import timedelta
 
 from connectors.imap_settings import Settings
+from connectors.tls import bad_certificate
 from syncd.errors import Permanent, ReauthNeeded, Retryable, SyncError
 
 _BACKOFF = re.compile(r"Suggested Backoff Time: (\d{1,12}) milliseconds", re.IGNORECASE)
@@ -25,9 +26,6 @@ _PASSWORD_WORDS = re.compile(
     re.IGNORECASE,
 )
 _DISABLED_WORDS = re.compile(r"imap (?:access )?is (?:disabled|not enabled)|not enabled for imap", re.IGNORECASE)
-
-_HOSTNAME_MISMATCH = {62, 64}
-_EXPIRED = {9, 10}
 
 _PLAIN_PORT = 'check `port`; where the server begins in plain text, write tls = "starttls" (usually port 143)'
 
@@ -97,7 +95,7 @@ def unreachable(error: OSError, settings: Settings) -> SyncError:
             cure = f'check `host = "{host}"` of the mailbox, and that this machine can look names up'
             return Retryable(f"no address was found for {host}: {error.strerror}", cure=cure)
         case ssl.SSLCertVerificationError():
-            return _bad_certificate(error, host)
+            return bad_certificate(error, host)
         case ssl.SSLEOFError() | ssl.SSLZeroReturnError():
             return Retryable(f"{where} closed the connection while TLS was being set up", cure=_PLAIN_PORT)
         case ssl.SSLError():
@@ -113,15 +111,3 @@ def unreachable(error: OSError, settings: Settings) -> SyncError:
     return Retryable(
         f"{where}: {error.strerror or error}", cure=f"check `host` and the network between here and {host}"
     )
-
-
-def _bad_certificate(error: ssl.SSLCertVerificationError, host: str) -> SyncError:
-    reason = error.verify_message
-    if error.verify_code in _HOSTNAME_MISMATCH:
-        cure = "write the name that the certificate is for as `host` of the mailbox"
-        return Permanent(f"the certificate of {host} is for another name: {reason}", cure=cure)
-    if error.verify_code in _EXPIRED:
-        cure = "have the server's certificate renewed, and check this machine's clock"
-        return Permanent(f"the certificate of {host} is not valid today: {reason}", cure=cure)
-    cure = 'if it comes from an authority of your own, write ca_file = "/path/to/its/certificate.pem" for the mailbox'
-    return Permanent(f"the certificate of {host} comes from nobody that this machine trusts: {reason}", cure=cure)

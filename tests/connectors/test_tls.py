@@ -9,6 +9,7 @@ import pytest
 import trustme
 
 from connectors import tls
+from syncd.errors import Permanent
 
 
 def test_every_context_verifies_certificate_and_name(tmp_path: Path) -> None:
@@ -31,5 +32,5 @@ def test_connections_share_a_context_until_its_file_is_replaced(tmp_path: Path) 
 
 def test_a_file_without_certificates_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("no certificate")
-    with pytest.raises(OSError, match=r"certificate|PEM"):
+    with pytest.raises(Permanent, match=r"certificate|PEM"):
         tls.context(tmp_path / "ca.pem")
