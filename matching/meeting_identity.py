@@ -20,6 +20,11 @@ def event_keys(event: Event, key: bytes, stream_id: int) -> tuple[bytes, bytes]:
     return _meeting(event.uid, event.original_start, key), _meeting(event.uid, other, key)
 
 
+def uid_keys(uid: str, key: bytes) -> tuple[bytes, ...]:
+    """By which a single meeting, task or note is found again by its UID."""
+    return _meeting(uid, "", key), *(keyed(key, f"{kind}\0{uid}") for kind in ("task", "note"))
+
+
 def part_key(part: Task | Note, key: bytes, stream_id: int) -> bytes:
     kind = "task" if isinstance(part, Task) else "note"
     return keyed(key, f"{kind}\0{part.uid}" if part.uid else f"{kind}\0{stream_id}\0{part.id}")

@@ -11,7 +11,7 @@ from matching.calendar_rules import Part, happened, people_of
 from matching.meeting_identity import event_keys, moved_from, part_key
 from matching.parties import Parties
 from syncd.ledger import Claim, Decided, Nothing, Occasion, Whole
-from syncd.model import CalendarObject, Event, Identity, Message, Participant, Role, Task, Verdict
+from syncd.model import CalendarObject, Decision, Event, Identity, Message, Participant, Role, Task, Verdict
 
 # Python 3.11 calls a function for each look at an enum's member.
 _LOGGED = Verdict.LOGGED
@@ -98,7 +98,7 @@ def _occasion(
         object=found.id,
         version=found.version,
         kind=kind,
-        decision=calendar_rules.decide(part, participants, parties),
+        decision=_witnessed(calendar_rules.decide(part, participants, parties), part, claim),
         key=key,
         other_key=other_key,
         claim=claim,
@@ -113,6 +113,15 @@ def _occasion(
         due_at=due_at,
         problem=part.problem,
     )
+
+
+def _witnessed(decision: Decision, part: Part, claim: Claim) -> Decision:
+    """Of a meeting that is logged, what this copy says of it."""
+    if decision.verdict is not _LOGGED or not isinstance(part, Event):
+        return decision
+    answer = "" if claim.organized or not claim.response else f", {claim.response.replace('_', ' ')}"
+    status = "" if claim.status == "confirmed" else f", {claim.status}"
+    return decision._replace(facts=f"the {'organizer' if claim.organized else 'guest'}'s copy{answer}{status}")
 
 
 def _owner(part: Part, parties: Parties) -> frozenset[str]:

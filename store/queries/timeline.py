@@ -25,6 +25,8 @@ class Person:
     """The contact's or user's name in the directory, else what the mail says, else empty."""
     contact_id: str | None
     user_id: str | None
+    response: str
+    """To a meeting: `accepted`, `declined`, `tentative`, `needs_action`, or empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,8 @@ class Moment:
     kind: str
     occurred_at: datetime
     ended_at: datetime | None
+    all_day: bool
+    """Both are then 00:00 UTC of their dates, the end exclusive."""
     direction: str | None
     status: str
     subject: str | None
@@ -49,6 +53,10 @@ class Moment:
     state: str
     """Of its link to what was asked for: `linked` or `candidate`; empty where nothing was."""
     reason: str
+    zone: str | None
+    location: str | None
+    rescheduled: int
+    rescheduled_from: datetime | None
 
 
 _root = activity.alias("root")
@@ -59,6 +67,7 @@ _COLUMNS = (
     activity.c.kind,
     activity.c.occurred_at,
     activity.c.ended_at,
+    activity.c.all_day,
     activity.c.direction,
     activity.c.status,
     activity.c.subject,
@@ -66,6 +75,10 @@ _COLUMNS = (
     activity.c.level,
     activity.c.source,
     activity.c.author,
+    activity.c.zone,
+    activity.c.location,
+    activity.c.rescheduled,
+    activity.c.rescheduled_from,
 )
 _WITH_ROOT = activity.outerjoin(_root, _root.c.id == activity.c.thread_id)
 
@@ -108,6 +121,7 @@ def _moment(row: RowMapping, people: Sequence[Person], contacts: Sequence[str]) 
         kind=row["kind"],
         occurred_at=row["occurred_at"],
         ended_at=row["ended_at"],
+        all_day=row["all_day"],
         direction=row["direction"],
         status=row["status"],
         subject=row["subject"],
@@ -119,11 +133,15 @@ def _moment(row: RowMapping, people: Sequence[Person], contacts: Sequence[str]) 
         contacts=tuple(contacts),
         state=row.get("state", ""),
         reason=row.get("reason", ""),
+        zone=row["zone"],
+        location=row["location"],
+        rescheduled=row["rescheduled"],
+        rescheduled_from=row["rescheduled_from"],
     )
 
 
 _PARTICIPANTS = text(
-    "SELECT activity_id, role, address, name, contact_id, user_id FROM v1_activity_participant"
+    "SELECT activity_id, role, address, name, contact_id, user_id, response FROM v1_activity_participant"
     " WHERE activity_id IN :ids ORDER BY activity_id, role, address"
 ).bindparams(bindparam("ids", expanding=True))
 
@@ -135,7 +153,14 @@ def _people(connection: Connection, ids: Iterable[str]) -> dict[str, list[Person
     found: dict[str, list[Person]] = defaultdict(list)
     for row in rows:
         known = contacts.get(row.contact_id) or users.get(row.user_id) or row.name
-        person = Person(role=row.role, address=row.address, name=known, contact_id=row.contact_id, user_id=row.user_id)
+        person = Person(
+            role=row.role,
+            address=row.address,
+            name=known,
+            contact_id=row.contact_id,
+            user_id=row.user_id,
+            response=row.response,
+        )
         found[row.activity_id].append(person)
     return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -47,32 +47,37 @@ class Explanation:
     activity_id: str | None
     kind: str
     subject: str | None
+    status: str
+    """What became of a meeting or task; empty of a message."""
+    occurred_at: datetime | None
     sightings: tuple[Sighted, ...]
     links: tuple[Linked, ...]
 
 
-def why(engine: Engine, words: str, *, key: bytes | None = None) -> tuple[Explanation, ...]:
-    """Explain an activity by its public id, or an item by its id in its stream (or, of IMAP, its bare UID).
+def why(engine: Engine, words: str, *, keys: Collection[bytes] = ()) -> tuple[Explanation, ...]:
+    """Explain an activity by its public id, or an item by its id in its stream (or, of IMAP, its bare UID; of a
+    calendar, its object's).
 
-    `key`: the keyed hash of a Message-ID (matching.identity), since of what was skipped nothing else is kept.
+    `keys`: keyed hashes of a Message-ID (matching.identity) or of a single event's UID (matching.meeting_identity),
+    since of what was skipped nothing else is kept.
     """
     with read(engine) as connection:
-        keys = set(connection.execute(select(activity.c.id).where(activity.c.public_id == words)).scalars())
-        found = list(_sightings(connection, _names_it(words, key)))
-        keys |= {row.activity_id for row in found if row.activity_id is not None}
+        ids = set(connection.execute(select(activity.c.id).where(activity.c.public_id == words)).scalars())
+        found = list(_sightings(connection, _names_it(words, keys)))
+        ids |= {row.activity_id for row in found if row.activity_id is not None}
         lonely = [row for row in found if row.activity_id is None]
-        explained = [_of_activity(connection, own) for own in sorted(keys)]
+        explained = [_of_activity(connection, own) for own in sorted(ids)]
     by_key: dict[object, list[Row[Any]]] = defaultdict(list)
     for row in lonely:
         by_key[row.key or row.id].append(row)
     return (*explained, *(_unlogged(rows) for rows in by_key.values()))
 
 
-def _names_it(words: str, key: bytes | None) -> ColumnElement[bool]:
-    by_item = sighting.c.item == words
+def _names_it(words: str, keys: Collection[bytes]) -> ColumnElement[bool]:
+    by_item = or_(sighting.c.item == words, sighting.c.object == words)
     # An IMAP item is <UIDVALIDITY>.<UID>, and people know the UID.
     by_uid = [sighting.c.item.like(f"%.{words}")] if words.isascii() and words.isdigit() else []
-    by_key = [sighting.c.key == key] if key is not None else []
+    by_key = [sighting.c.key.in_(keys)] if keys else []
     return or_(by_item, *by_uid, *by_key)
 
 
@@ -99,19 +104,23 @@ def _sighted(row: Row[Any]) -> Sighted:
 
 
 def _of_activity(connection: Connection, own: int) -> Explanation:
-    columns = (activity.c.public_id, activity.c.kind, activity.c.subject)
-    public_id, kind, subject = connection.execute(select(*columns).where(activity.c.id == own)).one()
+    columns = (activity.c.public_id, activity.c.kind, activity.c.subject, activity.c.status, activity.c.occurred_at)
+    public_id, kind, subject, status, at = connection.execute(select(*columns).where(activity.c.id == own)).one()
     return Explanation(
         activity_id=public_id,
         kind=kind,
         subject=subject,
+        status=status,
+        occurred_at=at,
         sightings=tuple(map(_sighted, _sightings(connection, sighting.c.activity_id == own))),
         links=_links(connection, own),
     )
 
 
 def _unlogged(rows: Iterable[Row[Any]]) -> Explanation:
-    return Explanation(activity_id=None, kind="", subject=None, sightings=tuple(map(_sighted, rows)), links=())
+    seen = tuple(map(_sighted, rows))
+    at = seen[0].occurred_at
+    return Explanation(activity_id=None, kind="", subject=None, status="", occurred_at=at, sightings=seen, links=())
 
 
 def _links(connection: Connection, own: int) -> tuple[Linked, ...]:

@@ -74,7 +74,7 @@ def test_why_an_activity_is_there_names_every_copy_and_the_reason_of_each_link(t
     team.sighting(inbox, activity=own, key=b"key", item="1.7", occurred_at=days(1))
     team.sighting(other, activity=own, key=b"key", item="3.9", gone_at=NOW)
     (by_public_id,) = why(team.engine, "public-1")
-    assert (by_public_id,) == why(team.engine, "<id@kettle.example>", key=b"key") == why(team.engine, "1.7")
+    assert (by_public_id,) == why(team.engine, "<id@kettle.example>", keys=[b"key"]) == why(team.engine, "1.7")
     assert why(team.engine, "9") == (by_public_id,), "the UID alone"
     assert [(each.mailbox, each.stream, each.item) for each in by_public_id.sightings] == [
         ("rolf", "INBOX", "1.7"),
@@ -92,7 +92,7 @@ def test_why_a_message_is_not_there_names_the_rule_that_skipped_each_copy(team: 
     other = team.stream(team.mailbox("siri"), "INBOX")
     for where in (inbox, other):
         team.sighting(where, "skipped", rule="automated", facts="list-id", key=b"key")
-    (explained,) = why(team.engine, "whatever", key=b"key")
+    (explained,) = why(team.engine, "whatever", keys=[b"key"])
     assert explained.activity_id is None
     assert [(each.mailbox, each.rule, each.facts) for each in explained.sightings] == [
         ("rolf", "automated", "list-id"),
@@ -102,7 +102,7 @@ def test_why_a_message_is_not_there_names_the_rule_that_skipped_each_copy(team: 
 
 def test_why_knows_nothing_of_what_was_never_seen(team: Seeds) -> None:
     team.sighting(team.stream(team.mailbox("rolf"), "INBOX"), "skipped", key=b"key")
-    assert why(team.engine, "public-99", key=b"other") == ()
+    assert why(team.engine, "public-99", keys=[b"other"]) == ()
     assert why(team.engine, "12%") == ()
 
 
@@ -152,10 +152,15 @@ def test_a_timeline_is_newest_first_with_the_people_by_their_names(team: Seeds) 
     assert (oldest.occurred_at, oldest.direction, oldest.contacts) == (days(3), "outbound", ("Vera",))
     assert oldest.people == (
         Person(
-            role="cc", address="new@kettle.example", name="Name of new@kettle.example", contact_id=None, user_id=None
+            role="cc",
+            address="new@kettle.example",
+            name="Name of new@kettle.example",
+            contact_id=None,
+            user_id=None,
+            response="",
         ),
-        Person(role="from", address=ROLF, name="Rolf", contact_id=None, user_id="rolf"),
-        Person(role="to", address=VERA, name="Vera", contact_id="vera", user_id=None),
+        Person(role="from", address=ROLF, name="Rolf", contact_id=None, user_id="rolf", response=""),
+        Person(role="to", address=VERA, name="Vera", contact_id="vera", user_id=None, response=""),
     )
 
 

@@ -384,7 +384,7 @@ def test_an_object_of_which_nothing_can_be_made_is_quarantined_and_tried_again_w
     for _ in range(4):
         office.sync()
     found = office.world.rows("SELECT item, verdict, facts FROM sighting ORDER BY item")
-    assert found == [("a", "logged", ""), ("bad", "quarantined", "no DTSTART")]
+    assert found == [("a", "logged", "the organizer's copy"), ("bad", "quarantined", "no DTSTART")]
     del calendar.broken["bad"]
     calendar.put("bad", meeting("bad", SOON, RITA, {CARL: ""}))
     office.sync()
