@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, RowMapping, bindparam, delete, insert
 
 from store.engine import read, write
 from store.schema import mailbox, meta, stream
-from syncd.states import STANDS_STILL, Failure, MailboxState, Pace, State, StreamState
+from syncd.states import STANDS_STILL, Audited, Failure, MailboxState, Pace, State, StreamState
 
 GONE = "gone"
 """`stream.excluded` of a folder that the server no longer has: kept for what was seen in it, and never read."""
@@ -159,6 +159,7 @@ def _stream_state(row: RowMapping) -> StreamState:
         last_success_at=row["last_success_at"],
         backfilled_at=row["backfilled_at"],
         reconciled_at=row["reconciled_at"],
+        audited=None if row["held"] is None else Audited(row["held"], row["missing"]),
     )
 
 
@@ -188,4 +189,6 @@ def _stream_values(row: StreamRow) -> Mapping[str, object]:
         "last_success_at": row.state.last_success_at,
         "backfilled_at": row.state.backfilled_at,
         "reconciled_at": row.state.reconciled_at,
+        "held": row.state.audited.held if row.state.audited else None,
+        "missing": row.state.audited.missing if row.state.audited else 0,
     }

@@ -133,7 +133,8 @@ SELECT m.name AS mailbox, s.name AS stream, s.kind,
     COALESCE(n.pending, 0) AS pending, COALESCE(n.quarantined, 0) AS quarantined,
     CASE WHEN s.excluded <> '' THEN '' WHEN s.id IS NULL OR m.stopped THEN m.error ELSE s.error END AS error,
     CASE WHEN s.excluded <> '' THEN '' WHEN s.id IS NULL OR m.stopped THEN m.cure ELSE s.cure END AS cure,
-    COALESCE(s.excluded, '') AS excluded, m.owner, m.state AS mailbox_state, m.next_run_at
+    COALESCE(s.excluded, '') AS excluded, m.owner, m.state AS mailbox_state, m.next_run_at,
+    s.reconciled_at AS audited_at, s.held, COALESCE(s.missing, 0) AS missing
 FROM (
     SELECT mailbox.*, state = 'paused' OR state IN {still} AND (failures > 0 OR NOT EXISTS (
         SELECT 1 FROM stream WHERE stream.mailbox_id = mailbox.id AND stream.state IN {still} AND stream.excluded = ''

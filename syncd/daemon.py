@@ -140,6 +140,7 @@ class Daemon:
             states=self._roster.states(),
             stalled=self._schedule.stalled(),
             lag=max(timedelta(0), _now() - behind),
+            missing=self._roster.missing(),
         )
 
     # ------------------------------------------------------------------------------------------------- the heartbeat

@@ -28,13 +28,15 @@ class Snapshot:
     """The scheduler stands, or every worker does."""
     lag: timedelta
     """How long ago the mailbox that was up to date least recently was so."""
+    missing: int
+    """Items that the servers hold and that could not be had, by the last audits."""
 
     @property
     def status(self) -> str:
         if self.stalled:
             return "stalled"
         standing = sum(self.states.get(state, 0) for state in STANDS_STILL)
-        return "degraded" if standing else "ok"
+        return "degraded" if standing or self.missing else "ok"
 
 
 class Metrics:
@@ -56,6 +58,11 @@ class Metrics:
         self._lag = Gauge(
             "syncd_lag_seconds", "Since the mailbox furthest behind was up to date.", registry=self.registry
         )
+        self._audits = Counter("syncd_audits", "Streams compared item by item.", ("result",), registry=self.registry)
+        self._filled = Counter("syncd_gap_filled", "Items that audits found missing, and had.", registry=self.registry)
+        self._missing = Gauge(
+            "syncd_missing", "Items that servers hold and that could not be had.", registry=self.registry
+        )
         self._stalled = Gauge("syncd_stalled", "1 when the daemon makes no progress.", registry=self.registry)
 
     def count(self, outcome: Outcome) -> None:
@@ -65,6 +72,9 @@ class Metrics:
             result = stream.failure.state if stream.failure else "finished" if stream.finished else "cut_short"
             self._passes.labels(stream.kind, result).inc()
             self._seconds.labels(stream.kind).observe(stream.seconds)
+            if (audited := stream.audited) is not None:
+                self._audits.labels("gap" if audited.missing else "filled" if audited.found else "whole").inc()
+                self._filled.inc(max(0, audited.found - audited.missing))
             for (verdict, rule), number in stream.counts.items():
                 self._items.labels(stream.kind, verdict, rule).inc(number)
 
@@ -72,6 +82,7 @@ class Metrics:
         for state in State:
             self._mailboxes.labels(state.value).set(snapshot.states.get(state, 0))
         self._lag.set(snapshot.lag.total_seconds())
+        self._missing.set(snapshot.missing)
         self._stalled.set(snapshot.stalled)
         return generate_latest(self.registry)
 
@@ -81,6 +92,7 @@ def report(snapshot: Snapshot) -> bytes:
         "status": snapshot.status,
         "mailboxes": {state.value: snapshot.states.get(state, 0) for state in State},
         "lag_seconds": int(snapshot.lag.total_seconds()),
+        "missing": snapshot.missing,
     }
     return json.dumps(answer).encode() + b"\n"
 

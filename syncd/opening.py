@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cache
+from datetime import datetime
+from functools import cache, partial
 
+from connectors import KINDS
+from connectors.base import Account, Context, Tokens
 from store import migrations
 from store.health import Registration
 from store.key import require_key
 from store.vault import Vault
 from store.writer import Store, open_store
-from syncd.config import Config, policy, store_key, store_url, token_key
+from syncd import secrets
+from syncd.config import Config, Mailbox, policy, store_key, store_url, token_key
 from syncd.keys import require_token_key
 from syncd.model import Policy
 
@@ -35,6 +39,14 @@ def opened(config: Config) -> Iterator[Store]:
 def vault(config: Config, store: Store) -> Vault:
     """Where the tokens of the mailboxes are kept. The key is asked for when there is one to open, and once."""
     return Vault(store.engine, cache(lambda make: token_key(config, make=make)))
+
+
+def account(mailbox: Mailbox, tokens: Tokens, now: Callable[[], datetime]) -> Account:
+    """Opens no connection yet: the account signs in when it is first asked."""
+    context = Context(
+        secret=partial(secrets.resolve, mailbox.secret), since=lambda: now() - mailbox.reach, now=now, tokens=tokens
+    )
+    return KINDS[mailbox.kind].open(mailbox.settings, context)
 
 
 def registrations(config: Config) -> list[Registration]:

@@ -174,18 +174,15 @@ def _pass(one: Poll, stream: Stream, row: StreamRow, mark: Mark, *, due: bool) -
     def progress(batch: Batch) -> None:
         one.progress(stream.name, batch)
 
-    read = Pass(stream, row.id, one.store, one.policy, one.now, should_stop, progress, mark)
-    compared = Pass(stream, row.id, one.store, one.policy, one.now, should_stop, progress)
+    its = (stream, row.id, one.store, one.policy, one.now, should_stop, progress)
+    read, compared = Pass(*its, mark), Pass(*its)
     audited: Audited | None = None
 
     def work() -> None:
         nonlocal audited
         read.run()
         if due and not cut:
-            if stream.kind in AUDITED:
-                audited = audit(compared)
-            else:
-                compared.reconcile()
+            audited = _compared(compared)
 
     failed = _attempt(work)
     counts = read.by_rule + compared.by_rule
@@ -204,6 +201,14 @@ def _pass(one: Poll, stream: Stream, row: StreamRow, mark: Mark, *, due: bool) -
         audited=None if failed or cut else audited,
         failure=failed,
     )
+
+
+def _compared(one: Pass) -> Audited | None:
+    """With all that the server holds. Where ids cannot be counted, what is new is read all the same."""
+    if one.stream.kind in AUDITED:
+        return audit(one)
+    one.reconcile()
+    return None
 
 
 def _attempt(work: Callable[[], object]) -> Failure | None:
@@ -242,7 +247,8 @@ def _tell_gap(before: Audited | None, now: Audited | None) -> None:
     """What was found missing, each time; what cannot be had, once."""
     if now is None:
         return
-    if now.found:
+    known = before.missing if before else 0
+    if now.missing > known or now.found > now.missing:
         log.warning("gap_found", extra=fields(missing=now.found, filled=now.found - now.missing, held=now.held))
-    elif now.missing == 0 and before is not None and before.missing:
+    elif known and not now.missing:
         log.info("gap_closed", extra=fields(held=now.held))

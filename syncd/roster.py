@@ -76,6 +76,10 @@ class Roster:
     def states(self) -> Counter[State]:
         return Counter(each.state.state for each in list(self._watches.values()))
 
+    def missing(self) -> int:
+        """Items that the servers hold and that could not be had."""
+        return sum(each.missing() for each in list(self._watches.values()))
+
     def furthest_behind(self) -> datetime | None:
         """When the mailbox that was up to date least recently was so, of those that ever were."""
         watches = [each for each in list(self._watches.values()) if each.mailbox.enabled]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from store.inventory import Finding
 from store.queries import MailboxStatus
 from syncd.states import STANDS_STILL, State
 
@@ -22,21 +23,39 @@ class Trouble:
     error: str
     cure: str
 
+    @property
+    def is_warning(self) -> bool:
+        """Nothing has failed: somebody should look, and may find that all is well."""
+        return self.state == WARNING
+
+
+WARNING = "warning"
+
 
 def troubles(
-    found: Iterable[MailboxStatus], directory: tuple[str, str] | None, longest: timedelta, now: datetime
+    found: Iterable[MailboxStatus],
+    directory: tuple[str, str] | None,
+    longest: timedelta,
+    now: datetime,
+    findings: Mapping[str, Iterable[Finding]],
 ) -> tuple[Trouble, ...]:
     """`directory` is why its source fails, and the cure. `longest` is the interval at which a quiet mailbox is looked
     at; one that was not, in two of them, is late."""
     of_directory = [Trouble("directory", "", "retrying", *directory)] if directory else []
     of_mailboxes = (trouble for mailbox in found for trouble in _of_mailbox(mailbox, 2 * longest + _LATE, now))
-    return (*of_directory, *of_mailboxes)
+    warnings = (
+        Trouble(name, each.stream, WARNING, each.error, each.cure) for name, those in findings.items() for each in those
+    )
+    return (*of_directory, *of_mailboxes, *warnings)
 
 
 def _of_mailbox(mailbox: MailboxStatus, patience: timedelta, now: datetime) -> Iterator[Trouble]:
     standing = [stream for stream in mailbox.streams if stream.error and stream.error != mailbox.error]
     for stream in standing:
         yield Trouble(mailbox.name, stream.name, stream.state, stream.error, stream.cure)
+    for stream in (each for each in mailbox.streams if each.missing and not each.excluded):
+        error = f"of {stream.held:,} items {stream.missing:,} are on the server and could not be read"
+        yield Trouble(mailbox.name, stream.name, "gap", error, f"syncd audit {mailbox.name} --json names them")
     if mailbox.state in STANDS_STILL:
         # The error of a stream is shown as its own.
         if not any(mailbox.error == f"{stream.name}: {stream.error}" for stream in standing):

@@ -21,6 +21,8 @@ PROBE = timedelta(hours=1)
 SHORTEST = timedelta(seconds=1)
 RECONCILE = timedelta(days=1)
 """How often a stream is compared with all that the server holds, whatever the server said of changes."""
+SPREAD = 0.25
+"""The share of that by which streams come before each other, so that those that began together part."""
 
 
 class State(enum.StrEnum):
@@ -78,6 +80,16 @@ class Failure:
     """The server's own wish, if it had one that makes sense."""
 
 
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """How many items the server holds within the window, and of how many of them no decision is stored."""
+
+    held: int
+    missing: int
+    found: int = 0
+    """How many were missing before the gap was filled."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamState:
     failure: Failure | None = None
@@ -86,6 +98,8 @@ class StreamState:
     backfilled_at: datetime | None = None
     """When its window was first read to the end."""
     reconciled_at: datetime | None = None
+    audited: Audited | None = None
+    """What the last comparison came to, if the stream is one whose ids can be compared."""
 
     @property
     def state(self) -> State:
@@ -109,6 +123,7 @@ class StreamOutcome:
     """The server was asked; else its turn did not come, or it waits."""
     finished: bool = True
     reconciled: bool = False
+    audited: Audited | None = None
     failure: Failure | None = None
 
     @property
@@ -216,11 +231,14 @@ def next_stream(previous: StreamState, outcome: StreamOutcome, now: datetime, *,
         backfilled_at=previous.backfilled_at or now,
         # Reading the whole window is as good as a reconciliation.
         reconciled_at=now if outcome.reconciled or not previous.backfilled_at else previous.reconciled_at,
+        audited=outcome.audited or previous.audited,
     )
 
 
-def reconciliation_due(stream: StreamState, now: datetime) -> bool:
-    return stream.failure is None and stream.reconciled_at is not None and now - stream.reconciled_at >= RECONCILE
+def reconciliation_due(stream: StreamState, now: datetime, *, share: float = 0.0) -> bool:
+    """`share` of [0, 1) is where the stream has its place among all: those of the end come a little sooner."""
+    patience = RECONCILE * (1 - SPREAD * share)
+    return stream.failure is None and stream.reconciled_at is not None and now - stream.reconciled_at >= patience
 
 
 def begun(previous: MailboxState, now: datetime) -> MailboxState:

@@ -12,18 +12,17 @@ from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from connectors import KINDS
-from connectors.base import Account, Context
-from store import health
+from connectors.base import Account
+from store import health, inventory
 from store.health import Health, Registered, StreamRow
 from store.vault import Vault
 from store.writer import Store
-from syncd import secrets
 from syncd.config import Mailbox
 from syncd.errors import SyncError
 from syncd.folders import tell_missing
 from syncd.logs import about, fields
 from syncd.model import Batch, Policy
+from syncd.opening import account
 from syncd.poll import Poll, StreamRows, poll
 from syncd.states import (
     AWAITS_A_PERSON,
@@ -37,6 +36,7 @@ from syncd.states import (
     paused,
     touched,
 )
+from syncd.suspicions import FLOW, suspicions
 
 if TYPE_CHECKING:  # a pass without a daemon needs no scheduler
     from syncd.schedule import Alive
@@ -114,8 +114,28 @@ class Watch:
             self._compared = True
             tell_missing(self.mailbox, [name for name, row in self.rows.items() if row.excluded != health.GONE])
         self._become(next_state(self.state, outcome, _now(), jitter=random.random()))
+        if any(stream.audited for stream in outcome.streams):
+            with suppress(SyncError):  # a store that cannot be written tells of itself
+                self._suspect(self.rows)
         self.manner.observe(outcome)
         return outcome
+
+    def _suspect(self, rows: StreamRows) -> None:
+        """With each audit, look for what no error tells; new findings are told once."""
+        engine, name, now = self.store.engine, self.mailbox.name, _now()
+        read = [row.name for row in rows.values() if not row.excluded and row.kind == "mail"]
+        flow = inventory.flow(engine, self.id, now - FLOW)
+        found = suspicions(flow, inventory.arrivals(engine, self.id), read, name, now)
+        new, over = inventory.save_findings(engine, self.id, found, now)
+        for each in new:
+            extra = fields(stream=each.stream, kind=each.kind, found=each.error, cure=each.cure)
+            log.warning("suspicion", extra=extra)
+        for each in over:
+            log.info("suspicion_over", extra=fields(stream=each.stream, kind=each.kind))
+
+    def missing(self) -> int:
+        """How many items the server holds of which no decision is stored, by the last audit of each stream."""
+        return sum(row.state.audited.missing for row in list((self.rows or {}).values()) if row.state.audited)
 
     def _poll(self, alive: Alive) -> Poll:
         def should_stop() -> bool:
@@ -229,14 +249,8 @@ def watch(
     mailbox: Mailbox, registered: Registered, store: Store, policy: Policy, manner: Manner, vault: Vault
 ) -> Watch:
     """Nothing is opened yet: the account signs in at its first pass."""
-    context = Context(
-        secret=partial(secrets.resolve, mailbox.secret),
-        since=lambda: _now() - mailbox.reach,
-        now=_now,
-        tokens=vault.tokens(mailbox.name),
-    )
-    account = KINDS[mailbox.kind].open(mailbox.settings, context)
-    return Watch(mailbox, store, policy, manner, registered.id, registered.state, account)
+    its = account(mailbox, vault.tokens(mailbox.name), _now)
+    return Watch(mailbox, store, policy, manner, registered.id, registered.state, its)
 
 
 def _differs(saved: StreamRow | None, row: StreamRow) -> bool:

@@ -30,6 +30,12 @@ class StreamStatus:
     quarantined: int
     error: str
     cure: str
+    audited_at: datetime | None
+    """When it was compared with all that the server holds, item by item."""
+    held: int | None
+    """How many that were; None where that is not counted."""
+    missing: int
+    """How many of them could not be had."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +61,8 @@ class RuleCount:
 
 _STREAMS = text(
     "SELECT mailbox, stream, kind, state, excluded, last_success_at, lag, seen, logged, skipped, pending, quarantined,"
-    " error, cure FROM v1_mailbox_health WHERE stream IS NOT NULL ORDER BY mailbox, stream"
-).columns(last_success_at=Instant)
+    " error, cure, audited_at, held, missing FROM v1_mailbox_health WHERE stream IS NOT NULL ORDER BY mailbox, stream"
+).columns(last_success_at=Instant, audited_at=Instant)
 
 
 def status(engine: Engine) -> tuple[MailboxStatus, ...]:

@@ -21,6 +21,7 @@ _COMMANDS = {
     "run": "running",
     "once": "running",
     "status": "reading",
+    "audit": "auditing",
     "why": "reading",
     "timeline": "reading",
     "log": "entering",

@@ -10,7 +10,8 @@ import typer
 
 from matching.address import domain_key, key
 from matching.identity import message_key
-from store import health, queries
+from matching.meeting_identity import uid_keys
+from store import health, inventory, queries
 from store.directory_keys import is_empty
 from store.writer import Store
 from syncd.cli import render
@@ -22,30 +23,38 @@ from syncd.standing import troubles
 def status(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Show how every mailbox is doing.
 
-    Exit 1 if one is not well.
+    Exit 1 if one is not well; a warning alone does not count.
 
     Example: syncd status --json
     """
     with opened(config) as (loaded, store):
         found, nobody_known = queries.status(store.engine), is_empty(store.engine)
-        directory = health.directory(store.engine)
-    wrong = troubles(found, directory, loaded.daemon.interval_max, datetime.now(UTC))
+        directory, findings = health.directory(store.engine), inventory.findings(store.engine)
+    wrong = troubles(found, directory, loaded.daemon.interval_max, datetime.now(UTC), findings)
     render.as_json({"mailboxes": found, "troubles": wrong}) if json else render.status(found, wrong, nobody_known)
-    if wrong:
+    if any(not trouble.is_warning for trouble in wrong):
         raise typer.Exit(1)
 
 
 def why(
-    which: Annotated[str, typer.Argument(metavar="ID", help="An activity's id, a Message-ID, or an IMAP UID.")],
+    which: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID",
+            help="An activity's id, a Message-ID, an IMAP UID, an event's UID or a calendar object's address.",
+        ),
+    ],
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Say what was decided on a message, and why.
+    """Say what was decided on a message, meeting, task or note, and why.
 
     Example: syncd why '<CAF8x.1@mail.example.com>'
     """
     with opened(config, keyed=True) as (_, store):
-        found = queries.why(store.engine, which.strip(), key=message_key(which.strip(), store.key))
+        words = which.strip()
+        mail = message_key(words, store.key)
+        found = queries.why(store.engine, words, keys=[*([mail] if mail else []), *uid_keys(words, store.key)])
     render.as_json(found) if json else render.why(which, found)
     if not found:
         raise typer.Exit(1)

@@ -170,6 +170,12 @@ def _nobody_known() -> None:
     lines("  try: syncd contacts import FILE, then: syncd once --again")
 
 
+def trouble(place: str, error: str, cure: str) -> None:
+    if error:
+        lines(f"{place}:")
+        _trouble(error, cure)
+
+
 def _trouble(error: str, cure: str) -> None:
     if error:
         lines(f"  {error}", *([f"    try: {cure}"] if cure else []))
@@ -229,7 +235,8 @@ def why(which: str, found: Sequence[Explanation]) -> None:
         lines(f"No mailbox has seen {which}, as far as the store knows.")
         lines("  try: syncd status, to see whether its mailbox is up to date")
     for each in found:
-        logged = f"{each.kind} {each.activity_id}: {each.subject or '(no subject stored)'}"
+        status = f", {each.status} ({when(each.occurred_at)})" if each.status else ""
+        logged = f"{each.kind} {each.activity_id}: {each.subject or '(no subject stored)'}{status}"
         lines(logged if each.activity_id else "not logged")
         for seen in each.sightings:
             gone = f", gone since {when(seen.gone_at)}" if seen.gone_at else ""
@@ -247,9 +254,31 @@ def timeline(entity: Entity, moments: Sequence[Moment]) -> None:
     if not moments:
         lines("  nothing yet")
     for each in moments:
-        what = " ".join(filter(None, (each.kind, each.direction or "", each.status)))
-        with_whom = ", ".join(each.contacts)
-        doubt = f" [{each.state}: {each.reason}]" if each.state == "candidate" else ""
-        lines(
-            f"  {when(each.occurred_at)}  {what}  {each.subject or '-'}{f'  ({with_whom})' if with_whom else ''}{doubt}"
-        )
+        lines(f"  {_at(each)}  {_what(each)}  {each.subject or '-'}{_with_whom(each)}")
+
+
+def _at(moment: Moment) -> str:
+    # A whole day is that day wherever the reader sits.
+    return f"{moment.occurred_at:%Y-%m-%d}      " if moment.all_day else when(moment.occurred_at)
+
+
+def _what(moment: Moment) -> str:
+    what = " ".join(filter(None, (moment.kind, moment.direction or "", moment.status)))
+    if moment.rescheduled:
+        times = "" if moment.rescheduled == 1 else f" the {moment.rescheduled}. time,"
+        what += f", moved{times} from {when(moment.rescheduled_from)}"
+    return what
+
+
+def _with_whom(moment: Moment) -> str:
+    answers = [
+        f"{person.name or person.address} {_ANSWERS[person.response]}"
+        for person in moment.people
+        if person.contact_id and person.response in _ANSWERS
+    ]
+    people = f"  ({', '.join(moment.contacts)})" if moment.contacts else ""
+    doubt = f" [{moment.state}: {moment.reason}]" if moment.state == "candidate" else ""
+    return people + (f" [{', '.join(answers)}]" if answers else "") + doubt
+
+
+_ANSWERS = {"accepted": "accepted", "declined": "declined", "tentative": "may come"}

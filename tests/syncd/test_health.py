@@ -16,8 +16,8 @@ from syncd.health import Metrics, Snapshot, serve, split_address
 from syncd.states import STANDS_STILL, Outcome, State, StreamOutcome, failure
 
 
-def snapshot(states: Mapping[State, int], *, stalled: bool = False) -> Snapshot:
-    return Snapshot(states=states, stalled=stalled, lag=timedelta(seconds=75))
+def snapshot(states: Mapping[State, int], *, stalled: bool = False, missing: int = 0) -> Snapshot:
+    return Snapshot(states=states, stalled=stalled, lag=timedelta(seconds=75), missing=missing)
 
 
 @contextmanager

@@ -35,7 +35,7 @@ def test_the_page_explains_every_event_of_the_log_and_no_other() -> None:
 
 
 def test_the_page_lists_every_metric() -> None:
-    now = Snapshot(states={}, stalled=False, lag=timedelta(0))
+    now = Snapshot(states={}, stalled=False, lag=timedelta(0), missing=0)
     names = re.findall(r"# TYPE (\w+)", Metrics().exposition(now).decode())
     for name in names:
         assert f"| `{name}` |" in PAGE or name.endswith("_created")

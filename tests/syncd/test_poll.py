@@ -13,7 +13,7 @@ from store.health import Registration
 from store.writer import Store
 from syncd.errors import Permanent, ReauthNeeded, Retryable, SyncError
 from syncd.poll import Poll, StreamRows, poll
-from syncd.states import PROBE, RECONCILE, Outcome, State
+from syncd.states import PROBE, RECONCILE, MailboxState, Outcome, State
 from tests.syncd.mailboxes import START, Folder, MemoryStream, message
 from tests.syncd.worlds import POLICY, World
 
@@ -80,6 +80,11 @@ class Desk:
             self.rows,
         )
         return outcome
+
+    def save(self) -> None:
+        """Write the states down, as the daemon does."""
+        written = health.Health(self.id, MailboxState(state=State.OK), None, list(self.rows.values()))
+        health.save(self.store.engine, [written])
 
     def states(self) -> dict[str, State]:
         return {name: row.state.state for name, row in self.rows.items() if not row.excluded}

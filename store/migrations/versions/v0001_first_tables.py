@@ -376,32 +376,6 @@ sa.Table(
 )
 
 sa.Table(
-    "finding",
-    tables,
-    sa.Column("mailbox_id", sa.Integer, nullable=False),
-    sa.Column("stream", sa.Text, nullable=False),
-    sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("error", sa.Text, nullable=False),
-    sa.Column("cure", sa.Text, nullable=False),
-    sa.Column("since", INSTANT, nullable=False),
-    sa.ForeignKeyConstraint(["mailbox_id"], ["mailbox.id"], ondelete="CASCADE"),
-    sa.PrimaryKeyConstraint("mailbox_id", "stream", "kind"),
-    sqlite_with_rowid=False,
-)
-
-sa.Table(
-    "token",
-    tables,
-    sa.Column("mailbox", sa.Text, nullable=False),
-    sa.Column("field", sa.Text, nullable=False),
-    sa.Column("key_id", sa.Text, nullable=False),
-    sa.Column("sealed", sa.Text, nullable=False),
-    sa.PrimaryKeyConstraint("mailbox", "field"),
-    sa.CheckConstraint("sealed LIKE 'v1:%:%'", name="token_sealed"),
-    sqlite_with_rowid=False,
-)
-
-sa.Table(
     "meta",
     tables,
     sa.Column("name", sa.Text, nullable=False),
