@@ -2,60 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
-
 from sqlalchemy import (
-    TIMESTAMP,
     BigInteger,
     Boolean,
-    CheckConstraint,
     Column,
-    Dialect,
     ForeignKey,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Numeric,
     Table,
     Text,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.types import TypeDecorator, TypeEngine
 
-metadata = MetaData()
-
-
-class Instant(TypeDecorator[datetime]):
-    """A UTC instant: `timestamptz` on PostgreSQL, text `YYYY-MM-DD HH:MM:SS` (which sorts, and SQLite's date
-    functions read) on SQLite. Whole seconds: no provider's clock is better."""
-
-    impl = Text
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[datetime]:
-        kind: TypeEngine[Any] = TIMESTAMP(timezone=True) if dialect.name == "postgresql" else Text()
-        return dialect.type_descriptor(kind)
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | str | None:
-        if value is None:
-            return None
-        if dialect.name == "postgresql":
-            return value.replace(microsecond=0)
-        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
-
-    def process_result_value(self, value: datetime | str | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if isinstance(value, str):
-            return datetime.fromisoformat(value).replace(tzinfo=UTC)
-        return value.astimezone(UTC)
-
-
-# SQLite makes only an INTEGER PRIMARY KEY its row id.
-Key = BigInteger().with_variant(Integer(), "sqlite")
+# As parts of this module too: whoever asks it for the metadata finds every table in there.
+from store.columns import Instant as Instant
+from store.columns import Key as Key
+from store.columns import metadata as metadata
+from store.trust_tables import finding as finding
+from store.trust_tables import token as token
 
 # ------------------------------------------------------------------ directory: the CRM, or `[directory]`, fills these
 
@@ -363,32 +330,6 @@ change = Table(
     Column("kind", Text, nullable=False),
     Column("activity_id", Key, nullable=False),
     Column("changed_at", Instant, nullable=False),
-)
-
-# What an audit found of a mailbox or stream that no error tells: shown until it is over.
-finding = Table(
-    "finding",
-    metadata,
-    Column("mailbox_id", Integer, ForeignKey("mailbox.id", ondelete="CASCADE"), primary_key=True),
-    Column("stream", Text, primary_key=True),
-    # one_direction, quiet
-    Column("kind", Text, primary_key=True),
-    Column("error", Text, nullable=False),
-    Column("cure", Text, nullable=False),
-    Column("since", Instant, nullable=False),
-    sqlite_with_rowid=False,
-)
-
-# What opens a mailbox, sealed by store/vault.py under the key of this id. Plain text does not pass.
-token = Table(
-    "token",
-    metadata,
-    Column("mailbox", Text, primary_key=True),
-    Column("field", Text, primary_key=True),
-    Column("key_id", Text, nullable=False),
-    Column("sealed", Text, nullable=False),
-    CheckConstraint("sealed LIKE 'v1:%:%'", name="token_sealed"),
-    sqlite_with_rowid=False,
 )
 
 meta = Table(

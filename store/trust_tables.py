@@ -1,0 +1,34 @@
+"""The tables that prove that nothing is missing, and keep private what is private. Nobody outside reads them."""
+
+from __future__ import annotations
+
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Integer, Table, Text
+
+from store.columns import Instant, metadata
+
+# What an audit found of a mailbox or stream that no error tells: shown until it is over.
+finding = Table(
+    "finding",
+    metadata,
+    Column("mailbox_id", Integer, ForeignKey("mailbox.id", ondelete="CASCADE"), primary_key=True),
+    Column("stream", Text, primary_key=True),
+    # one_direction, quiet
+    Column("kind", Text, primary_key=True),
+    Column("error", Text, nullable=False),
+    Column("cure", Text, nullable=False),
+    Column("since", Instant, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+
+# What opens a mailbox, sealed by store/vault.py under the key of this id. Plain text does not pass.
+token = Table(
+    "token",
+    metadata,
+    Column("mailbox", Text, primary_key=True),
+    Column("field", Text, primary_key=True),
+    Column("key_id", Text, nullable=False),
+    Column("sealed", Text, nullable=False),
+    CheckConstraint("sealed LIKE 'v1:%:%'", name="token_sealed"),
+    sqlite_with_rowid=False,
+)
