@@ -1,0 +1,191 @@
+"""Microsoft Graph over our own HTTP: GET, and `$batch` of GETs. Nothing else can leave.
+
+Every request asks for immutable ids, parts of batches as well, since Graph takes each by itself
+(https://learn.microsoft.com/graph/outlook-immutable-id). One thread has one account, so there is one request at a time
+for a mailbox, where Exchange takes four.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from connectors.graph_errors import decoded, raised_for
+from connectors.http import Client, Response
+from connectors.microsoft_login import Login
+from connectors.microsoft_settings import Settings
+from connectors.retry import persistently
+from syncd.errors import Permanent, Retryable
+
+Json = Mapping[str, Any]
+
+IMMUTABLE = 'IdType="ImmutableId"'
+BATCH = 20
+"""Parts of one batch (https://learn.microsoft.com/graph/json-batching)."""
+MOST_PAGES = 100_000
+_LIMIT = 32 * 1024 * 1024
+_OK = range(200, 300)
+_PASSES = {424, 429, 500, 502, 503, 504, 509}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one part of a batch was answered: the batch's own status says nothing of it."""
+
+    status: int
+    body: Any
+
+    @property
+    def ok(self) -> bool:
+        return self.status in _OK
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    value: Sequence[Json]
+    next: str
+    """Where the rest of it is, or empty."""
+    delta: str
+    """Where to ask for what changes from now on, or empty."""
+    count: int | None
+    """How many there are in all, if that was asked."""
+
+
+class Graph:
+    def __init__(self, settings: Settings, login: Login) -> None:
+        self.settings = settings
+        self._login = login
+        self._origin = urlsplit(settings.graph)
+        self._client = Client(
+            methods=("GET", "POST"),
+            home=self._origin.hostname or "",
+            ca_file=settings.ca_file,
+            timeout=settings.timeout,
+        )
+
+    def close(self) -> None:
+        self._client.close()
+        self._login.forget()
+
+    @property
+    def mailbox(self) -> str:
+        """The path of the mailbox; `me` is never used, since it would silently be the mailbox of who signed in."""
+        return f"/users/{quote(self.settings.user, safe='@')}"
+
+    def get(self, path: str, *, prefer: Sequence[str] = ()) -> Json:
+        """`path` is below `/v1.0`, or a whole link that Graph gave. Raises Missing, BadQuery or CursorExpired too."""
+        url = self._ours(path) if "://" in path else f"{self.settings.graph}/v1.0{path}"
+        answer = self._signed("GET", url, {"Prefer": _preferences(prefer)}, b"")
+        body = decoded(answer.body)
+        if answer.status not in _OK:
+            raise raised_for(answer.status, body, self.settings)
+        if not isinstance(body, dict):
+            raise Retryable(f"{self._origin.hostname} sends something that is no JSON", cure="it is tried again")
+        return body
+
+    def page(self, path: str, *, prefer: Sequence[str] = ()) -> Page:
+        body = self.get(path, prefer=prefer)
+        value = body.get("value")
+        if not isinstance(value, list):
+            # Nothing may be concluded from a list that is not there: it is not the same as an empty one.
+            raise Retryable(f"{self._origin.hostname} sends a page without its list", cure="it is tried again")
+        entries = [entry for entry in value if isinstance(entry, dict) and entry.get("id")]
+        count = body.get("@odata.count")
+        return Page(
+            entries,
+            next=str(body.get("@odata.nextLink") or ""),
+            delta=str(body.get("@odata.deltaLink") or ""),
+            count=count if isinstance(count, int) else None,
+        )
+
+    def pages(self, path: str, *, prefer: Sequence[str] = ()) -> Iterator[Page]:
+        """To the last one. An empty page may have a next one, and it may be long until there is something in it."""
+        for _ in range(MOST_PAGES):
+            page = self.page(path, prefer=prefer)
+            yield page
+            if not page.next:
+                return
+            if page.next == path:
+                break
+            path = page.next
+        raise Retryable(f"{self._origin.hostname} sends the same pages for ever", cure="it is tried again")
+
+    def batch(self, paths: Sequence[str], *, prefer: Sequence[str] = ()) -> list[Part]:
+        """One GET for each path below `/v1.0`, in the order asked. A part that was throttled is asked for again."""
+        done: dict[int, Part] = {}
+        for start in range(0, len(paths), BATCH):
+            numbers = range(start, min(start + BATCH, len(paths)))
+            persistently(partial(self._settle, paths, numbers, prefer, done))
+        return [done[number] for number in range(len(paths))]
+
+    def _settle(
+        self, paths: Sequence[str], numbers: Sequence[int], prefer: Sequence[str], done: dict[int, Part]
+    ) -> None:
+        """Put into `done` what it lacks; raises Retryable if some is lacking still, with the longest wait asked."""
+        headers = {"Prefer": _preferences(prefer)}
+        lacking = [number for number in numbers if number not in done]
+        parts = [{"id": str(n), "method": "GET", "url": paths[n], "headers": headers} for n in lacking]
+        waits: list[timedelta | None] = []
+        for said in self._post(parts):
+            number, status = int(said["id"]), int(said["status"])
+            if status in _PASSES or (status == 400 and not said.get("body")):
+                waits.append(_wish(said.get("headers")))
+            else:
+                done[number] = Part(status, said.get("body"))
+        if any(number not in done for number in numbers):
+            longest = max((wait for wait in waits if wait is not None), default=None)
+            words = f"{self._origin.hostname} answers only some of what was asked"
+            raise Retryable(words, retry_after=longest, cure="nothing, if it passes: it is tried again")
+
+    def _post(self, parts: Sequence[Json]) -> Sequence[Json]:
+        body = json.dumps({"requests": parts}).encode()
+        headers = {"Content-Type": "application/json", "Prefer": IMMUTABLE}
+        answer = self._signed("POST", f"{self.settings.graph}/v1.0/$batch", headers, body)
+        said = decoded(answer.body)
+        if answer.status not in _OK:
+            raise raised_for(answer.status, said, self.settings)
+        answers = said.get("responses") if isinstance(said, dict) else None
+        if not isinstance(answers, list):
+            raise Retryable(f"{self._origin.hostname} answers a batch with something else", cure="it is tried again")
+        if any(answer.get("status") == 401 for answer in answers):
+            raise raised_for(401, None, self.settings)
+        return answers
+
+    def _signed(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Response:
+        """A token that is not accepted is replaced once: it may have been revoked before its time."""
+        token = self._login.token()
+        answer = self._sent(method, url, headers, body, token)
+        if answer.status == 401:
+            answer = self._sent(method, url, headers, body, self._login.token(refused=token))
+        return answer
+
+    def _sent(self, method: str, url: str, headers: Mapping[str, str], body: bytes, token: str) -> Response:
+        signed = {**headers, "Authorization": f"Bearer {token}", "Accept": "application/json"}
+        return self._client.send(method, url, headers=signed, body=body, max_bytes=_LIMIT)
+
+    def _ours(self, link: str) -> str:
+        """A link is used as it came, byte for byte; one that leads elsewhere would carry the token there."""
+        parts = urlsplit(link)
+        if (parts.scheme, parts.netloc) != (self._origin.scheme, self._origin.netloc):
+            raise Permanent(f"{self._origin.hostname} sends us to {parts.hostname}", cure="check `endpoint`")
+        return link
+
+
+def _preferences(more: Sequence[str]) -> str:
+    return ", ".join((IMMUTABLE, *more))
+
+
+def _wish(headers: Any) -> timedelta | None:
+    told = {str(name).lower(): str(value) for name, value in headers.items()} if isinstance(headers, dict) else {}
+    seconds = told.get("retry-after", "")
+    return timedelta(seconds=min(int(seconds[:9]), 86_400)) if seconds.isdigit() else None
+
+
+def query(**options: str) -> str:
+    """`select="id"` -> `?$select=id`. Blanks as %20: Graph's delta has refused `+` (docs-contrib issue 1771)."""
+    return "?" + "&".join(f"${name}={quote(value, safe=',()$=:/')}" for name, value in options.items())
