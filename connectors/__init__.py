@@ -8,7 +8,7 @@ from datetime import timedelta
 from importlib import import_module
 from typing import Any, Protocol, cast
 
-from connectors import imap_settings
+from connectors import google_settings, imap_settings
 from connectors.base import Account, Context
 
 
@@ -30,4 +30,7 @@ class Kind:
         return cast(_Connector, import_module(self.module)).open_account(settings, context)
 
 
-KINDS: Mapping[str, Kind] = {"imap": Kind(imap_settings.Settings, "connectors.imap")}
+KINDS: Mapping[str, Kind] = {
+    "imap": Kind(imap_settings.Settings, "connectors.imap"),
+    "google": Kind(google_settings.Settings, "connectors.google"),
+}

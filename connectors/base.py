@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from syncd.model import Batch, Cursor, Item, ItemId
+from syncd.model import Batch, Cursor, Item, ItemId, Level
 
 
 class Tokens(Protocol):
@@ -36,6 +36,8 @@ class Context:
     """How far back the account is read."""
     now: Callable[[], datetime]
     tokens: Tokens
+    level: Level = Level.FULL
+    """How much of an item may be stored: of a provider that tells rights apart, no more is asked for."""
 
 
 class Stream(Protocol):

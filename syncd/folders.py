@@ -21,7 +21,12 @@ def tell_missing(mailbox: Mailbox, names: Iterable[str]) -> None:
 
 
 def missing(settings: object, names: Iterable[str]) -> Iterator[str]:
-    """Of `include` and `exclude`, what stands for no folder; a name stands for its sub-folders, too."""
+    """Of `include` and `exclude`, what stands for no folder; a name stands for its sub-folders, too.
+
+    Nothing where they name labels (connectors/google_settings.py): those are no streams, and not every user has them.
+    """
+    if not getattr(settings, "folders_are_streams", True):
+        return
     present = {inner for name in names for inner in _spellings(name)}
     for name in (*getattr(settings, "include", ()), *getattr(settings, "exclude", ())):
         wanted = _path(name)

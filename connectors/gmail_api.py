@@ -1,0 +1,89 @@
+"""The few methods of Gmail's API that are called, with what each costs and which fields of its answer are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from connectors.google_api import Caller, Fetched, Resource, api, pages
+from connectors.google_settings import Settings
+from connectors.mime import HEADER_FIELDS
+
+# https://developers.google.com/workspace/gmail/api/reference/quota
+_LIST, _HISTORY, _PROFILE, _LABELS = 5, 2, 1, 1
+
+_PAGE = 500
+_MESSAGE = "id,labelIds,internalDate,sizeEstimate,payload"
+_CHANGE = "message(id,labelIds)"
+_RECORD = (
+    f"id,messagesAdded({_CHANGE}),messagesDeleted({_CHANGE}),labelsAdded({_CHANGE},labelIds),"
+    f"labelsRemoved({_CHANGE},labelIds)"
+)
+
+
+class Gmail:
+    """Of one account. `searches` is whether its token may ask by time: one for headers only may not."""
+
+    def __init__(self, caller: Caller, settings: Settings, *, searches: bool) -> None:
+        self.searches = searches
+        self._caller = caller
+        self._cost = settings.units_per_message
+        self._api = api("gmail", "v1", "Gmail API", settings.endpoint)
+        self._users = self._api.service.users()
+        self._messages = self._users.messages()
+        self._history = self._users.history()
+        self._labels = self._users.labels()
+
+    @property
+    def at_once(self) -> int:
+        """How many messages are asked for in one batch."""
+        return self._caller.at_once(self._cost)
+
+    def profile(self) -> Resource:
+        return self._caller.call(self._api, self._users.getProfile(userId="me"), cost=_PROFILE)
+
+    def history_id(self) -> str:
+        return str(self.profile()["historyId"])
+
+    def labels(self) -> Resource:
+        request = self._labels.list(userId="me", fields="labels(id,name)")
+        return self._caller.call(self._api, request, cost=_LABELS)
+
+    def listing(self, *, label: str, since: datetime | None) -> Iterator[str]:
+        """Ids of all messages with the label (or of all) that came since; neither spam nor bin."""
+        more = {"labelIds": [label]} if label else {}
+        if self.searches:
+            # Seconds: a date would be midnight in Pacific time.
+            after = f"after:{max(0, int(since.timestamp()))} " if since is not None else ""
+            more["q"] = f"{after}-in:chats -in:drafts"
+
+        def page(token: str) -> Resource:
+            place = {"pageToken": token} if token else {}
+            fields = "nextPageToken,messages/id"
+            request = self._messages.list(userId="me", maxResults=_PAGE, fields=fields, **more, **place)
+            return self._caller.call(self._api, request, cost=_LIST)
+
+        for each in pages(page):
+            yield from (str(message["id"]) for message in each.get("messages") or ())
+
+    def history(self, start: str) -> Iterator[Resource]:
+        """The pages of all that happened after this historyId. Raises Missing when it is too old."""
+
+        def page(token: str) -> Resource:
+            place = {"pageToken": token} if token else {}
+            fields = f"nextPageToken,historyId,history({_RECORD})"
+            request = self._history.list(userId="me", startHistoryId=start, maxResults=_PAGE, fields=fields, **place)
+            return self._caller.call(self._api, request, cost=_HISTORY)
+
+        return pages(page)
+
+    def messages(self, ids: Sequence[str], *, text: bool) -> Fetched:
+        """Not more than `at_once`: their headers, or with `text` their bodies as well; all formats cost the same."""
+        if not ids:
+            return Fetched({}, None)
+        form = {"format": "full"} if text and self.searches else {"format": "metadata", "metadataHeaders": _HEADERS}
+        requests = {id: self._messages.get(userId="me", id=id, fields=_MESSAGE, **form) for id in ids}
+        return self._caller.fetch(self._api, requests, cost=self._cost)
+
+
+_HEADERS = list(HEADER_FIELDS)

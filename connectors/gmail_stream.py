@@ -1,0 +1,190 @@
+"""An account's mail as one stream: the backfill, newest first, what happened meanwhile and since, and what has left.
+
+The mailbox's historyId is taken before anything is listed, so what happens in between is told by the history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import NamedTuple
+
+from connectors import gmail_messages
+from connectors import google_errors as errors
+from connectors.gmail_api import Gmail
+from connectors.gmail_history import changes_in, labels_in
+from connectors.gmail_labels import Labels
+from connectors.gmail_place import Place, is_below, newest_first, place
+from connectors.google_api import Fetched, Resource
+from syncd.errors import CursorExpired, SyncError
+from syncd.model import Batch, Cursor, Item, ItemId, Message, Removed, Unreadable
+
+
+class _Listed(NamedTuple):
+    """What a backfill found, and when it began."""
+
+    history: str
+    ids: list[str]
+
+
+class MailStream:
+    """Of one account, for as long as that lasts: it keeps what a backfill has listed from one pass to the next."""
+
+    name = "mail"
+    kind = "mail"
+    excluded = ""
+
+    def __init__(
+        self,
+        gmail: Callable[[], Gmail],
+        labels: Callable[[Iterable[str]], Labels],
+        since: Callable[[], datetime],
+    ) -> None:
+        """`labels` gives what is known of them, and finds out about the given ids if it must."""
+        self._opened = gmail
+        self._labels = labels
+        self._since = since
+        self._left = ""
+        """The rest of a backfill, a line for each id, since a list of them takes five times as much."""
+
+    @property
+    def _gmail(self) -> Gmail:
+        return self._opened()
+
+    def changes(self, cursor: Cursor | None) -> Iterator[Batch]:
+        if cursor is None:
+            here, self._left = Place(self._gmail.history_id(), below=""), ""
+        else:
+            here = yield from self._news(place(cursor))
+        if here.below is not None:
+            here = yield from self._backfill(here, here.below)
+            here = yield from self._news(here)
+            yield Batch(items=(), cursor=here.cursor(), listing=frozenset(self._all()), remaining=0)
+
+    def read(self, ids: Sequence[ItemId], *, text: bool) -> Iterator[Item]:
+        for chunk in _chunks(list(dict.fromkeys(ids)), self._gmail.at_once):
+            fetched = self._gmail.messages(chunk, text=text)
+            yield from self._items([id for id in chunk if id in fetched.found], fetched, text=text)
+            if fetched.stopped is not None:
+                raise fetched.stopped
+
+    def inventory(self) -> Iterator[ItemId]:
+        """Nothing with a token for headers only: such a one cannot ask for a time."""
+        if self._gmail.searches:
+            yield from map(ItemId, self._listing(since=self._since()))
+
+    # ---------------------------------------------------------------------------------------------- the backfill
+
+    def _backfill(self, here: Place, below: str) -> Generator[Batch, None, Place]:
+        """Yield the window newest first, in checkpoints, and the place where it is over."""
+        since = self._since()
+        ids = self._left.split() if self._left else newest_first(self._listing(since=since))
+        ids = [id for id in ids if is_below(id, below)]
+        left = len(ids)
+        try:
+            for chunk, items, stopped in self._fetched(ids):
+                left -= len(chunk)
+                here = replace(here, below=chunk[-1]) if chunk else here
+                if chunk:
+                    yield Batch(items=_within(items, since), cursor=here.cursor(), remaining=left)
+                if stopped is not None:
+                    raise stopped
+        finally:
+            self._left = "\n".join(ids[len(ids) - left :])
+        return replace(here, below=None)
+
+    def _listing(self, *, since: datetime | None) -> Iterator[str]:
+        """Ids of what is there; a token for headers only has all of them whatever the time."""
+        labels = self._labels(())
+        wanted: Sequence[str] = sorted(labels.included) if labels.selective else [""]
+        for label in wanted:
+            yield from self._gmail.listing(label=label, since=since)
+
+    def _all(self) -> Iterator[ItemId]:
+        """Whatever its date: what is stored and not among these has left."""
+        yield from map(ItemId, self._listing(since=None))
+
+    # ------------------------------------------------------------------------------------------------ what is new
+
+    def _news(self, here: Place) -> Generator[Batch, None, Place]:
+        """Yield what happened since, not bounded by date: what is un-trashed is new here, whatever its date.
+
+        Over several batches, the cursor holds where the history began and ended for them; it is read again to go on.
+        """
+        resumed = bool(here.upto)
+        try:
+            pages = list(self._gmail.history(here.history))
+        except errors.Missing as error:
+            raise CursorExpired("Gmail's history does not go back to the last pass; all is read again") from error
+        told = changes_in(pages, self._labels(labels_in(pages)), upto=here.upto)
+        end = replace(here, history=here.upto or told.history, upto="", done="")
+        ids = [id for id in newest_first(told.touched) if is_below(id, here.done)]
+        arrived = [id for id in ids if told.touched[id]]
+        if not ids and end != here:
+            yield Batch(items=(), cursor=end.cursor())
+        for chunk, items, stopped in self._fetched(ids, asked=frozenset(arrived)):
+            if chunk:
+                is_last = chunk[-1] == ids[-1]
+                at = end if is_last else replace(here, upto=end.history, done=chunk[-1])
+                yield Batch(items=tuple(items), cursor=at.cursor())
+            if stopped is not None:
+                raise stopped
+        # What happened since the end of what was resumed is told by the history again.
+        return (yield from self._news(end)) if resumed else end
+
+    # ------------------------------------------------------------------------------------------------ messages
+
+    def _fetched(
+        self, ids: Sequence[str], *, asked: frozenset[str] | None = None
+    ) -> Iterator[tuple[Sequence[str], list[Item], SyncError | None]]:
+        """Each chunk with its items, and why it had to end sooner. What is not `asked` for has left, as is known."""
+        for chunk in _chunks(ids, self._gmail.at_once):
+            wanted = chunk if asked is None else [id for id in chunk if id in asked]
+            fetched = self._gmail.messages(wanted, text=False)
+            gone: Mapping[str, Resource | SyncError] = {id: _GONE for id in chunk if id not in wanted}
+            known = Fetched({**fetched.found, **gone}, fetched.stopped)
+            done = _done(chunk, known)
+            yield done, self._items(done, known, text=False), fetched.stopped
+            if fetched.stopped is not None:
+                return
+
+    def _items(self, ids: Sequence[str], fetched: Fetched, *, text: bool) -> list[Item]:
+        resources = [found for id in ids if not isinstance(found := fetched.found[id], SyncError)]
+        labels = self._labels({str(label) for each in resources for label in each.get("labelIds") or ()})
+        return [_item(ItemId(id), fetched.found[id], labels, text=text) for id in ids]
+
+
+_GONE = errors.Missing("it has left")
+
+
+def _done(chunk: Sequence[str], fetched: Fetched) -> Sequence[str]:
+    """The ids up to the first that is still to be asked for: a cursor knows no gaps."""
+    end = next((number for number, id in enumerate(chunk) if id not in fetched.found), len(chunk))
+    return chunk[:end]
+
+
+def _item(id: ItemId, found: Resource | SyncError, labels: Labels, *, text: bool) -> Item:
+    match found:
+        case errors.Missing():
+            return Removed(id)
+        case SyncError():
+            return Unreadable(id, f"Gmail does not give it: {found}")
+    if not labels.shows(found.get("labelIds") or ()):
+        return Removed(id)
+    message = gmail_messages.message(found, labels)
+    return gmail_messages.completed(message, found) if text else message
+
+
+def _within(items: Sequence[Item], since: datetime) -> tuple[Item, ...]:
+    """Of a backfill; a listing without a time holds what is older, too."""
+    return tuple(item for item in items if not (isinstance(item, Message) and _is_older(item, since)))
+
+
+def _is_older(message: Message, since: datetime) -> bool:
+    return message.received_at is not None and message.received_at < since
+
+
+def _chunks(ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    for start in range(0, len(ids), size):
+        yield ids[start : start + size]

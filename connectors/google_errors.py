@@ -1,0 +1,134 @@
+"""What Google answers in place of data, as one of the four errors, in words for the admin."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from syncd.errors import Permanent, ReauthNeeded, Retryable, SyncError
+
+SIGN_IN = "syncd auth MAILBOX"
+_QUOTA = {"rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded", "RATE_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED"}
+_SCOPE = {"insufficientPermissions", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"}
+_DISABLED = {"accessNotConfigured", "SERVICE_DISABLED"}
+_UNTIL = re.compile(r"Retry after (\d{4}-\d\d-\d\dT[\d:.]+Z)", re.IGNORECASE)
+_PAGE = re.compile(r"https://console\.(?:developers|cloud)\.google\.com/\S+")
+_LONGEST_WAIT = timedelta(days=1)
+
+
+class Missing(Permanent):
+    """404 or 410: what was asked for is not there. Whoever asks knows what that means."""
+
+
+class TooFast(Retryable):
+    """The quota is used up, of the user or of the project."""
+
+
+class Misunderstood(Permanent):
+    """400: a page token that means nothing any more, or a fault of ours."""
+
+
+class Said(NamedTuple):
+    """The parts of an error body that tell something; Google leaves out any of them now and then."""
+
+    message: str
+    reasons: frozenset[str]
+
+
+def said(body: bytes) -> Said:
+    try:
+        error = json.loads(body)["error"]
+        listed = [*error.get("errors", ()), *error.get("details", ())]
+        reasons = {str(each["reason"]) for each in listed if "reason" in each} | {str(error.get("status", ""))}
+        return Said(_line(str(error.get("message", ""))), frozenset(reasons))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return Said("", frozenset())
+
+
+def refused(status: int, headers: Mapping[str, str], body: bytes, *, what: str, user: str, now: datetime) -> SyncError:
+    """`what` is the API's name in Google's console (`Gmail API`); headers are in lower case."""
+    message, reasons = said(body)
+    text = f"{what}: {message or f'HTTP status {status}'}"
+    if status == 429 or (status == 403 and reasons & _QUOTA and "dailyLimitExceeded" not in reasons):
+        return TooFast(text, retry_after=_wish(headers, message, now))
+    if status >= 500 or status == 408:
+        return Retryable(text, retry_after=_wish(headers, message, now))
+    if status == 401:
+        return ReauthNeeded(f"{what} does not take {user}'s token: {message}", cure=SIGN_IN)
+    if status in (404, 410):
+        return Missing(text, cure="please report it, if it lasts")
+    if status == 403:
+        return _forbidden(message, reasons, what, user, now)
+    if "FAILED_PRECONDITION" in reasons or "failedPrecondition" in reasons:
+        cure = f"give {user} a licence with Gmail, or remove the mailbox from the configuration"
+        return Permanent(f"{user}: {message}", cure=cure)
+    return Misunderstood(text, cure="Google and syncd do not understand each other; please report it")
+
+
+def _forbidden(message: str, reasons: frozenset[str], what: str, user: str, now: datetime) -> SyncError:
+    if "dailyLimitExceeded" in reasons:
+        return TooFast(f"{what}: {message}", retry_after=_until_tomorrow(now), cure="ask Google for a higher quota")
+    if reasons & _DISABLED:
+        page = _PAGE.search(message)
+        where = page[0] if page else "APIs & Services > Library in the Google Cloud console"
+        return Permanent(
+            f"the {what} is not enabled in the project that the secret belongs to", cure=f"enable it: {where}"
+        )
+    if reasons & _SCOPE:
+        return ReauthNeeded(f"{user}'s token may not use the {what}", cure=f"{SIGN_IN} (and leave every box ticked)")
+    if "Metadata scope" in message:
+        cure = f"remove syncd's access at https://myaccount.google.com/permissions, then: {SIGN_IN}"
+        return ReauthNeeded(f"{user}'s token is one for headers only: {message}", cure=cure)
+    if "domainPolicy" in reasons:
+        cure = "Google Admin console > Security > API controls: trust the app, or switch Gmail on for this user"
+        return Permanent(f"{user}: the domain's policy forbids it: {message}", cure=cure)
+    return Permanent(f"{user}: {message or 'forbidden'}", cure="check `user` of the mailbox, and who signed in for it")
+
+
+def _wish(headers: Mapping[str, str], message: str, now: datetime) -> timedelta | None:
+    """When Google wants to be asked again: a header, or only a time in the words."""
+    value = headers.get("retry-after", "").strip()
+    if value.isdecimal() and len(value) < 10:
+        return min(timedelta(seconds=int(value)), _LONGEST_WAIT)
+    try:
+        if value:
+            return _from(parsedate_to_datetime(value), now)
+        if until := _UNTIL.search(message):
+            return _from(datetime.fromisoformat(until[1]), now)
+    except ValueError:
+        return None
+    return None
+
+
+def _from(until: datetime, now: datetime) -> timedelta:
+    aware = until if until.tzinfo else until.replace(tzinfo=UTC)
+    return min(max(aware - now, timedelta(0)), _LONGEST_WAIT)
+
+
+def _until_tomorrow(now: datetime) -> timedelta:
+    """Daily quotas begin again at midnight Pacific time."""
+    here = now.astimezone(ZoneInfo("America/Los_Angeles"))
+    midnight = (here + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight - here
+
+
+def _line(text: str) -> str:
+    """Google's words, fit for one line of a log."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:400]
+
+
+class Unintelligible(Retryable):
+    """An answer with status 200 that is not what it should be: cut, or a proxy's page."""
+
+    def __init__(self, what: str, error: Exception) -> None:
+        super().__init__(f"{what}: the answer cannot be read ({type(error).__name__})", cure="nothing, if it passes")
+
+
+def details(error: Any) -> tuple[int, Mapping[str, str], bytes]:
+    """Status, headers and body of a googleapiclient HttpError."""
+    return int(error.resp.status), error.resp, error.content

@@ -1,0 +1,134 @@
+"""OAuth 2 for an installed app, as Google and Microsoft share it: PKCE (RFC 7636), and the way back from the browser,
+which is a port on loopback (RFC 8252 section 7.3) or, on a machine without a browser, the address that a person pastes.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import NamedTuple
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from syncd.errors import Permanent, ReauthNeeded
+
+PASTED_REDIRECT = "http://127.0.0.1:1/"
+"""Where nothing listens: the browser shows an error, and the address that it could not open is what to paste."""
+_PATIENCE = 600.0
+"""Seconds for a person to sign in."""
+_WINDOW = "<!doctype html><meta charset=utf-8><title>syncd</title><p>{}</p><p>You may close this window.</p>"
+
+
+class Challenge(NamedTuple):
+    """What only the program that began a sign-in can know (PKCE), and what its answer must repeat (state)."""
+
+    verifier: str
+    state: str
+
+    @property
+    def digest(self) -> str:
+        hashed = hashlib.sha256(self.verifier.encode()).digest()
+        return base64.urlsafe_b64encode(hashed).decode().rstrip("=")
+
+
+def new_challenge() -> Challenge:
+    return Challenge(secrets.token_urlsafe(48), secrets.token_urlsafe(24))
+
+
+def address(
+    endpoint: str, *, client_id: str, scopes: Iterable[str], redirect: str, challenge: Challenge, **more: str
+) -> str:
+    """What the owner opens in a browser."""
+    parameters = {
+        "response_type": "code",
+        "client_id": client_id,
+        "redirect_uri": redirect,
+        "scope": " ".join(scopes),
+        "state": challenge.state,
+        "code_challenge": challenge.digest,
+        "code_challenge_method": "S256",
+        **more,
+    }
+    return f"{endpoint}?{urlencode(parameters)}"
+
+
+def code_in(returned: str, challenge: Challenge) -> str:
+    """The code in the address that the browser was sent back to. Raises ReauthNeeded for a no, else Permanent."""
+    given = {name: values[0] for name, values in parse_qs(urlsplit(returned.strip()).query).items()}
+    if not given:
+        cure = "paste the whole address of the page that could not be opened; it begins with http://127.0.0.1"
+        raise Permanent("that is not the address that the browser was sent back to", cure=cure)
+    if not secrets.compare_digest(given.get("state", "").encode(), challenge.state.encode()):
+        raise Permanent("that address belongs to another sign-in", cure="begin again, and use the newest address only")
+    if error := given.get("error"):
+        told = given.get("error_description", "")
+        raise ReauthNeeded(f"the sign-in was refused: {_shown(error)} {_shown(told)}".rstrip(), cure=_refusals(error))
+    if not given.get("code"):
+        raise Permanent("the address holds no code", cure="begin again")
+    return given["code"]
+
+
+_CURES: Mapping[str, str] = {
+    "access_denied": "sign in again and allow it; of an app in Testing only its test users can sign in",
+    "admin_policy_enforced": "let the organisation's admin trust the app (Admin console > Security > API controls)",
+    "org_internal": "the app is for its own organisation only: sign in with an account of that",
+}
+
+
+def _refusals(error: str) -> str:
+    return _CURES.get(error, "sign in again, and ask the organisation's admin if it is refused again")
+
+
+def _shown(text: str) -> str:
+    return "".join(letter for letter in text if letter.isprintable())[:200]
+
+
+@dataclass(slots=True)
+class Loopback:
+    """A port that waits for the browser to come back."""
+
+    redirect: str
+    _wait: Callable[[Challenge], str]
+
+    def wait(self, challenge: Challenge) -> str:
+        """The code. What does not carry the state is answered and passed over. Raises as `code_in` does, and Permanent
+        when nobody came."""
+        return self._wait(challenge)
+
+
+@contextmanager
+def loopback(patience: float = _PATIENCE) -> Iterator[Loopback]:
+    """Listen on a free port of 127.0.0.1 for as long as the block lasts."""
+    came: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            came.append(self.path)
+            said = "syncd has your answer." if "state=" in self.path else "There is nothing here."
+            body = _WINDOW.format(said).encode()
+            self.send_response(200 if "state=" in self.path else 404)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """The path holds the code: it is not to be logged."""
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.timeout = patience
+
+        def wait(challenge: Challenge) -> str:
+            while True:
+                came.clear()
+                server.handle_request()
+                if not came:
+                    raise Permanent("nobody signed in", cure="begin again, or use --no-browser")
+                if f"state={challenge.state}" in came[0]:
+                    return code_in(came[0], challenge)
+
+        yield Loopback(f"http://127.0.0.1:{server.server_address[1]}/", wait)

@@ -1,0 +1,355 @@
+"""Google's APIs on loopback, with state: what google-api-python-client reaches when it is given this address.
+
+Paths, parameters, scopes and what an answer may hold are taken from the discovery documents; every answer that goes out
+is judged by them as well, and a test looks at `judged`. The data are in fake_gmail and its like.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.parser import BytesParser
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
+
+from tests.servers import google_documents as documents
+from tests.servers import google_errors as errors
+from tests.servers.fake_gmail import Mailbox, Query
+from tests.servers.fake_google_oauth import Access, OAuth
+from tests.servers.google_documents import Method
+from tests.servers.google_errors import Refusal
+
+BATCH_ADVISED, BATCH_LIMIT = 50, 100
+METADATA = "https://www.googleapis.com/auth/gmail.metadata"
+
+
+class Call(NamedTuple):
+    """One request to a method, alone or within a batch."""
+
+    method: str
+    """`gmail.users.messages.get`"""
+    user: str
+    path: dict[str, str]
+    query: Query
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """In place of an answer: the connection ends, after so many octets of the answer."""
+
+    after: int = 0
+
+
+Fault = Refusal | Cut | bytes
+"""Octets are a body with status 200 that is no JSON."""
+
+
+@dataclass(slots=True)
+class Waiting:
+    """Whom the fake asked to wait, until when; and who did not."""
+
+    until: dict[str, float] = field(default_factory=dict)
+    broken: list[Call] = field(default_factory=list)
+
+
+@dataclass
+class Clock:
+    """The time that the fake and what is tested on it agree on; a sleep is a step."""
+
+    now: float
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@dataclass
+class FakeGoogle:
+    clock: Clock
+    url: str = ""
+    mailboxes: dict[str, Mailbox] = field(default_factory=dict)
+    directory: list[dict[str, Any]] = field(default_factory=list)
+    """What the Admin SDK knows of the domain's users."""
+    admins: set[str] = field(default_factory=set)
+    disabled: set[str] = field(default_factory=set)
+    """APIs that the project has not enabled (`gmail`)."""
+    no_mail: set[str] = field(default_factory=set)
+    """Users without the mail service."""
+    calls: list[Call] = field(default_factory=list)
+    requests: list[tuple[str, str]] = field(default_factory=list)
+    """(HTTP method, path) of all that came over the wire."""
+    forms: list[dict[str, str]] = field(default_factory=list)
+    """What came to the token endpoint."""
+    plan: Callable[[Call], Fault | None] = lambda call: None
+    """Asked at each call: what goes wrong now."""
+    token_fault: Fault | None = None
+    waiting: Waiting = field(default_factory=Waiting)
+    judged: list[str] = field(default_factory=list)
+    """What the discovery documents have against the answers that went out."""
+    drops_from_batches: set[str] = field(default_factory=set)
+    """Message ids whose part of a batch's answer is left out."""
+
+    def __post_init__(self) -> None:
+        self.oauth = OAuth(self.clock)
+        self.lock = threading.RLock()
+
+    def mailbox(self, address: str) -> Mailbox:
+        if address not in self.mailboxes:
+            self.mailboxes[address] = Mailbox(address, self.clock)
+            self.oauth.users.add(address)
+        return self.mailboxes[address]
+
+    def fail_next(self, *faults: Fault | None, method: str = "") -> None:
+        """Plan these for the next calls (of this method), one each; None lets one pass."""
+        waiting = list(faults)
+
+        def plan(call: Call) -> Fault | None:
+            return waiting.pop(0) if waiting and call.method.startswith(method) else None
+
+        self.plan = plan
+
+    def of(self, method: str) -> list[Call]:
+        return [call for call in self.calls if call.method == method]
+
+    # ------------------------------------------------------------------------------------------------ one request
+
+    def answer(self, verb: str, target: str, token: str) -> Refusal | dict[str, Any] | Cut | bytes:
+        parts = urlsplit(target)
+        method, path = _routed(verb, parts.path)
+        if method is None:
+            return errors.NOT_FOUND
+        query = parse_qs(parts.query, keep_blank_values=True)
+        access = self.oauth.access(token)
+        if access is None:
+            return errors.UNAUTHENTICATED
+        call = Call(method.id, access.user, path, query, self.clock())
+        self.calls.append(call)
+        if refusal := self._refusal(method, query, access):
+            return refusal
+        if fault := self._fault(call):
+            return fault
+        answer = self._called(call, metadata_only=access.scopes <= {METADATA})
+        if not isinstance(answer, Refusal):
+            self.judged += documents.problems(method.id, answer)
+            if "fields" in query:
+                answer = _selected(answer, query["fields"][0])
+        return answer
+
+    def _refusal(self, method: Method, query: Query, access: Access) -> Refusal | None:
+        if method.api in self.disabled:
+            return errors.not_enabled(method.api)
+        if not access.scopes & method.scopes:
+            return errors.scope_insufficient(method.api)
+        if strange := query.keys() - method.parameters.keys():
+            return errors.bad_request(f'Invalid JSON payload received. Unknown name "{min(strange)}"')
+        for name, values in query.items():
+            allowed = method.parameters[name].get("enum")
+            if allowed and not set(values) <= set(allowed):
+                return errors.bad_request(f"Invalid value at '{name}'")
+        return None
+
+    def _fault(self, call: Call) -> Fault | None:
+        if call.at < self.waiting.until.get(call.user, 0):
+            self.waiting.broken.append(call)
+        fault = self.plan(call)
+        if isinstance(fault, Refusal) and fault.retry_after:
+            self.waiting.until[call.user] = self.clock() + float(fault.retry_after)
+        return fault
+
+    def _called(self, call: Call, *, metadata_only: bool) -> dict[str, Any] | Refusal:
+        if call.method == "directory.users.list":
+            return self._users(call)
+        user = call.path["userId"]
+        if user not in ("me", call.user):
+            return errors.delegation_denied(user)
+        if call.user in self.no_mail:
+            return errors.MAIL_NOT_ENABLED
+        mailbox = self.mailbox(call.user)
+        match call.method.removeprefix("gmail.users."):
+            case "getProfile":
+                return mailbox.profile()
+            case "labels.list":
+                return mailbox.label_list()
+            case "messages.list":
+                return mailbox.list(call.query, metadata_only=metadata_only)
+            case "messages.get":
+                return mailbox.get(call.path["id"], call.query, metadata_only=metadata_only)
+            case "history.list":
+                return mailbox.history(call.query)
+        raise AssertionError(f"the fake knows no {call.method}")
+
+    def _users(self, call: Call) -> dict[str, Any] | Refusal:
+        """Admin SDK: the users of a domain, whom only an admin may list."""
+        if call.user not in self.admins:
+            return errors.refusal(403, "Not Authorized to access this resource/api", "forbidden", "PERMISSION_DENIED")
+        start = int(call.query.get("pageToken", ["0"])[0])
+        size = int(call.query.get("maxResults", ["100"])[0])
+        answer: dict[str, Any] = {"kind": "admin#directory#users", "etag": '"trial"'}
+        if page := self.directory[start : start + size]:
+            answer["users"] = page
+        if start + size < len(self.directory):
+            answer["nextPageToken"] = str(start + size)
+        return answer
+
+    # -------------------------------------------------------------------------------------------------- a batch
+
+    def batch(self, content_type: str, body: bytes, token: str) -> tuple[str, bytes] | Refusal:
+        """multipart/mixed in and out; the outer Authorization stands for each part without its own."""
+        parsed = BytesParser().parsebytes(b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + body)
+        parts = parsed.get_payload()
+        assert isinstance(parts, list)
+        if len(parts) > BATCH_LIMIT:
+            return errors.bad_request(f"The batch request exceeds the limit of {BATCH_LIMIT} calls.")
+        out = bytearray()
+        for number, part in enumerate(parts):
+            payload = part.get_payload(decode=True)
+            assert isinstance(payload, bytes)
+            line, _, head = payload.partition(b"\n")
+            verb, target, _ = line.decode().split(" ", 2)
+            inner = BytesParser().parsebytes(head)
+            own = str(inner.get("Authorization", "")).removeprefix("Bearer ")
+            if number >= BATCH_ADVISED:
+                answer: Refusal | dict[str, Any] | Cut | bytes = errors.too_fast(code=429)
+            elif target.partition("?")[0].rpartition("/")[2] in self.drops_from_batches:
+                continue
+            else:
+                answer = self.answer(verb, target, own or token)
+            if isinstance(answer, Cut):
+                answer = errors.BACKEND  # one part of an answer cannot be cut off
+            status, content, extra = _encoded(answer)
+            content_id = str(part["Content-ID"]).strip().replace("<", "<response-", 1)
+            out += b"--batch_trial\r\nContent-Type: application/http\r\nContent-ID: %b\r\n\r\n" % content_id.encode()
+            out += b"HTTP/1.1 %d Whatever\r\n%bContent-Type: application/json; charset=UTF-8\r\n" % (status, extra)
+            out += b"Content-Length: %d\r\n\r\n%b\r\n" % (len(content), content)
+        return "multipart/mixed; boundary=batch_trial", bytes(out) + b"--batch_trial--\r\n"
+
+
+def _routed(verb: str, path: str) -> tuple[Method | None, dict[str, str]]:
+    for method in documents.methods().values():
+        if method.http_method == verb and (match := method.path.fullmatch(path)):
+            return method, {name: unquote(value) for name, value in match.groupdict().items()}
+    return None, {}
+
+
+def _encoded(answer: Refusal | dict[str, Any] | bytes) -> tuple[int, bytes, bytes]:
+    """Status, body, and further header lines."""
+    if isinstance(answer, bytes):
+        return 200, answer, b""
+    if isinstance(answer, Refusal):
+        extra = f"Retry-After: {answer.retry_after}\r\n".encode() if answer.retry_after else b""
+        return answer.status, json.dumps(answer.body, indent=2).encode(), extra
+    return 200, json.dumps(answer, indent=2).encode(), b""
+
+
+def _selected(answer: Any, wanted: str) -> Any:
+    """A partial response: `fields=nextPageToken,history(id,messagesAdded/message(id,labelIds))`."""
+    if isinstance(answer, list):
+        return [_selected(each, wanted) for each in answer]
+    if not isinstance(answer, dict):
+        return answer
+    picked: dict[str, Any] = {}
+    for name, inner in _selectors(wanted):
+        for key in answer if name == "*" else [name] if name in answer else []:
+            picked[key] = _selected(answer[key], inner) if inner else answer[key]
+    return picked
+
+
+def _selectors(text: str) -> Iterator[tuple[str, str]]:
+    depth, begin = 0, 0
+    for position, letter in enumerate(text + ","):
+        depth += (letter == "(") - (letter == ")")
+        if letter == "," and depth == 0:
+            one, begin = text[begin:position].strip(), position + 1
+            name = one.partition("(")[0].partition("/")[0]
+            rest = one[len(name) :]
+            yield name, rest[1:-1] if rest.startswith("(") else rest[1:]
+
+
+# ------------------------------------------------------------------------------------------------------- the server
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1  # a whole answer in one packet, or each waits 40 ms for an acknowledgement
+    fake: FakeGoogle
+
+    def do_GET(self) -> None:
+        self._serve(b"")
+
+    def do_POST(self) -> None:
+        self._serve(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+
+    do_PUT = do_PATCH = do_DELETE = do_POST
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Not to stderr."""
+
+    def _serve(self, body: bytes) -> None:
+        fake, path = self.fake, urlsplit(self.path).path
+        token = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        with fake.lock:
+            fake.requests.append((self.command, path))
+            content_type = "application/json; charset=UTF-8"
+            answer: Refusal | dict[str, Any] | Cut | bytes | tuple[str, bytes]
+            if path == "/token":
+                answer = self._token(body)
+            elif path.startswith("/batch"):
+                answer = fake.batch(self.headers["Content-Type"], body, token)
+            else:
+                verb = self.headers.get("X-HTTP-Method-Override", self.command)
+                target = f"{self.path}?{body.decode()}" if verb != self.command else self.path
+                answer = fake.answer(verb, target, token)
+        if isinstance(answer, tuple) and not isinstance(answer, Refusal):
+            content_type, answer = answer
+        self._send(answer, content_type)
+
+    def _token(self, body: bytes) -> Refusal | dict[str, Any] | Cut | bytes:
+        form = dict(parse_qsl(body.decode()))
+        self.fake.forms.append(form)
+        if self.fake.token_fault is not None:
+            return self.fake.token_fault
+        status, answer = self.fake.oauth.token(form)
+        return answer if status == 200 else Refusal(status, answer)
+
+    def _send(self, answer: Refusal | dict[str, Any] | Cut | bytes, content_type: str) -> None:
+        if isinstance(answer, Cut):
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{"[: answer.after])
+            self.close_connection = True
+            return
+        status, content, _ = _encoded(answer)
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(content)))
+        if isinstance(answer, Refusal) and answer.retry_after:
+            self.send_header("Retry-After", answer.retry_after)
+        self.end_headers()
+        self.wfile.write(content)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+
+@contextmanager
+def serve(now: float | None = None) -> Iterator[FakeGoogle]:
+    """A fake that answers on loopback until the block ends; its clock stands still unless someone sleeps on it."""
+    fake = FakeGoogle(Clock(time.time() if now is None else now))
+    handler = type("_HandlerOfOne", (_Handler,), {"fake": fake})
+    with _Server(("127.0.0.1", 0), handler) as server:
+        fake.url = f"http://127.0.0.1:{server.server_address[1]}"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        try:
+            yield fake
+        finally:
+            server.shutdown()
+            thread.join()
