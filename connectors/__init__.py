@@ -10,10 +10,16 @@ from typing import Any, Protocol, cast
 
 from connectors import google_settings, imap_settings
 from connectors.base import Account, Context
+from connectors.oauth import Consent, Visit
+from syncd.errors import Permanent
 
 
 class _Connector(Protocol):
     def open_account(self, settings: Any, context: Context) -> Account: ...
+
+
+class _Asking(Protocol):
+    def sign_in(self, settings: Any, context: Context, visit: Visit) -> Consent: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +28,8 @@ class Kind:
     """A frozen dataclass; its fields are the keys of the mailbox in the configuration."""
     module: str
     """Has `open_account`; loaded when the first account is opened, since a provider's library may take a second."""
+    consent: str = ""
+    """The module with `sign_in`, where the owner can let syncd in by a browser (`syncd auth`)."""
     backfill: timedelta = timedelta(days=180)
     """How far back the first sync reads, if the admin does not say."""
 
@@ -29,8 +37,14 @@ class Kind:
         """Opens no connection yet. `settings` are of the type `self.settings`."""
         return cast(_Connector, import_module(self.module)).open_account(settings, context)
 
+    def sign_in(self, settings: Any, context: Context, visit: Visit) -> Consent:
+        """Ask the owner, by a browser; what was allowed is kept in the context's tokens. Raises the SyncErrors."""
+        if not self.consent:
+            raise Permanent("an account of this kind is opened by its secret alone", cure="syncd check")
+        return cast(_Asking, import_module(self.consent)).sign_in(settings, context, visit)
+
 
 KINDS: Mapping[str, Kind] = {
     "imap": Kind(imap_settings.Settings, "connectors.imap"),
-    "google": Kind(google_settings.Settings, "connectors.google"),
+    "google": Kind(google_settings.Settings, "connectors.google", consent="connectors.google_consent"),
 }

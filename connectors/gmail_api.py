@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from connectors.google_api import Caller, Fetched, Resource, api, pages
+from connectors.google_errors import SIGN_IN
 from connectors.google_settings import Settings
 from connectors.mime import HEADER_FIELDS
+from syncd.errors import Permanent
 
 # https://developers.google.com/workspace/gmail/api/reference/quota
 _LIST, _HISTORY, _PROFILE, _LABELS = 5, 2, 1, 1
@@ -27,6 +29,7 @@ class Gmail:
     def __init__(self, caller: Caller, settings: Settings, *, searches: bool) -> None:
         self.searches = searches
         self._caller = caller
+        self._settings = settings
         self._cost = settings.units_per_message
         self._api = api("gmail", "v1", "Gmail API", settings.endpoint)
         self._users = self._api.service.users()
@@ -41,6 +44,15 @@ class Gmail:
 
     def profile(self) -> Resource:
         return self._caller.call(self._api, self._users.getProfile(userId="me"), cost=_PROFILE)
+
+    def require_owner(self) -> None:
+        """Raises Permanent when another mailbox answers than the one that was asked for."""
+        answers, wanted = str(self.profile().get("emailAddress", "")), self._settings.user
+        if answers.casefold() != wanted.casefold():
+            raise Permanent(
+                f"the mailbox that answers is {answers}, not {wanted}",
+                cure=f'write user = "{answers}" for this mailbox, or sign in as {wanted}: {SIGN_IN}',
+            )
 
     def history_id(self) -> str:
         return str(self.profile()["historyId"])

@@ -13,9 +13,7 @@ from connectors.google_api import Caller
 from connectors.google_http import Http
 from connectors.google_quota import QUOTAS, Quotas
 from connectors.google_settings import Settings
-from connectors.google_sign_in import HEADERS, MAIL, sign_in
-from syncd.errors import Permanent
-from syncd.model import Level
+from connectors.google_sign_in import MAIL, mail_scope, sign_in
 
 RELIST = 900.0
 """Seconds between two looks at the labels."""
@@ -70,23 +68,16 @@ class GoogleAccount:
         return listed
 
     def _signed_in(self) -> Gmail:
-        """Raises Permanent when another mailbox answers than the one that was asked for."""
         settings, context = self._settings, self._context
-        headers_only = context.level is Level.METADATA
-        scopes = frozenset({HEADERS if headers_only else MAIL})
-        who = sign_in(context, user=settings.user, scopes=scopes, timeout=settings.timeout)
+        scope = mail_scope(context.level)
+        who = sign_in(context, user=settings.user, scopes=frozenset({scope}), timeout=settings.timeout)
         quota = self._quotas.of(
             who.project, settings.user,
             per_user=settings.units_per_minute, per_project=settings.project_units_per_minute,
         )  # fmt: skip
         caller = Caller(Http(who, settings.timeout), quota, settings.user, context.now)
-        gmail = Gmail(caller, settings, searches=not headers_only)
-        answers = str(gmail.profile().get("emailAddress", ""))
-        if answers.casefold() != settings.user.casefold():
-            raise Permanent(
-                f"the mailbox that answers is {answers}, not {settings.user}",
-                cure=f'write user = "{answers}" for this mailbox, or sign in as {settings.user}: syncd auth MAILBOX',
-            )
+        gmail = Gmail(caller, settings, searches=scope == MAIL)
+        gmail.require_owner()
         return gmail
 
 

@@ -19,6 +19,7 @@ from connectors.base import Context
 from connectors.google_errors import SIGN_IN
 from connectors.google_tokens import Issued, Refused
 from syncd.errors import Permanent, ReauthNeeded
+from syncd.model import Level
 
 MAIL = "https://www.googleapis.com/auth/gmail.readonly"
 HEADERS = "https://www.googleapis.com/auth/gmail.metadata"
@@ -73,6 +74,11 @@ def credentials(secret: str) -> Client | ServiceKey:
     except (ValueError, KeyError, TypeError, AttributeError):
         # The error is not chained: it may repeat what the secret holds.
         raise Permanent("the secret of the mailbox is no JSON that opens Google", cure=_HOW_TO) from None
+
+
+def mail_scope(level: Level) -> str:
+    """No more than is needed of the mail."""
+    return HEADERS if level is Level.METADATA else MAIL
 
 
 def missing(wanted: frozenset[str], granted: frozenset[str]) -> frozenset[str]:

@@ -19,7 +19,7 @@ from syncd.errors import Permanent, ReauthNeeded, Retryable, SyncError
 
 SERVICE = "Google's sign-in"
 _TOLERATED = timedelta(minutes=4)
-_CONSOLE = "https://console.cloud.google.com/auth/audience"
+AUDIENCE_PAGE = "https://console.cloud.google.com/auth/audience"
 
 
 class Issued(NamedTuple):
@@ -128,7 +128,7 @@ def of_user(refusal: Refusal, user: str, ended: datetime | None) -> SyncError:
     if ended is not None:
         return ReauthNeeded(
             f"{user}'s consent ended on {ended:%Y-%m-%d}: the app is in Testing, where it lasts seven days",
-            cure=f"make the app Internal or publish it ({_CONSOLE}), then: {SIGN_IN}",
+            cure=f"make the app Internal or publish it ({AUDIENCE_PAGE}), then: {SIGN_IN}",
         )
     if refusal.subtype == "invalid_rapt":
         cure = (

@@ -7,9 +7,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterable, Mapping
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import NamedTuple
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -87,30 +86,42 @@ def _shown(text: str) -> str:
     return "".join(letter for letter in text if letter.isprintable())[:200]
 
 
-@dataclass(slots=True)
-class Loopback:
-    """A port that waits for the browser to come back."""
-
-    redirect: str
-    _wait: Callable[[Challenge], str]
-
-    def wait(self, challenge: Challenge) -> str:
-        """The code. What does not carry the state is answered and passed over. Raises as `code_in` does, and Permanent
-        when nobody came."""
-        return self._wait(challenge)
+Begin = Callable[[str], str]
+"""Redirect URI -> the address that the owner is to open."""
+Visit = Callable[[Begin], str]
+"""Has the owner open that address in a browser; returns the address that the browser was sent back to."""
 
 
-@contextmanager
-def loopback(patience: float = _PATIENCE) -> Iterator[Loopback]:
-    """Listen on a free port of 127.0.0.1 for as long as the block lasts."""
+class Consent(NamedTuple):
+    """What came of a sign-in, to be told to whoever did it."""
+
+    user: str
+    allowed: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+
+
+def by_paste(begin: Begin, *, show: Callable[[str], None], paste: Callable[[], str]) -> str:
+    """For a machine without a browser: nothing listens at the redirect, and its address is pasted."""
+    show(begin(PASTED_REDIRECT))
+    return paste().strip()
+
+
+def by_loopback(begin: Begin, *, show: Callable[[str], None], patience: float = _PATIENCE) -> str:
+    """Listen on a free port of 127.0.0.1 until the browser comes back with the state of this sign-in.
+
+    Whoever else comes is answered, and passed over. Raises Permanent when nobody came within `patience` seconds.
+    """
     came: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
+        timeout = 10
+
         def do_GET(self) -> None:
-            came.append(self.path)
-            said = "syncd has your answer." if "state=" in self.path else "There is nothing here."
-            body = _WINDOW.format(said).encode()
-            self.send_response(200 if "state=" in self.path else 404)
+            expected = self.path.startswith("/?") and f"state={state}" in self.path
+            if expected:
+                came.append(self.path)
+            body = _WINDOW.format("syncd has your answer." if expected else "There is nothing here.").encode()
+            self.send_response(200 if expected else 404)
             self.send_header("Content-Type", "text/html; charset=utf-8")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -120,15 +131,14 @@ def loopback(patience: float = _PATIENCE) -> Iterator[Loopback]:
             """The path holds the code: it is not to be logged."""
 
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.timeout = patience
-
-        def wait(challenge: Challenge) -> str:
-            while True:
-                came.clear()
-                server.handle_request()
-                if not came:
-                    raise Permanent("nobody signed in", cure="begin again, or use --no-browser")
-                if f"state={challenge.state}" in came[0]:
-                    return code_in(came[0], challenge)
-
-        yield Loopback(f"http://127.0.0.1:{server.server_address[1]}/", wait)
+        redirect = f"http://127.0.0.1:{server.server_address[1]}/"
+        address = begin(redirect)
+        state = parse_qs(urlsplit(address).query)["state"][0]
+        show(address)
+        ends = time.monotonic() + patience
+        while not came:
+            server.timeout = max(0.0, ends - time.monotonic())
+            if not server.timeout:
+                raise Permanent("nobody signed in", cure="begin again, or use --no-browser")
+            server.handle_request()
+        return came[0]

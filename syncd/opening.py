@@ -43,10 +43,18 @@ def vault(config: Config, store: Store) -> Vault:
 
 def account(mailbox: Mailbox, tokens: Tokens, now: Callable[[], datetime]) -> Account:
     """Opens no connection yet: the account signs in when it is first asked."""
-    context = Context(
-        secret=partial(secrets.resolve, mailbox.secret), since=lambda: now() - mailbox.reach, now=now, tokens=tokens
+    return KINDS[mailbox.kind].open(mailbox.settings, context(mailbox, tokens, now))
+
+
+def context(mailbox: Mailbox, tokens: Tokens, now: Callable[[], datetime]) -> Context:
+    """What a connector is told of a mailbox besides its settings."""
+    return Context(
+        secret=partial(secrets.resolve, mailbox.secret),
+        since=lambda: now() - mailbox.reach,
+        now=now,
+        tokens=tokens,
+        level=mailbox.level,
     )
-    return KINDS[mailbox.kind].open(mailbox.settings, context)
 
 
 def registrations(config: Config) -> list[Registration]:

@@ -17,6 +17,7 @@ from syncd.cli.exits import guarded
 # In the order of the help, with the module that each is in.
 _COMMANDS = {
     "init": "setup",
+    "auth": "auth",
     "check": "trying",
     "run": "running",
     "once": "running",
