@@ -12,6 +12,7 @@ from tests.servers.loopback_http import Asked, Told
 REALM, NONCE = "calendars", "c0ffee"
 BASIC = f'Basic realm="{REALM}"'
 DIGEST = f'Digest realm="{REALM}", qop="auth", nonce="{NONCE}", opaque="f00"'
+DIGEST_SHA256 = f"{DIGEST}, algorithm=SHA-256"
 BEARER = f'Bearer realm="{REALM}"'
 
 
@@ -38,17 +39,19 @@ class Door:
         return self._digested(dict(_pairs(rest)), asked)
 
     def _digested(self, given: dict[str, str], asked: Asked) -> bool:
-        """RFC 7616 section 3.4.1, with MD5 and `qop=auth`; the path must be the one that is asked for."""
+        """RFC 7616 section 3.4.1, with `qop=auth`; the path must be the one that is asked for."""
         if given.get("nonce") != NONCE or given.get("uri") != asked.path or given.get("username") != self.user:
             return False
-        who, what = _md5(f"{self.user}:{REALM}:{self.password}"), _md5(f"{asked.method}:{asked.path}")
+        algorithm = given.get("algorithm", "MD5")
+        who = _hashed(algorithm, f"{self.user}:{REALM}:{self.password}")
+        what = _hashed(algorithm, f"{asked.method}:{asked.path}")
         counted = f"{NONCE}:{given.get('nc', '')}:{given.get('cnonce', '')}:auth"
-        return given.get("response") == _md5(f"{who}:{counted}:{what}")
+        return given.get("response") == _hashed(algorithm, f"{who}:{counted}:{what}")
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:
     return [(name, quoted or bare) for name, quoted, bare in re.findall(r'(\w+)=(?:"([^"]*)"|([^\s,]+))', text)]
 
 
-def _md5(text: str) -> str:
-    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+def _hashed(algorithm: str, text: str) -> str:
+    return hashlib.new(algorithm.replace("-", "").lower(), text.encode(), usedforsecurity=False).hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,10 +11,13 @@ from pathlib import Path
 import pytest
 from imapclient import IMAPClient
 
-from syncd.demo import people
+from syncd.demo import calendar_server, people
+from syncd.demo.agenda import AGENDA
 from syncd.demo.mails import Copy, Mail, copies
+from syncd.demo.meetings import CALENDAR, CALENDARS, NOTES, TASKS, Entry, Meeting, Note, Task, entries
 from syncd.demo.server import Server, prepare, serve
 from syncd.demo.story import STORY
+from tests.servers.dav import Dav
 
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 USER, PASSWORD = people.ADA.address, "not a secret"
@@ -80,6 +84,53 @@ def test_an_answer_names_the_whole_conversation_before_it() -> None:
     assert written["In-Reply-To"] == second.message_id
 
 
+def entries_of(*items: Meeting | Task | Note) -> list[Entry]:
+    return [entry for item in items for entry in entries(item, NOW)]
+
+
+def test_a_meeting_lies_in_the_calendar_of_each_of_the_team_who_takes_part_and_is_one_meeting() -> None:
+    meeting = Meeting("one", 1, people.BEN, (people.TOM, people.ADA), "One")
+    assert {(entry.user, entry.calendar, entry.name) for entry in entries_of(meeting)} == {
+        (people.BEN.address, CALENDAR, "one.ics"),
+        (people.ADA.address, CALENDAR, "one.ics"),
+    }
+    assert len({entry.content for entry in entries_of(meeting)}) == 1
+
+
+def test_a_task_and_a_note_lie_in_their_owners_lists_only() -> None:
+    task, note = Task("one", 1, people.ADA, "One"), Note("two", 1, people.CLEO, "Two", "Said.")
+    assert [(entry.user, entry.calendar) for entry in entries_of(task, note)] == [
+        (people.ADA.address, TASKS),
+        (people.CLEO.address, NOTES),
+    ]
+
+
+def test_the_calendar_server_gives_each_user_what_was_put_into_their_calendars_and_the_newest_version(
+    tmp_path: Path,
+) -> None:
+    users = [people.ADA.address, people.BEN.address]
+    calendar_server.prepare(tmp_path / "calendars", users, CALENDARS, PASSWORD)
+    with calendar_server.serve(tmp_path / "calendars") as running:
+        ada, ben = (Dav(running.url, f"/{user}/", user, PASSWORD) for user in users)
+        path = f"{ada.home}{CALENDAR}/one.ics"
+        for subject in ("One", "Another"):
+            running.put(people.ADA.address, CALENDAR, "one.ics", _event(subject))
+        assert b"SUMMARY:Another" in ada.get(path)
+        assert ben.request("GET", path).status == 403
+        listed = ada.request("PROPFIND", ada.home, depth="1").body.decode()
+        assert all(f"/{name}/" in listed for name in CALENDARS)
+
+
+def _event(subject: str) -> bytes:
+    (entry,) = entries_of(Meeting("one", 1, people.ADA, (people.TOM,), subject))
+    return entry.content
+
+
+def test_each_outcome_that_the_agenda_tells_is_that_of_one_time_that_a_meeting_takes_place() -> None:
+    meetings = [item for item in AGENDA if isinstance(item, Meeting) and item.rule == "logged"]
+    assert [len(each.outcomes) for each in meetings] == [each.weeks - len(each.dropped) for each in meetings]
+
+
 def test_everybody_in_the_story_is_on_an_example_domain() -> None:
     written = [email.message_from_bytes(copy.content) for copy in copies_of(*STORY)]
     headers = [str(value) for mail in written for name in ("From", "To", "Cc") for value in mail.get_all(name, [])]
@@ -90,5 +141,13 @@ def test_everybody_in_the_story_is_on_an_example_domain() -> None:
     assert {address for address in addresses if not address.lower().endswith(".example")} == set()
 
 
-def test_no_two_mails_of_the_story_have_one_key() -> None:
+def test_everybody_in_the_agenda_is_on_an_example_domain() -> None:
+    written = b"".join(entry.content for entry in entries_of(*AGENDA)).decode()
+    domains = set(re.findall(r"@([\w.-]+)", written))
+    assert domains > {"ourco.example", "alder-bakery.example"}
+    assert {domain for domain in domains if not domain.endswith(".example")} == set()
+
+
+def test_no_two_mails_of_the_story_have_one_key_and_no_two_entries_of_the_agenda() -> None:
     assert len({mail.key for mail in STORY}) == len(STORY)
+    assert len({item.key for item in AGENDA}) == len(AGENDA)
