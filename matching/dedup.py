@@ -16,6 +16,7 @@ from syncd.ledger import (
     Decided,
     Failed,
     Handled,
+    Invited,
     LinkRow,
     Nothing,
     Occasion,
@@ -47,6 +48,9 @@ def plan(items: Iterable[Handled], stored: Stored, level: Level, now: datetime) 
         match item:
             case Decided():
                 messages.message(item)
+            case Invited():
+                if not occasions.invited(item):
+                    messages.message(item.mail)
             case Occasion():
                 occasions.occasion(item)
             case Nothing():

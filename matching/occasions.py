@@ -11,6 +11,7 @@ from matching.sightings import Sightings
 from syncd.ledger import (
     Answer,
     CopyRow,
+    Invited,
     LinkRow,
     Occasion,
     OccasionRow,
@@ -27,6 +28,7 @@ from syncd.model import ItemId, Level, LinkState, Verdict
 
 _LOGGED, _LINKED = Verdict.LOGGED, LinkState.LINKED
 PRIVATE = "private"
+INVITATION = "invitation"
 
 
 @dataclass(slots=True)
@@ -69,6 +71,42 @@ class Occasions:
             self._log(seen, previous)
         else:
             self._sight(seen, previous, None)
+
+    def invited(self, seen: Invited) -> bool:
+        """Attach the mail to its meeting; False if there is none, and it makes none."""
+        message = seen.mail.message
+        previous = self.sightings.previous(message.id)
+        if previous and previous.activity_id is not None and previous.activity_id not in self.stored.occasions:
+            return False  # it is an activity of its own already
+        found = [(one, self._find(one)) for one in seen.occasions]
+        if not seen.makes and not any(current for _, current in found):
+            return False
+        meetings = [(one, current or self._create(one)) for one, current in found if current or seen.makes]
+        row = SightingRow(
+            self.sightings.id_for(previous),
+            message.id,
+            str(_LOGGED),
+            INVITATION,
+            seen.facts,
+            seen.mail.identity.key,
+            seen.mail.occurred_at,
+            meetings[0][1].row.id,
+            0,
+        )
+        self.sightings.put(previous, row)
+        for one, current in meetings:
+            if seen.claims or (current.stored is None and not current.copies):
+                self._claim(current, one, row.id)
+            self._answered(current, one, seen.answers)
+        return True
+
+    def _answered(self, current: _Current, seen: Occasion, answering: frozenset[str]) -> None:
+        """A guest's own REPLY is as good as what the organizer's calendar makes of it."""
+        for person, key in zip(seen.participants, seen.address_keys, strict=True):
+            place = (person.role.value, key)
+            known = current.answers.get(place)
+            if key in answering and known is not None and known.witness <= outcome.ORGANIZER:
+                current.answers[place] = Answer(person.response, outcome.ORGANIZER)
 
     def _stays(self, seen: Occasion, previous: StoredSighting | None) -> bool:
         """What was logged stays logged when it is seen again under other rules: changing the past is a replay."""
@@ -123,11 +161,15 @@ class Occasions:
         sighting = self._sight(seen, previous, current.row.id)
         if previous and previous.activity_id not in (None, current.row.id):
             self._withdraw(previous)
-        copy = StoredCopy(sighting.id, None, seen.claim)
-        if current.copies.get(sighting.id) != copy:
-            if sighting.id not in current.copies or current.copies[sighting.id].claim != seen.claim:
-                self.plan.copies.append(CopyRow(sighting.id, current.row.id, seen.claim))
-            current.copies[sighting.id] = copy
+        self._claim(current, seen, sighting.id)
+
+    def _claim(self, current: _Current, seen: Occasion, sighting: int) -> None:
+        """Take the copy into account."""
+        copy = StoredCopy(sighting, None, seen.claim)
+        before = current.copies.get(sighting)
+        if before is None or before.claim != seen.claim:
+            self.plan.copies.append(CopyRow(sighting, current.row.id, seen.claim))
+        current.copies[sighting] = copy
         if seen.key in self.stored.closed:
             self._erase(current)
         self._content(current, seen, copy)
@@ -226,7 +268,7 @@ class Occasions:
         for person, key in zip(seen.participants, seen.address_keys, strict=True):
             place = (person.role.value, key or person.address)
             told.add(place)
-            witness = outcome.SELF if key in seen.own else hearsay
+            witness = outcome.SELF if key in seen.own and not seen.claim.by_mail else hearsay
             answer = Answer(person.response, witness)
             known = current.answers.get(place)
             if known is None and not adds:

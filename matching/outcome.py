@@ -22,10 +22,14 @@ def deciding(copies: Iterable[StoredCopy]) -> StoredCopy | None:
     return max(copies, key=_authority, default=None)
 
 
-def _authority(copy: StoredCopy) -> tuple[bool, bool, int, bool, float, int]:
+def _authority(copy: StoredCopy) -> tuple[bool, bool, int, bool, bool, float, int]:
     claim = copy.claim
     stamped = claim.stamped_at.timestamp() if claim.stamped_at else 0.0
-    return copy.gone_at is None, claim.organized, claim.sequence, claim.exact, stamped, -copy.sighting
+    return _stands(copy), claim.organized, claim.sequence, not claim.by_mail, claim.exact, stamped, -copy.sighting
+
+
+def _stands(copy: StoredCopy) -> bool:
+    return copy.gone_at is None or copy.claim.by_mail
 
 
 def status(copies: Collection[StoredCopy], answers: Mapping[str, str], contacts: Collection[str], now: datetime) -> str:
@@ -56,16 +60,23 @@ def _called_off(copies: Collection[StoredCopy], claim: Claim) -> bool:
     assert end is not None
     if claim.status == "cancelled" and (claim.stamped_at is None or claim.stamped_at < end):
         return True
-    organizers = [copy for copy in copies if copy.claim.organized]
-    witnesses = organizers or copies
-    if any(copy.gone_at is None for copy in witnesses):
+    if not claim.organized and any(_calls_off(copy.claim, claim) for copy in copies):
+        return True
+    calendars = [copy for copy in copies if not copy.claim.by_mail]
+    witnesses = [copy for copy in calendars if copy.claim.organized] or calendars
+    if not witnesses or any(copy.gone_at is None for copy in witnesses):
         return False
     return max(copy.gone_at for copy in witnesses if copy.gone_at is not None) < end
 
 
+def _calls_off(mail: Claim, claim: Claim) -> bool:
+    """The organizer's CANCEL of this version or a later one; a guest's calendar may not have heard of it."""
+    return mail.by_mail and mail.status == "cancelled" and mail.sequence >= claim.sequence
+
+
 def _all_declined(copies: Collection[StoredCopy], answers: Mapping[str, str], contacts: Collection[str]) -> bool:
     """All owners whose calendars have it declined, or all of its known contacts did."""
-    live = [copy.claim for copy in copies if copy.gone_at is None] or [copy.claim for copy in copies]
+    live = [copy.claim for copy in copies if _stands(copy)] or [copy.claim for copy in copies]
     owners = [claim.response for claim in live if claim.response or claim.organized]
     if owners and all(response == "declined" for response in owners):
         return True

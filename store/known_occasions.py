@@ -64,6 +64,7 @@ _COPIES = (
         copy.c.partial,
         copy.c.sequence,
         copy.c.stamped_at,
+        copy.c.by_mail,
     )
     .join(sighting, sighting.c.id == copy.c.sighting_id)
     .where(copy.c.activity_id.in_(_KEYS))
@@ -134,12 +135,12 @@ def occasions(
 
 def _copy(row: list[Any]) -> StoredCopy:
     sighting_id, gone_at, starts_at, ends_at, settles_at, all_day, zone, status, response, *rest = row
-    organized, exact, partial, sequence, stamped_at = rest
+    organized, exact, partial, sequence, stamped_at, by_mail = rest
     began = unstamp(starts_at)
     assert began is not None
     claim = Claim(
         *(began, unstamp(ends_at), unstamp(settles_at), bool(all_day), zone, status, response),
-        *(bool(organized), bool(exact), bool(partial), sequence, unstamp(stamped_at)),
+        *(bool(organized), bool(exact), bool(partial), sequence, unstamp(stamped_at), bool(by_mail)),
     )
     return StoredCopy(sighting_id, unstamp(gone_at), claim)
 

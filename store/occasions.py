@@ -61,16 +61,16 @@ def copies(connection: Connection, plan: Plan) -> None:
     bulk.insert(
         connection,
         "copy",
-        f"sighting_id, activity_id, {names}, stamped_at",
+        f"sighting_id, activity_id, {names}, stamped_at, by_mail",
         [
             (
                 *(row.sighting_id, row.activity_id, stamp(row.claim.starts_at), stamp(row.claim.ends_at)),
-                *(stamp(row.claim.settles_at), *row.claim[3:11], stamp(row.claim.stamped_at)),
+                *(stamp(row.claim.settles_at), *row.claim[3:11], stamp(row.claim.stamped_at), row.claim.by_mail),
             )
             for row in plan.copies
         ],
         "ON CONFLICT (sighting_id, activity_id) DO UPDATE SET "
-        + ", ".join(f"{name} = excluded.{name}" for name in (*names.split(", "), "stamped_at")),
+        + ", ".join(f"{name} = excluded.{name}" for name in (*names.split(", "), "stamped_at", "by_mail")),
     )
 
 

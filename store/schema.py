@@ -23,6 +23,7 @@ from store.columns import Key as Key
 from store.columns import metadata as metadata
 from store.trust_tables import finding as finding
 from store.trust_tables import token as token
+from store.trust_tables import trail as trail
 
 # ------------------------------------------------------------------ directory: the CRM, or `[directory]`, fills these
 
@@ -269,6 +270,7 @@ copy = Table(
     Column("partial", Boolean, nullable=False),
     Column("sequence", BigInteger, nullable=False),
     Column("stamped_at", Instant),
+    Column("by_mail", Boolean, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -9,9 +9,20 @@ from typing import NamedTuple
 from matching import address, calendar_rules, identity, rules
 from matching.calendar_rules import Part, happened, people_of
 from matching.meeting_identity import event_keys, moved_from, part_key
-from matching.parties import Parties
-from syncd.ledger import Claim, Decided, Nothing, Occasion, Whole
-from syncd.model import CalendarObject, Decision, Event, Identity, Message, Participant, Role, Task, Verdict
+from matching.parties import Parties, author
+from syncd.ledger import Claim, Decided, Invited, Nothing, Occasion, Whole
+from syncd.model import (
+    CalendarObject,
+    Decision,
+    Event,
+    EventStatus,
+    Identity,
+    Message,
+    Participant,
+    Role,
+    Task,
+    Verdict,
+)
 
 # Python 3.11 calls a function for each look at an enum's member.
 _LOGGED = Verdict.LOGGED
@@ -40,6 +51,62 @@ def _name(message: Message, key: bytes) -> Identity:
     if name is None:
         return identity.identify(message, key)
     return Identity(key=name, fingerprint=name, sender=b"", subject=b"", sent_at=None)
+
+
+# ---------------------------------------------------------------------------------------------- invitations
+
+# Whatever else these are about, they are not shown: what the owner or the organisation keeps out stays out.
+_KEPT_OUT = frozenset({"folder_excluded", "never_log", "never_log_personal", "private", "erased"})
+_ABOUT_A_MEETING = frozenset({"", "REQUEST", "ADD", "CANCEL", "REPLY", "COUNTER", "DECLINECOUNTER", "REFRESH"})
+_BY_ORGANIZER = frozenset({"REQUEST", "ADD", "CANCEL"})
+
+
+def may_invite(decided: Decided, parties: Parties) -> bool:
+    """Whether the mail may hold an invitation that concerns a known contact: worth a look at its structure."""
+    kind = decided.message.headers.get("content-type", "").lstrip().lower()
+    if not kind.startswith(("multipart/", "text/calendar", "application/ics")):
+        return False
+    if decided.decision.verdict is _LOGGED:
+        return True
+    people = [parties[each.address] for each in decided.message.participants]
+    return decided.decision.rule in ("automated", "invitation") and any(one.contacts or one.accounts for one in people)
+
+
+def invited(decided: Decided, parties: Parties, stream_id: int, now: datetime) -> Decided | Invited:
+    """The mail as one about a meeting, if it is about one with a known contact (RFC 5546)."""
+    invitation, decision = decided.message.invitation, decided.decision
+    if invitation is None or decision.rule in _KEPT_OUT or invitation.method not in _ABOUT_A_MEETING:
+        return decided
+    method = invitation.method
+    told_of = [_by_mail(event, decided, method, parties, stream_id, now) for event in invitation.events]
+    if not any(one.decision.verdict is _LOGGED for one in told_of):
+        return decided
+    sender = parties[author(decided.message.participants)].key
+    organizers = {
+        parties[each.address].key
+        for event in invitation.events
+        for each in event.participants
+        if each.role is Role.ORGANIZER
+    }
+    by_organizer = sender != "" and sender in organizers
+    who = "the organizer" if by_organizer else "a guest"
+    facts = f"{method or 'text/calendar'} from {who}"
+    return Invited(
+        mail=decided,
+        facts=facts,
+        occasions=tuple(told_of),
+        makes=method == "REQUEST",
+        claims=by_organizer and method in _BY_ORGANIZER,
+        answers=frozenset({sender}) if method == "REPLY" else frozenset(),
+    )
+
+
+def _by_mail(event: Event, decided: Decided, method: str, parties: Parties, stream_id: int, now: datetime) -> Occasion:
+    holder = CalendarObject(id=decided.message.id, version="", parts=(event,), begins=now, ends=now)
+    made = _occasion(event, people_of(event), holder, parties, stream_id, now, None)
+    status = EventStatus.CANCELLED.value if method == "CANCEL" else made.claim.status
+    claim = made.claim._replace(status=status, response="", organized=False, by_mail=True)
+    return made._replace(claim=claim)
 
 
 # ------------------------------------------------------------------------------------------------ calendars

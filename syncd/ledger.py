@@ -60,6 +60,8 @@ class Claim(NamedTuple):
     partial: bool
     sequence: int
     stamped_at: datetime | None
+    by_mail: bool = False
+    """It is an invitation, not a calendar's copy: it stays true when the mail is deleted."""
 
 
 class Occasion(NamedTuple):
@@ -94,6 +96,21 @@ class Occasion(NamedTuple):
     problem: str
 
 
+class Invited(NamedTuple):
+    """A mail that is about a meeting (RFC 5546): it belongs to that, if there is or it makes one; else it is mail."""
+
+    mail: Decided
+    facts: str
+    """What it says, and whether the organizer says it."""
+    occasions: tuple[Occasion, ...]
+    makes: bool
+    """A REQUEST: it makes the meeting where no calendar has it."""
+    claims: bool
+    """It is the organizer's: what it says counts beside what calendars say."""
+    answers: frozenset[str]
+    """Address keys whose answers it brings: of the sender of a REPLY."""
+
+
 class Nothing(NamedTuple):
     """An object that has no part in the window, or none that we know of: it is skipped as `outside_window`."""
 
@@ -123,7 +140,7 @@ class Failed:
     """Of a calendar's object: what could not be read."""
 
 
-Handled: TypeAlias = Decided | Occasion | Nothing | Whole | Failed | Removed
+Handled: TypeAlias = Decided | Invited | Occasion | Nothing | Whole | Failed | Removed
 
 
 # ------------------------------------------------------------------------------------------------ what is stored

@@ -17,9 +17,9 @@ from matching import contacts, dedup, identity
 from matching.occasions import PRIVATE
 from matching.parties import Parties
 from store.writer import Store
-from syncd.deciding import decide, occasions, told
+from syncd.deciding import decide, invited, may_invite, occasions, told
 from syncd.errors import CursorExpired, Retryable, SyncError
-from syncd.ledger import Decided, Failed, Handled, Mark, Nothing, Occasion, Wanted, Whole
+from syncd.ledger import Decided, Failed, Handled, Invited, Mark, Nothing, Occasion, Wanted, Whole
 from syncd.model import (
     Batch,
     CalendarObject,
@@ -164,7 +164,8 @@ class Pass:
         parties, now = self._parties(people), self.now()
         handled: list[Handled] = []
         if messages:
-            handled += self._with_texts([decide(message, parties, now) for message in messages])
+            complete = self._completed([decide(message, parties, now) for message in messages], parties)
+            handled += self._invited(complete, now)
         for item, parts in objects:
             handled += occasions(item, parts, parties, self.stream_id, now)
         return [*handled, *(_other(item) for item in items if isinstance(item, Removed | Unreadable))]
@@ -173,18 +174,35 @@ class Pass:
         wanted = contacts.lookups(people, self.policy)
         return Parties(self.store.directory(wanted.addresses, wanted.domains), self.policy)
 
-    def _with_texts(self, decided: list[Decided]) -> list[Decided]:
-        """Read the text of what is logged, if it may be stored and is not yet."""
-        logged = [one for one in decided if one.decision.verdict is _LOGGED]
-        if self.policy.level < Level.FULL or not logged:
-            return decided
-        settled = self.store.with_text({one.identity.key for one in logged})
-        ids = [one.message.id for one in logged if not _among(settled, one.identity)]
-        read = {item.id: item for item in self._read(ids, text=True)}
+    def _completed(self, decided: list[Decided], parties: Parties) -> list[Decided]:
+        """Read the text of what is logged, if it may be stored and is not yet; and what may invite to a meeting."""
+        unsettled = self._unsettled(decided)
+        full = self.policy.level >= Level.FULL
+        texts = [one.message.id for one in unsettled] if full else []
+        doubtful = [one for one in decided if one.decision.verdict is not _LOGGED] + ([] if full else unsettled)
+        others = [one.message.id for one in doubtful if may_invite(one, parties)]
+        read = {item.id: item for item in self._read(texts, text=True)}
+        read.update((item.id, item) for item in self._read(others, text=False))
         return [
-            one._replace(message=_completed(one.message, read[one.message.id])) if one.message.id in read else one
+            one._replace(message=_with(one.message, read[one.message.id])) if one.message.id in read else one
             for one in decided
         ]
+
+    def _unsettled(self, decided: list[Decided]) -> list[Decided]:
+        """Those that are logged and of which the store does not have all it may have."""
+        logged = [one for one in decided if one.decision.verdict is _LOGGED]
+        settled = self.store.with_text({one.identity.key for one in logged}) if logged else {}
+        return [one for one in logged if not _among(settled, one.identity)]
+
+    def _invited(self, decided: list[Decided], now: datetime) -> list[Decided | Invited]:
+        """Those with an invitation, as what they are about. Whom a meeting brings together, its mail may not name."""
+        some = [one.message for one in decided if one.message.invitation]
+        if not some:
+            return [*decided]
+        people = [message.participants for message in some]
+        people += [event.participants for message in some if message.invitation for event in message.invitation.events]
+        parties = self._parties(people)
+        return [invited(one, parties, self.stream_id, now) if one.message.invitation else one for one in decided]
 
     def _read(self, ids: Sequence[ItemId], *, text: bool) -> Iterator[Item]:
         for start in range(0, len(ids), READ_AT_ONCE):
@@ -293,11 +311,12 @@ def _among(settled: Mapping[bytes, Identity], copy: Identity) -> bool:
     return known is not None and identity.corroborates(known, copy)
 
 
-def _completed(message: Message, read: Item) -> Message:
+def _with(message: Message, read: Item) -> Message:
     """The message with its text; as it was when it left, or could not be read, in between."""
     match read:
         case Message():
-            return replace(message, text=read.text, attachments=read.attachments, problem=read.problem)
+            text, attachments, problem = read.text, read.attachments, read.problem
+            return replace(message, text=text, attachments=attachments, problem=problem, invitation=read.invitation)
         case Unreadable(reason=reason):
             return replace(message, problem=f"{message.problem}; {reason}".strip("; "))
     return message
@@ -305,7 +324,10 @@ def _completed(message: Message, read: Item) -> Message:
 
 def _wanted(handled: Sequence[Handled]) -> Wanted:
     """What of the store must be known to plan these."""
-    messages = [one for one in handled if isinstance(one, Decided)]
+    invitations = [one for one in handled if isinstance(one, Invited)]
+    messages = [one for one in handled if isinstance(one, Decided)] + [one.mail for one in invitations]
+    occasions = [one for one in handled if isinstance(one, Occasion)]
+    occasions += [occasion for one in invitations for occasion in one.occasions]
     logged = [one for one in messages if one.decision.verdict is _LOGGED]
     named = [one for one in messages if one.decision.verdict is _LOGGED or one.decision.rule == PRIVATE]
     others = [one.id for one in handled if isinstance(one, Failed | Removed)]
@@ -316,7 +338,7 @@ def _wanted(handled: Sequence[Handled]) -> Wanted:
         thread_keys={key for one in logged for key in (one.identity.fingerprint, *one.thread_keys)},
         undecided={key for one in logged if _has_candidates(one) for key in one.thread_keys},
         objects=objects.union(others),
-        occasions={key for one in handled if isinstance(one, Occasion) for key in (one.key, one.other_key)},
+        occasions={key for one in occasions for key in (one.key, one.other_key)},
     )
 
 

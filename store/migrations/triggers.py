@@ -1,4 +1,8 @@
-"""What the CRM writes into the directory, it writes without keys: a changed address or domain loses the key it had."""
+"""What the tables do by themselves.
+
+What the CRM writes into the directory, it writes without keys: a changed address or domain loses the key it had. And
+what is written in the trail stays there.
+"""
 
 from __future__ import annotations
 
@@ -38,3 +42,28 @@ def create(connection: Connection) -> None:
     for table, written, key, holder in KEYED:
         for statement in statements:
             connection.execute(text(statement.format(table=table, written=written, key=key, holder=holder)))
+
+
+_SQLITE_KEEP = """
+CREATE TRIGGER trail_{event} BEFORE {event} ON trail
+BEGIN
+    SELECT RAISE(ABORT, 'the trail is only ever added to');
+END
+"""
+
+_POSTGRESQL_KEEP = (
+    """
+CREATE FUNCTION trail_kept() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'the trail is only ever added to';
+END $$
+""",
+    "CREATE TRIGGER trail_kept BEFORE UPDATE OR DELETE ON trail FOR EACH ROW EXECUTE FUNCTION trail_kept()",
+)
+
+
+def keep_trail(connection: Connection) -> None:
+    """A slip of the hand is refused. Who owns the tables can do worse, and that the hashes show."""
+    on_sqlite = [_SQLITE_KEEP.format(event=event) for event in ("UPDATE", "DELETE")]
+    for statement in on_sqlite if connection.dialect.name == "sqlite" else _POSTGRESQL_KEEP:
+        connection.execute(text(statement))

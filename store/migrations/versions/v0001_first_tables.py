@@ -304,6 +304,7 @@ sa.Table(
     sa.Column("partial", sa.Boolean, nullable=False),
     sa.Column("sequence", sa.BigInteger, nullable=False),
     sa.Column("stamped_at", INSTANT),
+    sa.Column("by_mail", sa.Boolean, nullable=False),
     sa.ForeignKeyConstraint(["activity_id"], ["activity.id"], ondelete="CASCADE"),
     sa.ForeignKeyConstraint(["sighting_id"], ["sighting.id"], ondelete="CASCADE"),
     sa.PrimaryKeyConstraint("sighting_id", "activity_id"),

@@ -9,6 +9,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 
+from store.migrations import triggers
+
 revision = "0002"
 down_revision = "0001"
 
@@ -45,7 +47,24 @@ sa.Table(
     sqlite_with_rowid=False,
 )
 
+sa.Table(
+    "trail",
+    tables,
+    sa.Column("sequence", KEY, autoincrement=False, nullable=False),
+    sa.Column("at", INSTANT, nullable=False),
+    sa.Column("who", sa.Text, nullable=False),
+    sa.Column("door", sa.Text, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("target", sa.Text, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("hash", sa.Text, nullable=False),
+    sa.PrimaryKeyConstraint("sequence"),
+    sa.Index("ix_trail_target", "target"),
+)
+
 
 def upgrade() -> None:
+    connection = op.get_bind()
     ours = [table for table in tables.sorted_tables if table.name != "mailbox"]
-    tables.create_all(op.get_bind(), tables=ours, checkfirst=False)
+    tables.create_all(connection, tables=ours, checkfirst=False)
+    triggers.keep_trail(connection)
