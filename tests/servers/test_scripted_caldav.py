@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -116,6 +118,79 @@ def test_a_pruned_change_log_tells_nothing_and_accepts_the_token(server: Scripte
     calendar.prune_change_log()
     status, told, _ = synced(owner, calendar.path, token)
     assert (status, told) == (207, [])
+
+
+GET_BOTH = (
+    '<C:calendar-multiget xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><prop><getetag/><C:calendar-data/>'
+    "</prop><href>{0}1.ics</href><href>{0}2.ics</href></C:calendar-multiget>"
+)
+QUERY = (
+    '<C:calendar-query xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><prop><getetag/></prop><C:filter>'
+    '<C:comp-filter name="VCALENDAR">{}</C:comp-filter></C:filter></C:calendar-query>'
+)
+
+
+def test_an_object_that_is_listed_may_be_missing_or_without_etag(server: ScriptedCalDav, owner: Dav) -> None:
+    calendar = server.add("work", missing={"1.ics"}, without_etag={"2.ics"})
+    first, second = (calendar.put(f"{number}.ics", EVENT) for number in (1, 2))
+    assert synced(owner, calendar.path)[1] == [first, second]
+    answer = owner.request("REPORT", calendar.path, GET_BOTH.format(calendar.path)).body.decode()
+    assert f"<d:href>{first}</d:href><d:status>HTTP/1.1 404 Not Found" in answer
+    assert "<d:prop><d:getetag/></d:prop><d:status>HTTP/1.1 404 Not Found" in answer
+    assert answer.count("BEGIN:VEVENT") == 1
+
+
+def test_what_left_may_be_told_in_odd_ways(server: ScriptedCalDav, owner: Dav) -> None:
+    calendar = server.add("work", gone_as=418, lists_itself=True, also_removed={"2.ics"})
+    first, second = (calendar.put(f"{number}.ics", EVENT) for number in (1, 2))
+    _, _, token = synced(owner, calendar.path)
+    calendar.delete("1.ics")
+    calendar.put("2.ics", EVENT)
+    assert synced(owner, calendar.path, token)[1] == [calendar.path, second, first, second]
+    assert owner.request("REPORT", calendar.path, SYNC.format(token)).body.count(b"418 I") == 2
+
+
+def test_a_query_is_answered_by_component_if_the_server_filters_and_refused_if_it_wants_a_filter(
+    server: ScriptedCalDav, owner: Dav
+) -> None:
+    calendar = server.add("work", components=("VEVENT", "VTODO"), demands_filter=True)
+    event, task = calendar.put("1.ics", EVENT), calendar.put("2.ics", EVENT.replace("VEVENT", "VTODO"))
+    tasks = QUERY.format('<C:comp-filter name="VTODO"/>')
+    assert owner.request("REPORT", calendar.path, QUERY.format(""), depth="1").status == 403
+    assert hrefs(owner.request("REPORT", calendar.path, tasks, depth="1").body) == [task]
+    assert hrefs(owner.request("REPORT", calendar.path, tasks).body) == []
+    calendar.filters = False
+    assert hrefs(owner.request("REPORT", calendar.path, tasks, depth="1").body) == [event, task]
+
+
+def test_hrefs_are_written_in_the_manner_of_the_server_and_found_again_decoded_once(
+    server: ScriptedCalDav, owner: Dav
+) -> None:
+    calendar = server.add("work")
+    for name in ("a@b.ics", "a%40b.ics", "ü/ö.ics"):
+        calendar.put(name, EVENT)
+    quoted = [f"{calendar.path}{name}" for name in ("a%40b.ics", "a%2540b.ics", "%C3%BC/%C3%B6.ics")]
+    assert synced(owner, calendar.path)[1] == quoted
+    assert [owner.request("GET", path).status for path in quoted] == [200, 200, 200]
+    server.href_of = lambda path: f"{server.url}{path}"
+    assert synced(owner, calendar.path)[1][0] == f"{server.url}{calendar.path}a@b.ics"
+
+
+def test_a_list_of_tasks_may_show_the_objects_of_a_calendar(server: ScriptedCalDav, owner: Dav) -> None:
+    events = server.add("work")
+    tasks = server.add("work-tasks", components=("VTODO",), objects=events.objects, hrefs_under=events.path)
+    path = events.put("1.ics", EVENT)
+    assert synced(owner, events.path)[1] == synced(owner, tasks.path)[1] == [path]
+
+
+def test_a_script_answers_in_place_of_the_server_which_can_still_be_asked(server: ScriptedCalDav, owner: Dav) -> None:
+    server.script["PROPFIND"] = lambda asked, usual: replace(usual(), status=503, headers=(("Retry-After", "7"),))
+    answer = owner.request("PROPFIND", ROOT, depth="0")
+    assert (answer.status, answer.headers["Retry-After"], b"multistatus" in answer.body) == (503, "7", True)
+    server.script["PROPFIND"] = lambda asked, usual: replace(usual(), cut_after=10)
+    with pytest.raises(http.client.IncompleteRead):
+        owner.request("PROPFIND", ROOT, depth="0")
+    assert server.kinds() == ["PROPFIND", "PROPFIND"]
 
 
 def test_a_digest_is_checked_as_rfc_7616_says(server: ScriptedCalDav) -> None:
