@@ -1,0 +1,90 @@
+"""ORGANIZER and ATTENDEE lines -> participants. Rooms, resources, groups and what stands for a calendar are none."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from connectors.ical_read import Component, Property, parameters
+from connectors.mime_address import NAME_LIMIT, addresses
+from connectors.mime_words import clean, decode_words
+from syncd.model import Participant, Role
+
+MAX_ATTENDEES = 1000
+_LONGEST_VALUE = 2000
+_RESPONSES = {
+    "ACCEPTED": "accepted",
+    "COMPLETED": "accepted",  # of a task
+    "IN-PROCESS": "accepted",
+    "DECLINED": "declined",
+    "TENTATIVE": "tentative",
+    "NEEDS-ACTION": "needs_action",
+}
+"""DELEGATED is no answer of theirs: whom they sent has a line too."""
+_NO_PEOPLE = frozenset({"ROOM", "RESOURCE", "GROUP"})
+_CALENDARS = "calendar.google.com"
+"""The domain, with those below it, of Google's rooms, groups, imported calendars and unknown organizers."""
+_DEFINITE = frozenset({"accepted", "declined", "tentative"})
+
+
+class People(NamedTuple):
+    participants: tuple[Participant, ...]
+    partial: bool
+    problems: tuple[str, ...]
+
+
+def people(component: Component) -> People:
+    """Return the organizer and then the attendees, each address once a role, with the most definite answer."""
+    found: dict[tuple[Role, str], Participant] = {}
+    problems: list[str] = []
+    for line in component.all("ORGANIZER")[:1]:
+        if not _add(found, Role.ORGANIZER, line):
+            problems.append("the organizer's address is unreadable")
+    attendees = component.all("ATTENDEE")
+    for line in attendees[:MAX_ATTENDEES]:
+        _add(found, Role.ATTENDEE, line)
+    cut = len(attendees) > MAX_ATTENDEES
+    if cut:
+        problems.append(f"more than {MAX_ATTENDEES:,} attendees")
+    return People(tuple(found.values()), cut, tuple(problems))
+
+
+def _add(found: dict[tuple[Role, str], Participant], role: Role, line: Property) -> bool:
+    """Take in a line; False if it names somebody whose address cannot be read."""
+    given = parameters(line)
+    address = _address(line.value, given.get("EMAIL", ""))
+    if given.get("CUTYPE", "").upper() in _NO_PEOPLE or _is_calendar(address):
+        return True
+    if not address:
+        return False
+    response = _RESPONSES.get(given.get("PARTSTAT", "").upper(), "")
+    key = (role, address.lower())
+    known = found.get(key)
+    if known is None or (response in _DEFINITE and known.response not in _DEFINITE):
+        name = clean(decode_words(given.get("CN", "")), NAME_LIMIT)
+        if name.lower() in {address.lower(), f"mailto:{address}".lower()}:
+            name = ""
+        found[key] = Participant(role, address, name or (known.name if known else ""), response)
+    return True
+
+
+def _address(value: str, email: str) -> str:
+    """Read `mailto:` in any case or without, quoted, encoded, with a name before; else the EMAIL parameter.
+
+    iCloud and some servers put a path or a `urn:` in the value; the address is then in EMAIL alone.
+    """
+    value = value[:_LONGEST_VALUE].replace("\\n", "").strip("\"' <>\t")
+    scheme, colon, rest = value.partition(":")
+    if colon and scheme.lower() == "mailto":
+        value = unquote(rest.partition("?")[0])
+    elif colon:
+        value = ""
+    for candidate in (value, email[:_LONGEST_VALUE]):
+        if "@" in candidate and (read := addresses(candidate.strip("\"' ")).mailboxes):
+            return read[0][1]
+    return ""
+
+
+def _is_calendar(address: str) -> bool:
+    domain = address.lower().rpartition("@")[2]
+    return domain == _CALENDARS or domain.endswith(f".{_CALENDARS}")

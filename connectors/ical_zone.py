@@ -1,0 +1,95 @@
+"""What zone a TZID means. The order of trust: IANA's name, Windows' name, other makers' spellings of these, the
+VTIMEZONE beside it, and at last the calendar's own zone, which is said to be uncertain."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, tzinfo
+from functools import lru_cache
+from zoneinfo import ZoneInfo, available_timezones
+
+from tzlocal.windows_tz import win_tz
+
+from connectors.ical_read import Component, NotReadable
+from connectors.ical_vtimezone import own_zone
+
+_TZID_LIMIT = 200
+_UTC_NAMES = frozenset({"utc", "z", "gmt", "etc/utc", "etc/gmt", "tzone://microsoft/utc", "coordinated universal time"})
+
+
+@lru_cache(maxsize=1)
+def _names() -> dict[str, str]:
+    """Return all names that are known, in lower case -> IANA's. Windows' are CLDR's, of the territory 001."""
+    own = {name.lower(): name for name in available_timezones()}
+    return {name.lower(): zone for name, zone in win_tz.items()} | own | dict.fromkeys(_UTC_NAMES, "UTC")
+
+
+@lru_cache(maxsize=1024)
+def named(tzid: str) -> str:
+    """Return IANA's name for a TZID, or an empty text.
+
+    It may be quoted, in other case, have blanks for underscores, or stand at the end of a path, as in
+    `/freeassociation.sourceforge.net/Europe/Vienna` or `/mozilla.org/20070129_1/America/Argentina/Ushuaia`.
+    """
+    if len(tzid) > _TZID_LIMIT:
+        return ""
+    plain = tzid.strip("\"' \t").lower()
+    known = _names()
+    for spelling in (plain, plain.replace(" ", "_")):
+        if spelling in known:
+            return known[spelling]
+    words = [word for word in re.split(r"/+", plain) if word]
+    for length in (3, 2):  # one word alone is no path: `/company.example/Customized`
+        if len(words) > length and (name := known.get("/".join(words[-length:]))):
+            return name
+    return ""
+
+
+class Zones:
+    """The zones of one file. Remembers what it had to guess."""
+
+    def __init__(self, timezones: Iterable[Component], home: str) -> None:
+        """`home` is the calendar's own zone; UTC stands for it where it is empty or none that is known."""
+        self.home_name = named(home)
+        self.home: tzinfo = zone(self.home_name) if self.home_name else UTC
+        self.problems: dict[str, None] = {}
+        self._components = {_tzid(one): one for one in timezones}
+        self._found: dict[str, tuple[tzinfo, str]] = {}
+
+    def of(self, tzid: str) -> tuple[tzinfo, str]:
+        """Return the zone of a TZID, and IANA's name for it, if it has one."""
+        if tzid not in self._found:
+            self._found[tzid] = self._resolved(tzid)
+        return self._found[tzid]
+
+    def floating(self) -> tuple[tzinfo, str]:
+        """Return the zone of what is said without one."""
+        if not self.home_name:
+            self.problems["its times have no zone, nor has the calendar: UTC is taken, which is uncertain"] = None
+        return self.home, self.home_name
+
+    def _resolved(self, tzid: str) -> tuple[tzinfo, str]:
+        component = self._components.get(tzid.strip())
+        if name := named(tzid) or (named(component.value("X-LIC-LOCATION")) if component else ""):
+            return zone(name), name
+        if component:
+            try:
+                return own_zone(component), ""
+            except (NotReadable, ValueError, OverflowError):
+                pass
+        self.problems["its time zone is not known: the calendar's own is taken, which is uncertain"] = None
+        return self.home, self.home_name
+
+
+def zone_of_timezones(timezones: Iterable[Component]) -> str:
+    """Return IANA's name of the first VTIMEZONE that has one, or an empty text."""
+    return next((name for one in timezones if (name := named(_tzid(one)) or named(one.value("X-LIC-LOCATION")))), "")
+
+
+def zone(name: str) -> tzinfo:
+    return UTC if name == "UTC" else ZoneInfo(name)
+
+
+def _tzid(component: Component) -> str:
+    return component.value("TZID").strip("\"' ")
