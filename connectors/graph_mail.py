@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 from urllib.parse import quote
 
 from connectors.graph_client import Graph, Json, Page, Part, query
@@ -23,7 +22,7 @@ from connectors.graph_folders import Folder, FolderTree
 from connectors.graph_message import EXPAND, SELECT, SELECT_ATTACHMENTS, SELECT_TEXT, attachments, message
 from connectors.graph_place import Place, place, zulu
 from syncd.errors import Retryable
-from syncd.model import Batch, Cursor, Item, ItemId, Message, Removed, Unreadable
+from syncd.model import Attachment, Batch, Cursor, Item, ItemId, Message, Removed, Unreadable
 
 PAGE = 100
 """Messages of a page of the backfill: with their headers some 500 kB."""
@@ -181,7 +180,7 @@ class MailStream:
         return self.read([*dict.fromkeys(ItemId(str(entry["id"])) for entry in page.value)], text=False)
 
     def _item(self, id_: ItemId, part: Part) -> Item:
-        if part.ok and isinstance(part.body, dict) and part.body.get("id"):
+        if _is_object(part) and part.body.get("id"):
             if part.body.get("isDraft") or self._tree.is_other(self._id, str(part.body.get("parentFolderId"))):
                 return Removed(id_)
             return message({**part.body, "id": id_}, self.name)
@@ -190,12 +189,17 @@ class MailStream:
             return Removed(id_)
         return Unreadable(id_, f"Graph says {part.status} {code}: {words}")
 
-    def _attachments(self, ids: Sequence[ItemId]) -> dict[ItemId, Any]:
+    def _attachments(self, ids: Sequence[ItemId]) -> dict[ItemId, tuple[Attachment, ...]]:
         options = query(select=SELECT_ATTACHMENTS)
         paths = [f"{self._graph.mailbox}/messages/{quote(id_)}/attachments{options}" for id_ in ids]
         parts = self._graph.batch(paths)
-        return {id_: attachments(part.body.get("value") or ()) for id_, part in zip(ids, parts, strict=True) if part.ok}
+        answered = zip(ids, parts, strict=True)
+        return {id_: attachments(part.body.get("value")) for id_, part in answered if _is_object(part)}
+
+
+def _is_object(part: Part) -> bool:
+    return part.ok and isinstance(part.body, dict)
 
 
 def _attaches(part: Part) -> bool:
-    return part.ok and isinstance(part.body, dict) and bool(part.body.get("hasAttachments"))
+    return _is_object(part) and bool(part.body.get("hasAttachments"))

@@ -45,7 +45,7 @@ _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]+")
 
 def message(entry: Mapping[str, Any], folder: str) -> Message:
     """Categories are labels that the owner gave it, and stand beside the folder."""
-    categories = [str(each) for each in entry.get("categories") or () if isinstance(each, str)]
+    categories = [each for each in _listed(entry.get("categories")) if isinstance(each, str)]
     made = message_from_fields(
         _fields(entry),
         id=ItemId(str(entry["id"])),
@@ -58,11 +58,11 @@ def message(entry: Mapping[str, Any], folder: str) -> Message:
     return replace(made, text=_text(body)) if isinstance(body, Mapping) else made
 
 
-def attachments(entries: Sequence[Mapping[str, Any]]) -> tuple[Attachment, ...]:
+def attachments(entries: Any) -> tuple[Attachment, ...]:
     """Name, type and size; what is inline belongs to the text."""
     return tuple(
         Attachment(str(entry.get("name") or ""), str(entry.get("contentType") or ""), _size(entry.get("size")))
-        for entry in entries
+        for entry in _objects(entries)
         if not entry.get("isInline")
     )
 
@@ -90,19 +90,19 @@ def _fields(entry: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         ("Cc", entry.get("ccRecipients")),
         ("Bcc", entry.get("bccRecipients")),
     ):
-        if value := ", ".join(filter(None, map(_mailbox, people or ()))):
+        if value := ", ".join(filter(None, map(_mailbox, _objects(people)))):
             yield name, value
     told = {}
-    for header in entry.get("internetMessageHeaders") or ():
+    for header in _objects(entry.get("internetMessageHeaders")):
         name = str(header.get("name") or "").lower()
         if name in _WANTED and name not in told:
             told[name] = str(header.get("value") or "")
     yield from {**_kept(entry), **told, **_invitation(entry)}.items()
 
 
-def _mailbox(recipient: Any) -> str:
+def _mailbox(recipient: Mapping[str, Any]) -> str:
     """`"Name" <address>`; empty where there is no address."""
-    known = recipient.get("emailAddress") if isinstance(recipient, Mapping) else None
+    known = recipient.get("emailAddress")
     address = _line(known.get("address")) if isinstance(known, Mapping) else ""
     if not address:
         return ""
@@ -119,7 +119,7 @@ def _kept(entry: Mapping[str, Any]) -> dict[str, str]:
     """What Exchange keeps of the message beside its headers. It writes a property's id in its own way: `Integer 0x36`
     for what was asked as `Integer 0x0036`."""
     found: dict[int, str] = {}
-    for each in entry.get("singleValueExtendedProperties") or ():
+    for each in _objects(entry.get("singleValueExtendedProperties")):
         tag = str(each.get("id") or "").partition(" 0x")[2]
         if re.fullmatch(r"[0-9a-fA-F]{1,8}", tag):
             found[int(tag, 16)] = _line(each.get("value"))
@@ -144,6 +144,14 @@ def _text(body: Mapping[str, Any]) -> str:
     kind = "text/html" if str(body.get("contentType")).lower() == "html" else "text/plain"
     content = str(body.get("content") or "").encode("utf-8", "replace")
     return new_text(content, f'{kind}; charset="utf-8"', "8bit") or ""
+
+
+def _listed(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list) else ()
+
+
+def _objects(value: Any) -> Iterator[Mapping[str, Any]]:
+    return (each for each in _listed(value) if isinstance(each, Mapping))
 
 
 def _size(value: Any) -> int | None:

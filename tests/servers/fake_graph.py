@@ -42,14 +42,16 @@ class FakeGraph:
     """Person, and the mailbox of another that the person may open."""
     groups: dict[str, list[str]] = field(default_factory=dict)
     deltas: Deltas = field(default_factory=Deltas)
+    links_to: str = ""
+    """The origin that links lead to, where it is another than ours."""
     loses_next_links: bool = False
     """Listings of messages have a page, and no link to the next (microsoft-graph-docs issue 2153)."""
     troubles: list[Answer | None] = field(default_factory=list)
     """For the next requests, one each; None lets one through."""
     part_troubles: list[Answer | None] = field(default_factory=list)
     """The same for the parts of batches."""
-    hook: Callable[[Request], None] = lambda request: None
-    """Called as each request comes, before it is answered."""
+    hook: Callable[[Request], Answer | None] = lambda request: None
+    """Called as each request comes; what it returns is the answer, if it is one."""
     requests: list[Request] = field(default_factory=list)
     answers: list[tuple[str, Json]] = field(default_factory=list)
     """Type of Graph's metadata and body, of all that was given."""
@@ -71,7 +73,7 @@ class FakeGraph:
             crowded = self._in_hand > CONCURRENT
             trouble = self.troubles.pop(0) if self.troubles else None
         try:
-            self.hook(request)
+            trouble = self.hook(request) or trouble
             if crowded:
                 return too_many()
             with self._lock:
@@ -175,7 +177,7 @@ class FakeGraph:
         raise Refused(400, "BadRequest", f"Resource not found for the segment '{path[-1]}'.")
 
     def _delta(self, request: Request, mailbox: Mailbox, folder: Folder | None) -> Answer:
-        url = f"{self.origin}{request.path}"
+        url = f"{self.links_to or self.origin}{request.path}"
         body = self.deltas.answer(url, mailbox, folder, request.query, preferred(request.headers))
         return self._given("message" if folder else "mailFolder", body)
 
@@ -207,7 +209,7 @@ class FakeGraph:
             body["@odata.count"] = total
         if start + size < total:
             bare = "&".join(each for each in urlsplit(request.url).query.split("&") if not each.startswith("%24skip="))
-            body["@odata.nextLink"] = f"{self.origin}{request.path}?{bare}&%24skip={start + size}"
+            body["@odata.nextLink"] = f"{self.links_to or self.origin}{request.path}?{bare}&%24skip={start + size}"
         return body
 
     def _message(self, request: Request, mailbox: Mailbox, id_: str, rest: Sequence[str]) -> Answer:
