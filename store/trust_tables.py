@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Integer, Table, Text
 
-from store.columns import Instant, metadata
+from store.columns import Instant, Key, metadata
 
 # What an audit found of a mailbox or stream that no error tells: shown until it is over.
 finding = Table(
@@ -31,4 +31,18 @@ token = Table(
     Column("sealed", Text, nullable=False),
     CheckConstraint("sealed LIKE 'v1:%:%'", name="token_sealed"),
     sqlite_with_rowid=False,
+)
+
+# Who did what (store/trail.py): a chain of hashes. A trigger refuses to change or remove a row.
+trail = Table(
+    "trail",
+    metadata,
+    Column("sequence", Key, primary_key=True, autoincrement=False),
+    Column("at", Instant, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("door", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("target", Text, nullable=False, index=True),
+    Column("detail", Text, nullable=False),
+    Column("hash", Text, nullable=False),
 )

@@ -10,10 +10,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine, func, insert, select, update
 
-from store import bulk, known, occasions
+from store import bulk, known, occasions, trail
 from store.engine import connect, read, write
 from store.ids import uuid7, uuid7s
 from store.schema import activity, change, sighting, stream, thread
+from store.trail import Doer
 from syncd.ledger import ActivityChange, Mark, Plan, SightingRow, Stored, Wanted
 from syncd.model import PARSER_VERSION, Cursor, Directory, Entry, Identity, ItemId, Level, Link
 
@@ -87,17 +88,22 @@ class Store:
         with write(self.engine) as connection:
             yield Transaction(connection)
 
-    def log_entry(self, entry: Entry, now: datetime) -> str:
+    def log_entry(self, entry: Entry, by: Doer, now: datetime) -> str:
         """Write a manual entry, and return its public id."""
         public_id = uuid7(now)
         with self.transaction() as transaction:
             transaction.log(entry, public_id, now)
+            trail.record(transaction.connection, by.did("log", public_id, kind=entry.kind), now)
         return public_id
 
-    def link(self, public_id: str, made: Link, now: datetime) -> bool:
+    def link(self, public_id: str, made: Link, by: Doer, now: datetime) -> bool:
         """Link or unlink an activity by hand, which no rule undoes; False if there is no such activity."""
+        deed = by.did(made.state.value, public_id, kind=made.entity_kind, id=made.entity_id)
         with self.transaction() as transaction:
-            return transaction.link(public_id, made, now)
+            if not transaction.link(public_id, made, now):
+                return False
+            trail.record(transaction.connection, deed, now)
+            return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ import os
 from datetime import datetime
 from pathlib import Path
 
-from store import backup, migrations
+from store import backup, migrations, trail
 from store.engine import hold
+from store.trail import Doer
 from store.writer import open_store
 from syncd.config import Config, key_file, store_key, store_url
 from syncd.errors import ConfigError, Permanent
@@ -39,7 +40,7 @@ def take(config: Config, path: Path) -> Path | None:
     return copy
 
 
-def bring_back(config: Config, path: Path, *, force: bool, now: datetime) -> None:
+def bring_back(config: Config, path: Path, by: Doer, *, force: bool, now: datetime) -> None:
     """The store, and then its key; refused before anything is done if the key is nowhere."""
     own, copy = _own_key(config), _key_beside(path)
     if own is not None and not copy.exists() and not own.exists():
@@ -51,6 +52,11 @@ def bring_back(config: Config, path: Path, *, force: bool, now: datetime) -> Non
         draft.unlink(missing_ok=True)
         _write(draft, bytes.fromhex(copy.read_text().strip()))
         draft.replace(own)
+    store = open_store(store_url(config), store_key(config))
+    try:
+        trail.note(store.engine, by.did("restore", path.name), now)
+    finally:
+        store.close()
 
 
 def _own_key(config: Config) -> Path | None:

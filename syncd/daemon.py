@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from signal import SIGHUP
 
+from store import trail
 from store.engine import hold
 from store.writer import Store
 from syncd import logs
@@ -83,7 +84,8 @@ class Daemon:
         self._schedule.put("directory", self._keep_directory, first=timedelta(0))
         self._schedule.start()
         self._told.ready()
-        log.info("started", extra=fields(mailboxes=len(self._config.mailboxes), pid=os.getpid()))
+        head = trail.head(self._store.engine)  # what comes last of it can only be proved by who noted that elsewhere
+        log.info("started", extra=fields(mailboxes=len(self._config.mailboxes), pid=os.getpid(), trail=head))
 
     def serve(self, signals: Signals, check: Callable[[], None]) -> None:
         """Return when a signal to stop came; `check` raises StoreInUse when the store is no longer ours."""

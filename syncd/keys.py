@@ -8,9 +8,12 @@ one's name. Ended before the last step, the next start finds the store under the
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from pathlib import Path
 
+from store import trail
 from store.engine import hold
+from store.trail import Doer
 from store.vault import Vault
 from store.writer import open_store
 from syncd.config import Config, new_key, reference_key, store_key, store_url, token_key, token_key_file
@@ -29,7 +32,7 @@ def require_token_key(config: Config, vault: Vault) -> None:
         _take_over(ready, token_key_file(config))
 
 
-def rotate(config: Config, to: str | None) -> int:
+def rotate(config: Config, to: str | None, by: Doer, now: datetime) -> int:
     """Seal every token under a new key: that of the reference `to`, or one that is made, where the key is a file of
     ours. How many there were. Not beside a daemon, which has the old one in hand."""
     if to is None and config.store.token_key is not None:
@@ -41,24 +44,32 @@ def rotate(config: Config, to: str | None) -> int:
             vault = Vault(store.engine, lambda make: token_key(config, make=make))
             require_token_key(config, vault)
             if to is not None:
-                return vault.rotate(reference_key(to, "--to"))
+                return _rotated(vault, reference_key(to, "--to"), by, now)
             ready = _ready(config)
             ready.unlink(missing_ok=True)  # of a rotation that ended before it touched the store
-            count = vault.rotate(new_key(ready))
+            count = _rotated(vault, new_key(ready), by, now)
             _take_over(ready, token_key_file(config))
             return count
     finally:
         store.close()
 
 
-def forget(config: Config) -> tuple[str, ...]:
+def forget(config: Config, by: Doer, now: datetime) -> tuple[str, ...]:
     """Throw all tokens away, where their key is lost or somebody else has them; who must sign in again."""
     store = open_store(store_url(config), store_key(config))
     try:
         with hold(store.engine):
-            return Vault(store.engine, lambda make: token_key(config, make=make)).forget()
+            gone = Vault(store.engine, lambda make: token_key(config, make=make)).forget()
+            trail.note(store.engine, by.did("forget-tokens", tokens=len(gone)), now)
+            return gone
     finally:
         store.close()
+
+
+def _rotated(vault: Vault, new: bytes, by: Doer, now: datetime) -> int:
+    count = vault.rotate(new)
+    trail.note(vault.engine, by.did("rotate-key", tokens=count), now)
+    return count
 
 
 def _ready(config: Config) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Row, or_, select
 from store.engine import read
 from store.queries.entities import TABLES, names
 from store.schema import activity, link, mailbox, sighting, stream
+from store.trail import Entry, about
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,8 @@ class Explanation:
     occurred_at: datetime | None
     sightings: tuple[Sighted, ...]
     links: tuple[Linked, ...]
+    deeds: tuple[Entry, ...] = ()
+    """What was done to it by hand, the newest first."""
 
 
 def why(engine: Engine, words: str, *, keys: Collection[bytes] = ()) -> tuple[Explanation, ...]:
@@ -67,6 +70,7 @@ def why(engine: Engine, words: str, *, keys: Collection[bytes] = ()) -> tuple[Ex
         ids |= {row.activity_id for row in found if row.activity_id is not None}
         lonely = [row for row in found if row.activity_id is None]
         explained = [_of_activity(connection, own) for own in sorted(ids)]
+        explained = [replace(each, deeds=about(connection, each.activity_id or "")) for each in explained]
     by_key: dict[object, list[Row[Any]]] = defaultdict(list)
     for row in lonely:
         by_key[row.key or row.id].append(row)

@@ -25,6 +25,7 @@ _COMMANDS = {
     "audit": "auditing",
     "why": "reading",
     "timeline": "reading",
+    "trail": "trailing",
     "log": "entering",
     "link": "linking",
     "contacts": "contacts",

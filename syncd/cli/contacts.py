@@ -10,9 +10,11 @@ from typing import Annotated
 import typer
 from phonenumbers import SUPPORTED_REGIONS
 
+from store import trail
 from store.queries.contacts import contacts
 from syncd import directory
 from syncd.cli import render
+from syncd.cli.doer import doer
 from syncd.cli.options import ConfigOption, JsonOption, opened
 
 app = typer.Typer(
@@ -51,6 +53,9 @@ def import_(
         done = directory.import_file(
             store, file, kind=kind or "", region=country, dry_run=dry_run, now=datetime.now(UTC)
         )
+        if not dry_run:
+            changed = {name: counts.created + counts.updated for name, counts in done.report.counts.items()}
+            trail.note(store.engine, doer().did("import", **changed), datetime.now(UTC))
     render.as_json(done) if json else render.refreshed(done, dry_run=dry_run)
 
 

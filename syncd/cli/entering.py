@@ -11,6 +11,7 @@ from matching.address import domain_key, domain_of, key, within
 from store import queries
 from store.writer import Store
 from syncd.cli import render, times
+from syncd.cli.doer import doer
 from syncd.cli.options import ConfigOption, JsonOption, opened
 from syncd.cli.reading import one
 from syncd.config import Config
@@ -60,7 +61,7 @@ def log(
             made = entry(said, now)
         except ValueError as error:
             raise typer.BadParameter(str(error)) from None
-        public_id = store.log_entry(made, now)
+        public_id = store.log_entry(made, doer(), now)
     render.as_json({"id": public_id}) if json else render.lines(f"Logged as {public_id}.")
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from syncd.cli import render
+from syncd.cli.doer import doer
 from syncd.cli.options import ConfigOption, opened
 from syncd.cli.reading import one
 from syncd.model import Link, LinkState
@@ -34,6 +35,6 @@ def link(
     with opened(config) as (_, store):
         for kind, who in named:
             entity = one(store, who, kind)
-            if not store.link(activity, Link(kind, entity.id, "by hand", state), datetime.now(UTC)):
+            if not store.link(activity, Link(kind, entity.id, "by hand", state), doer(), datetime.now(UTC)):
                 raise typer.BadParameter(f"there is no activity {activity}; syncd timeline WHO --json shows their ids")
             render.lines(f"{'Unlinked from' if remove else 'Linked to'} {kind} {entity.name or entity.id}.")

@@ -247,6 +247,8 @@ def why(which: str, found: Sequence[Explanation]) -> None:
             lines("  try: syncd contacts import FILE, then: syncd once --again")
         for link in each.links:
             lines(f"  {link.state} to {link.entity_kind} {link.name or link.entity_id}: {link.reason} ({link.origin})")
+        for done in each.deeds:
+            lines(f"  {when(done.at)} {done.deed.action} by {done.deed.who}, {done.deed.door}")
 
 
 def timeline(entity: Entity, moments: Sequence[Moment]) -> None:
