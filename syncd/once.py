@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from store import health
 from store.engine import hold
+from store.occasions import settle
 from store.writer import Store
 from syncd import logs
 from syncd.config import Config
@@ -52,6 +53,7 @@ def once(config: Config, names: Sequence[str], *, progress: Progress, again: boo
             save(watches)
             for each in watches:
                 each.stop()
+        settle(store.engine, datetime.now(UTC))
         pairs = zip(watches, outcomes, strict=True)
         return {each.mailbox.name: Result(each.state, outcome) for each, outcome in pairs}
 
