@@ -68,6 +68,7 @@ class Daemon:
     def __init__(self, config: Config, store: Store, told: Notifier) -> None:
         self.metrics = Metrics()
         self._config = config
+        self._store = store
         self._told = told
         self._schedule = Schedule(config.daemon.workers, longest=config.daemon.interval_max)
         self._roster = Roster(store, self._schedule, self.metrics.count)
