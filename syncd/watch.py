@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from connectors.base import Account
 from store import health, inventory
@@ -52,8 +51,18 @@ JITTER = 0.1
 
 _SAVING = Lock()
 
-Progress = Callable[[str, str, Batch], None]
-"""Called after each saved batch with mailbox, stream and batch."""
+
+class Saved(NamedTuple):
+    """Of one saved batch, what shows how a pass gets on."""
+
+    mailbox: str
+    stream: str
+    items: int
+    remaining: int
+    """How many are still to come in this pass, as far as is known."""
+
+
+Progress = Callable[[Saved], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +72,7 @@ class Manner:
     shortest: timedelta
     longest: timedelta
     slice: timedelta = SLICE
-    progress: Progress = lambda mailbox, stream, batch: None
+    progress: Progress = lambda saved: None
     observe: Callable[[Outcome], None] = lambda outcome: None
 
 
@@ -142,6 +151,9 @@ class Watch:
             alive()
             return self.stopping
 
+        def progress(stream: str, batch: Batch) -> None:
+            self.manner.progress(Saved(self.mailbox.name, stream, len(batch.items), batch.remaining or 0))
+
         return Poll(
             mailbox_id=self.id,
             account=self.account,
@@ -150,7 +162,7 @@ class Watch:
             now=_now,
             jitter=random.random,
             should_stop=should_stop,
-            progress=partial(self.manner.progress, self.mailbox.name),
+            progress=progress,
             slice=self.manner.slice,
         )
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from syncd.cli.plain import plain
-from syncd.model import Batch
+from syncd.watch import Saved
 
 if TYPE_CHECKING:  # a pass by cron draws nothing
     from rich.progress import Progress, TaskID
@@ -28,13 +28,14 @@ def tried(total: int) -> Iterator[Callable[[], None]]:
 
 
 @contextmanager
-def read() -> Iterator[Callable[[str, str, Batch], None]]:
+def read() -> Iterator[Callable[[Saved], None]]:
     """One bar for each mailbox; yields what is to be called with each saved batch."""
     if not sys.stderr.isatty():
-        yield lambda mailbox, stream, batch: None
+        yield lambda saved: None
         return
-    with _drawn() as progress:
-        yield _Passes(progress).saved
+    with ExitStack() as stack:
+        # At the first batch: what draws is a thread, and no process must be forked from beside one.
+        yield _Passes(lambda: stack.enter_context(_drawn())).saved
 
 
 @contextmanager
@@ -51,20 +52,24 @@ def _drawn() -> Iterator[Progress]:
 class _Passes:
     """What is still to come is known of the streams that began."""
 
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
+    def __init__(self, draw: Callable[[], Progress]) -> None:
+        self._draw = draw
+        self._progress: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
         self._read: Counter[str] = Counter()
         self._left: dict[tuple[str, str], int] = {}
         self._lock = Lock()
 
-    def saved(self, mailbox: str, stream: str, batch: Batch) -> None:
+    def saved(self, batch: Saved) -> None:
         """Called from the mailboxes' own threads."""
+        mailbox = batch.mailbox
         with self._lock:
+            if self._progress is None:
+                self._progress = self._draw()
             if mailbox not in self._tasks:
                 self._tasks[mailbox] = self._progress.add_task(plain(mailbox), total=None)
-            self._read[mailbox] += len(batch.items)
-            self._left[mailbox, stream] = batch.remaining or 0
+            self._read[mailbox] += batch.items
+            self._left[mailbox, batch.stream] = batch.remaining
             left = sum(number for (name, _), number in self._left.items() if name == mailbox)
             done = self._read[mailbox]
             self._progress.update(self._tasks[mailbox], completed=done, total=done + left)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # each command brings what it shows
     from store.queries.contacts import KnownContact
     from syncd.check import Checked, Report
     from syncd.directory import Refreshed
-    from syncd.once import Result
+    from syncd.readers import Result
     from syncd.standing import Trouble
 
 

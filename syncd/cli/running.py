@@ -13,6 +13,7 @@ from syncd.cli import progress, render
 from syncd.cli.options import ConfigOption, JsonOption, MailboxArguments, chosen, config_path, load, opened
 from syncd.errors import ConfigError
 from syncd.once import once as read_once
+from syncd.readers import cores
 
 
 def run(config: ConfigOption = None) -> None:
@@ -49,7 +50,8 @@ def once(
     logs.set_up(form=loaded.daemon.log_format, level="warning")
     logging.getLogger("syncd.watch").setLevel(logging.ERROR)  # what it tells of a mailbox stands in the summary
     with progress.read() as saved:
-        results = read_once(loaded, [mailbox.name for mailbox in wanted], progress=saved, again=again)
+        read = [mailbox.name for mailbox in wanted]
+        results = read_once(loaded, read, progress=saved, processes=cores(), again=again)
     summaries = [render.summary(name, result) for name, result in results.items()]
     render.as_json(summaries) if json else render.passes(summaries, nobody_known=_nobody_known(config, summaries))
     if any(summary.error for summary in summaries):

@@ -53,7 +53,7 @@ def _one_pass(stage: Stage, out: Console) -> bool:
     """False if a mailbox could not be read."""
     config = load(stage.config)
     logs.set_up(form="human", level="warning")
-    results = read_once(config, [], progress=lambda mailbox, stream, batch: None)
+    results = read_once(config, [], progress=lambda saved: None, processes=1)
     with opened(config) as store:
         for part in show.report(store):
             out.print(part)

@@ -29,15 +29,17 @@ def _silent(*_: object) -> None:
 @dataclass(frozen=True, slots=True)
 class Chain:
     office: Office
+    processes: int = 1
+    """Among which the mailboxes are shared out; in the test's own its statements can be seen."""
 
     def try_once(self, progress: Progress = _silent) -> Sequence[str]:
         """One pass over all mailboxes, and what it failed of."""
-        results = once(load(self.office.write()), [], progress=progress)
+        results = once(load(self.office.write()), [], progress=progress, processes=self.processes)
         return [result.state.error for result in results.values() if result.state.state != "ok"]
 
     def pass_once(self) -> Mapping[str, Counter[str]]:
         """One pass over all mailboxes; how many copies of each folder got which rule."""
-        results = once(load(self.office.write()), [], progress=_silent)
+        results = once(load(self.office.write()), [], progress=_silent, processes=self.processes)
         assert [result.state.error for result in results.values() if result.state.state != "ok"] == []
         return {
             f"{name}/{stream.name}": Counter({rule: count for (_, rule), count in stream.counts.items()})

@@ -1,8 +1,9 @@
 """A process that runs `syncd once` in children which die in the middle: `python -m tests.syncd.crashing CONFIG WAY`.
 
-WAY is `points` (for each commit point of a first sync: begin anew, be killed there, go on, compare) or `moments SEED`
-(fifty deaths at random moments of first syncs, each of which goes on where the one before it died). Prints JSON; forks,
-so that a run costs no start-up.
+WAY is `points` (for each commit point of a first sync: begin anew, be killed there, go on, compare), `moments SEED`
+(fifty deaths at random moments of first syncs, each of which goes on where the one before it died), or `readers SEED`
+(fifteen of first syncs of which only processes that read mailboxes die). Prints JSON; forks, so that a run costs no
+start-up.
 """
 
 from __future__ import annotations
@@ -21,16 +22,23 @@ from sqlalchemy import Engine
 
 from store.engine import connect, hold
 from syncd.cli import main
+from syncd.config import load
+from syncd.once import once as read_once
 from tests.commits import watch_writes
 from tests.dump import dump
 
 DEATHS = 50
+READERS = 15
 
 
 def once(config: Path, prepare: Callable[[], None]) -> int:
-    """Run `syncd once` in a child after `prepare`; its exit code, negative for the signal that ended it."""
+    """Run `syncd once` in a child after `prepare`; its exit code, negative for the signal that ended it.
+
+    On one core, so that it is one process, which dies as a whole.
+    """
     child = os.fork()
     if child == 0:
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
         prepare()
         with Path(os.devnull).open("w") as null:
             os.dup2(null.fileno(), 1)
@@ -41,6 +49,16 @@ def once(config: Path, prepare: Callable[[], None]) -> int:
             except SystemExit as end:
                 os._exit(end.code if isinstance(end.code, int) else 1)
             os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def read_by_two(config: Path, prepare: Callable[[], None]) -> int:
+    """The same by two processes that read; 1 if one of them died."""
+    child = os.fork()
+    if child == 0:
+        prepare()
+        results = read_once(load(config), [], progress=lambda saved: None, processes=2)
+        os._exit(any(result.outcome.worst() for result in results.values()))
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
@@ -57,6 +75,10 @@ def killed_at(point: int) -> Callable[[], None]:
 def killed_after(cpu_seconds: float) -> Callable[[], None]:
     """By a signal that nothing handles, at whatever instruction that is; of CPU time, so that load changes nothing."""
     return lambda: signal.setitimer(signal.ITIMER_PROF, cpu_seconds)  # type: ignore[return-value]
+
+
+def children_killed_after(cpu_seconds: float) -> Callable[[], None]:
+    return lambda: os.register_at_fork(after_in_child=killed_after(cpu_seconds))
 
 
 def undisturbed() -> None:
@@ -91,21 +113,24 @@ def at_each_point(config: Path, store: Path) -> dict[str, object]:
     return {"killed": killed, "differing": differing, "ends": sorted(set(ends))}
 
 
-def at_random_moments(config: Path, store: Path, seed: int) -> dict[str, object]:
-    ends = [once(config, undisturbed)]
+def at_random_moments(config: Path, store: Path, seed: int, *, readers: bool) -> dict[str, object]:
+    run, disturbed, death, deaths = (
+        (read_by_two, children_killed_after, 1, READERS) if readers else (once, killed_after, -signal.SIGPROF, DEATHS)
+    )
+    ends = [run(config, undisturbed)]
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     truth, differing, killed = contents(store), 0, 0
     forget(store)
     chance = random.Random(seed)
-    while killed < DEATHS:
-        end = once(config, killed_after(chance.uniform(0.0, usage.ru_utime + usage.ru_stime)))
-        if end == -signal.SIGPROF:
+    while killed < deaths:
+        end = run(config, disturbed(chance.uniform(0.0, usage.ru_utime + usage.ru_stime)))
+        if end == death:
             killed += 1
         else:  # it came to its end in spite of what came before
             ends.append(end)
             differing += contents(store) != truth
             forget(store)
-    ends.append(once(config, undisturbed))
+    ends.append(run(config, undisturbed))
     differing += contents(store) != truth
     return {"killed": killed, "differing": differing, "ends": sorted(set(ends))}
 
@@ -116,4 +141,4 @@ if __name__ == "__main__":
     if sys.argv[2] == "points":
         print(json.dumps(at_each_point(path, database)))
     else:
-        print(json.dumps(at_random_moments(path, database, int(sys.argv[3]))))
+        print(json.dumps(at_random_moments(path, database, int(sys.argv[3]), readers=sys.argv[2] == "readers")))

@@ -54,3 +54,7 @@ def test_killed_at_each_commit_point_the_next_run_ends_as_an_undisturbed_one(off
 
 def test_killed_fifty_times_at_random_moments_a_first_sync_ends_as_an_undisturbed_one(office: Office) -> None:
     assert _crash(office, "moments", "20261125") == {"killed": 50, "differing": 0, "ends": [0]}
+
+
+def test_a_first_sync_whose_reading_processes_die_again_and_again_ends_as_an_undisturbed_one(office: Office) -> None:
+    assert _crash(office, "readers", "20261126") == {"killed": 15, "differing": 0, "ends": [0]}

@@ -38,7 +38,7 @@ def demo(place: Path, *options: str) -> subprocess.Popen[str]:
 def after_one_pass(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     with staged(tmp_path_factory.mktemp("demo")) as stage:
         config = load(stage.config)
-        once(config, [], progress=lambda mailbox, stream, batch: None)
+        once(config, [], progress=lambda saved: None, processes=1)
         with opened(config) as store:
             yield store
 

@@ -10,8 +10,7 @@ from threading import Lock
 
 import pytest
 
-from syncd.model import Batch
-from syncd.watch import Progress
+from syncd.watch import Progress, Saved
 from tests.dump import Rows
 from tests.servers.dovecot import Dovecot
 from tests.servers.postgres import Postgres
@@ -68,7 +67,7 @@ class Disturbance:
     batches: int = 0
     _lock: Lock = field(default_factory=Lock)
 
-    def __call__(self, mailbox: str, stream: str, batch: Batch) -> None:
+    def __call__(self, saved: Saved) -> None:
         with self._lock:
             self.batches += 1
             if self.batches in DISTURBED:
