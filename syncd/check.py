@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from connectors.base import Stream
-from matching import address, contacts, rules
-from matching.parties import Parties
+from matching import address
 from store import migrations
 from store.directory_keys import is_empty, rekey
 from store.key import require_key
@@ -28,11 +25,8 @@ from syncd.directory import refresh
 from syncd.errors import ConfigError, SyncError
 from syncd.folders import missing
 from syncd.keys import require_token_key
-from syncd.model import Directory, Message, Policy
 from syncd.opening import account, vault
-
-SAMPLE = 100
-_OF_ONE_FOLDER = 50
+from syncd.sample import decided, sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +44,8 @@ class Folder:
     name: str
     excluded: str
     """Why it would not be read, or empty."""
+    kind: str
+    """`mail`, or of what is no folder `calendar`, `tasks` or `notes`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +56,8 @@ class Checked:
     folders: tuple[Folder, ...] = ()
     missing: tuple[str, ...] = ()
     """Folders that the configuration names and the server does not have."""
-    by_rule: Mapping[str, int] = field(default_factory=dict)
-    """Rule -> how many of the newest messages; `logged` are those that would be."""
+    by_rule: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """`messages`, `meetings` ... -> rule -> how many of the newest; `logged` are those that would be."""
     error: str = ""
     cure: str = ""
 
@@ -182,8 +178,8 @@ def check_mailbox(config: Config, mailbox: Mailbox, ground: Ground, now: datetim
         one = account(mailbox, tokens, lambda: now)
         try:
             streams = one.streams()
-            folders = tuple(Folder(stream.name, stream.excluded) for stream in streams)
-            sample = _newest([stream for stream in streams if not stream.excluded])
+            folders = tuple(Folder(stream.name, stream.excluded, stream.kind) for stream in streams)
+            found = sample([stream for stream in streams if not stream.excluded])
         finally:
             one.close()
     except SyncError as error:
@@ -192,31 +188,5 @@ def check_mailbox(config: Config, mailbox: Mailbox, ground: Ground, now: datetim
         name=mailbox.name,
         folders=folders,
         missing=tuple(missing(mailbox.settings, [folder.name for folder in folders])),
-        by_rule=_decided(sample, policy(config, mailbox, ground.key), ground.store),
+        by_rule=decided(found, policy(config, mailbox, ground.key), ground.store),
     )
-
-
-def _newest(streams: Sequence[Stream]) -> list[Message]:
-    """The inbox first, and never all from one folder."""
-    found: list[Message] = []
-    for stream in sorted(streams, key=lambda stream: stream.name.upper() != "INBOX"):
-        batch = next(iter(stream.changes(None)), None)
-        messages = [item for item in batch.items if isinstance(item, Message)] if batch else []
-        messages.sort(key=_age, reverse=True)
-        found += messages[:_OF_ONE_FOLDER]
-        if len(found) >= SAMPLE:
-            break
-    return found[:SAMPLE]
-
-
-def _age(message: Message) -> float:
-    moment = message.received_at or message.sent_at
-    return moment.timestamp() if moment else 0.0
-
-
-def _decided(sample: Sequence[Message], policy: Policy, store: Store | None) -> dict[str, int]:
-    wanted = contacts.lookups([message.participants for message in sample], policy)
-    directory = store.directory(wanted.addresses, wanted.domains) if store else Directory()
-    parties = Parties(directory, policy)
-    decisions = (rules.decide(message, parties) for message in sample)
-    return dict(Counter(decision.rule for decision in decisions).most_common())

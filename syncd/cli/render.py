@@ -106,14 +106,18 @@ def check(report: Report) -> None:
         _checked(mailbox)
 
 
+_STREAMS = {"mail": "folders", "calendar": "calendars", "tasks": "task lists", "notes": "lists of notes"}
+
+
 def _checked(found: Checked) -> None:
     if found.folders:
-        read = [folder.name for folder in found.folders if not folder.excluded]
-        lines(f"  reads {len(read)} folders: {', '.join(read)}")
+        for kind, called in _STREAMS.items():
+            if read := [folder.name for folder in found.folders if folder.kind == kind and not folder.excluded]:
+                lines(f"  reads {len(read)} {called}: {', '.join(read)}")
     if kept_out := [f"{folder.name} ({folder.excluded})" for folder in found.folders if folder.excluded]:
         lines(f"  leaves out: {', '.join(kept_out)}")
-    if found.by_rule:
-        lines(f"  of the newest {sum(found.by_rule.values())} messages: {counted(found.by_rule)}")
+    for called, by_rule in found.by_rule.items():
+        lines(f"  of the newest {sum(by_rule.values())} {called}: {counted(by_rule)}")
     for name in found.missing:
         _trouble(f"the server has no folder {name!r}", "take a name from those above into include and exclude")
     _trouble(found.error, found.cure)
@@ -125,6 +129,8 @@ class Summary:
 
     mailbox: str
     state: str
+    seen: Mapping[str, int]
+    """Kind of stream (`mail`, `calendar`, `tasks`, `notes`) -> how many."""
     by_rule: Mapping[str, int]
     """Rule -> how many; what is neither logged nor skipped stands under its verdict."""
     removed: int
@@ -134,27 +140,31 @@ class Summary:
 
 def summary(name: str, result: Result) -> Summary:
     counts: Counter[str] = Counter()
+    seen: Counter[str] = Counter()
     for stream in result.outcome.streams:
         for (verdict, rule), number in stream.counts.items():
             counts[rule if verdict in ("logged", "skipped") else verdict] += number
+            seen[stream.kind] += number
     removed = sum(stream.removed for stream in result.outcome.streams)
     stream_name, failed = result.outcome.worst() or ("", None)
     place = f"{stream_name}: " if stream_name else ""
     error, cure = (f"{place}{failed.error}", failed.cure) if failed else ("", "")
-    return Summary(name, result.state.state, dict(counts.most_common()), removed, error, cure)
+    return Summary(name, result.state.state, dict(seen), dict(counts.most_common()), removed, error, cure)
 
 
 def passes(summaries: Sequence[Summary], *, nobody_known: bool) -> None:
     total: Counter[str] = Counter()
+    kinds: Counter[str] = Counter()
     rows = []
     for each in summaries:
         total.update(each.by_rule)
+        kinds.update(each.seen)
         logged, seen = each.by_rule.get("logged", 0), sum(each.by_rule.values())
         rows.append((each.mailbox, each.state, f"{logged:,}", f"{seen - logged:,}", f"{each.removed:,}"))
     table(("mailbox", "state", "logged", "not logged", "gone"), rows)
     failed = sum(bool(each.error) for each in summaries)
     lines(
-        f"{total.total():,} messages: {counted(total) or 'nothing new'}"
+        f"{_things(kinds)}: {counted(total) or 'nothing new'}"
         + (f"; {failed:,} of {len(summaries):,} mailboxes failed" if failed else "")
     )
     if nobody_known:
@@ -163,6 +173,15 @@ def passes(summaries: Sequence[Summary], *, nobody_known: bool) -> None:
         if each.error:
             lines(f"{each.mailbox}:")
             _trouble(each.error, each.cure)
+
+
+def _things(kinds: Mapping[str, int]) -> str:
+    """`12 messages, 3 meetings`."""
+    found = [f"{kinds[kind]:,} {called}" for kind, called in _THINGS.items() if kinds.get(kind)]
+    return ", ".join(found) or "0 messages"
+
+
+_THINGS = {"mail": "messages", "calendar": "meetings", "tasks": "tasks", "notes": "notes"}
 
 
 def _nobody_known() -> None:
