@@ -8,9 +8,9 @@ from datetime import timedelta
 from importlib import import_module
 from typing import Any, Protocol, cast
 
-from connectors import google_settings, imap_settings
+from connectors import google_settings, imap_settings, microsoft_settings
 from connectors.base import Account, Context
-from connectors.oauth import Consent, Visit
+from connectors.oauth import Consent, Person
 from syncd.errors import Permanent
 
 
@@ -19,7 +19,7 @@ class _Connector(Protocol):
 
 
 class _Asking(Protocol):
-    def sign_in(self, settings: Any, context: Context, visit: Visit) -> Consent: ...
+    def sign_in(self, settings: Any, context: Context, person: Person) -> Consent: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Kind:
     module: str
     """Has `open_account`; loaded when the first account is opened, since a provider's library may take a second."""
     consent: str = ""
-    """The module with `sign_in`, where the owner can let syncd in by a browser (`syncd auth`)."""
+    """The module with `sign_in`, where the owner can let syncd in (`syncd auth`)."""
     backfill: timedelta = timedelta(days=180)
     """How far back the first sync reads, if the admin does not say."""
 
@@ -37,14 +37,15 @@ class Kind:
         """Opens no connection yet. `settings` are of the type `self.settings`."""
         return cast(_Connector, import_module(self.module)).open_account(settings, context)
 
-    def sign_in(self, settings: Any, context: Context, visit: Visit) -> Consent:
-        """Ask the owner, by a browser; what was allowed is kept in the context's tokens. Raises the SyncErrors."""
+    def sign_in(self, settings: Any, context: Context, person: Person) -> Consent:
+        """Ask the owner; what was allowed is kept in the context's tokens. Raises the SyncErrors."""
         if not self.consent:
             raise Permanent("an account of this kind is opened by its secret alone", cure="syncd check")
-        return cast(_Asking, import_module(self.consent)).sign_in(settings, context, visit)
+        return cast(_Asking, import_module(self.consent)).sign_in(settings, context, person)
 
 
 KINDS: Mapping[str, Kind] = {
     "imap": Kind(imap_settings.Settings, "connectors.imap"),
     "google": Kind(google_settings.Settings, "connectors.google", consent="connectors.google_consent"),
+    "microsoft365": Kind(microsoft_settings.Settings, "connectors.microsoft", consent="connectors.microsoft_sign_in"),
 }

@@ -45,7 +45,7 @@ class MailStream:
         self._opened = gmail
         self._labels = labels
         self._since = since
-        self._left = ""
+        self._left: str | None = None
         """The rest of a backfill, a line for each id, since a list of them takes five times as much."""
 
     @property
@@ -54,7 +54,7 @@ class MailStream:
 
     def changes(self, cursor: Cursor | None) -> Iterator[Batch]:
         if cursor is None:
-            here, self._left = Place(self._gmail.history_id(), below=""), ""
+            here, self._left = Place(self._gmail.history_id(), below=""), None
         else:
             here = yield from self._news(place(cursor))
         if here.below is not None:
@@ -79,7 +79,7 @@ class MailStream:
     def _backfill(self, here: Place, below: str) -> Generator[Batch, None, Place]:
         """Yield the window newest first, in checkpoints, and the place where it is over."""
         since = self._since()
-        ids = self._left.split() if self._left else newest_first(self._listing(since=since))
+        ids = self._left.split() if self._left is not None else newest_first(self._listing(since=since))
         ids = [id for id in ids if is_below(id, below)]
         left = len(ids)
         try:
@@ -92,6 +92,7 @@ class MailStream:
                     raise stopped
         finally:
             self._left = "\n".join(ids[len(ids) - left :])
+        self._left = None
         return replace(here, below=None)
 
     def _listing(self, *, since: datetime | None) -> Iterator[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -83,7 +84,10 @@ class Caller:
 
         def once() -> Resource:
             self.quota.spend(cost)
-            return _Words(api.title, self.user, self.now()).attempt(lambda: request.execute(http=self.http))
+            found = self._plain(_Words(api.title, self.user, self.now()), request)
+            if isinstance(found, SyncError):
+                raise found
+            return found
 
         return persistently(once, sleep=self.quota.sleep)
 
@@ -100,7 +104,7 @@ class Caller:
             left = {key: each for key, each in requests.items() if isinstance(found.get(key, _UNASKED), Retryable)}
             found.update(self._batch(api, left, cost))
             if failed := [each for each in found.values() if isinstance(each, Retryable)]:
-                raise max(failed, key=_wait)
+                raise max(failed, key=_wait)  # there is one, too, where not all were asked for
 
         try:
             persistently(once, sleep=self.quota.sleep)
@@ -116,28 +120,30 @@ class Caller:
         self.quota.spend(cost * len(requests))
         found: dict[str, Resource | SyncError] = {}
 
-        def take(key: str, resource: Resource | None, error: Exception | None) -> None:
+        def take(key: str, resource: object, error: Exception | None) -> None:
             # Nothing may be raised here: the library would drop the parts that follow.
-            found[key] = words.of(error) if error else resource or {}
+            found[key] = words.of(error) if error else words.judged(resource)
 
-        if len(requests) == 1:
-            ((key, request),) = requests.items()
-            try:
-                found[key] = words.attempt(lambda: request.execute(http=self.http))
-            except SyncError as error:
-                found[key] = error
-        else:
+        if len(requests) > 1:
             batch = BatchHttpRequest(callback=take, batch_uri=api.batch_url)
             for key, request in requests.items():
                 batch.add(request, request_id=key)
-            try:
+            with suppress(errors.Unintelligible):
                 words.attempt(lambda: batch.execute(http=self.http))
-            except errors.Unintelligible:
-                if not found:
-                    raise
-                # One part was left out, or cannot be read: the library ends there. What came before it stands.
+        # Where a part is left out, or cannot be read, the library ends: the rest is asked for without it.
+        for key, request in requests.items():
+            if key not in found:
+                found[key] = self._plain(words, request)
+                if isinstance(found[key], Retryable):
+                    break
         _raise_what_concerns_all(found)
         return found
+
+    def _plain(self, words: _Words, request: Request) -> Resource | SyncError:
+        try:
+            return words.judged(words.attempt(lambda: request.execute(http=self.http)))
+        except SyncError as error:
+            return error
 
 
 _UNASKED = Retryable("not asked yet")
@@ -173,6 +179,10 @@ class _Words(NamedTuple):
         except (Error, ValueError, KeyError, IndexError, AttributeError, TypeError) as error:
             # The library lets go of whatever its parsers raise on an answer that is cut or no JSON.
             raise self.of(error) from error
+
+    def judged(self, found: object) -> Resource | SyncError:
+        """The library gives the text of an answer that is no JSON as if it were what was asked for."""
+        return found if isinstance(found, dict) else errors.Unintelligible(self.title, TypeError())
 
     def of(self, error: Exception) -> SyncError:
         if isinstance(error, HttpError):

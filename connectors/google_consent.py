@@ -11,11 +11,11 @@ from connectors.google_quota import QUOTAS
 from connectors.google_settings import Settings
 from connectors.google_sign_in import Client, ServiceKey, credentials, kept, mail_scope, missing, short
 from connectors.google_tokens import Issued, Refused
-from connectors.oauth import Challenge, Consent, Visit, address, code_in, new_challenge
+from connectors.oauth import Challenge, Consent, Person, address, code_in, new_challenge, visit
 from syncd.errors import Permanent, ReauthNeeded
 
 
-def sign_in(settings: Settings, context: Context, visit: Visit) -> Consent:
+def sign_in(settings: Settings, context: Context, person: Person) -> Consent:
     """Keeps the tokens only when all that is needed was allowed, by the mailbox that was meant."""
     client = credentials(context.secret())
     if isinstance(client, ServiceKey):
@@ -32,7 +32,7 @@ def sign_in(settings: Settings, context: Context, visit: Visit) -> Consent:
             client.auth_uri, client_id=client.id, scopes=sorted(wanted), redirect=redirect, challenge=challenge, **more
         )
 
-    code = code_in(visit(begin), challenge)
+    code = code_in(visit(person, begin), challenge)
     issued = _exchanged(client, code, redirects[-1], challenge, settings, context)
     if lacking := missing(wanted, issued.scopes):
         raise ReauthNeeded(

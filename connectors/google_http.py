@@ -66,7 +66,7 @@ class Connections:
                 answer, reusable = _exchange(connection, verb, target, body, headers, timeout)
             except (OSError, http.client.HTTPException) as error:
                 connection.close()
-                if kept is None or isinstance(error, TimeoutError):
+                if kept is None or not isinstance(error, ConnectionError):
                     raise _unreachable(error, place.host) from error
                 continue  # the other side had closed it while it lay idle
             except SyncError:

@@ -10,7 +10,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from syncd.errors import Permanent, ReauthNeeded
@@ -88,8 +88,25 @@ def _shown(text: str) -> str:
 
 Begin = Callable[[str], str]
 """Redirect URI -> the address that the owner is to open."""
-Visit = Callable[[Begin], str]
-"""Has the owner open that address in a browser; returns the address that the browser was sent back to."""
+
+
+class Person(Protocol):
+    """Whoever signs in, at this machine or elsewhere."""
+
+    @property
+    def has_browser(self) -> bool:
+        """Whether it can be opened on this machine, and come back to a port of it."""
+        ...
+
+    def open(self, address: str) -> None:
+        """Show the address, and open it where there is a browser."""
+        ...
+
+    def say(self, text: str) -> None: ...
+
+    def paste(self) -> str:
+        """The address at which a browser elsewhere ended."""
+        ...
 
 
 class Consent(NamedTuple):
@@ -100,13 +117,15 @@ class Consent(NamedTuple):
     warnings: tuple[str, ...] = ()
 
 
-def by_paste(begin: Begin, *, show: Callable[[str], None], paste: Callable[[], str]) -> str:
-    """For a machine without a browser: nothing listens at the redirect, and its address is pasted."""
-    show(begin(PASTED_REDIRECT))
-    return paste().strip()
+def visit(person: Person, begin: Begin) -> str:
+    """Have the address opened in a browser; returns the address that the browser was sent back to."""
+    if person.has_browser:
+        return _by_loopback(begin, person.open)
+    person.open(begin(PASTED_REDIRECT))
+    return person.paste()
 
 
-def by_loopback(begin: Begin, *, show: Callable[[str], None], patience: float = _PATIENCE) -> str:
+def _by_loopback(begin: Begin, show: Callable[[str], None], patience: float = _PATIENCE) -> str:
     """Listen on a free port of 127.0.0.1 until the browser comes back with the state of this sign-in.
 
     Whoever else comes is answered, and passed over. Raises Permanent when nobody came within `patience` seconds.

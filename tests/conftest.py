@@ -3,5 +3,6 @@
 pytest_plugins = [
     "tests.servers.fixtures_caldav",
     "tests.servers.fixtures_dovecot",
+    "tests.servers.fixtures_google",
     "tests.servers.fixtures_postgres",
 ]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import webbrowser
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import Annotated
 
 import typer
 
-from connectors import KINDS, oauth
+from connectors import KINDS
 from syncd import opening
 from syncd.cli import render
 from syncd.cli.options import ConfigOption, chosen, opened
@@ -30,10 +30,7 @@ def auth(
         (mailbox,) = chosen(loaded, [name])
         tokens = opening.vault(loaded, store).tokens(mailbox.name)
         context = opening.context(mailbox, tokens, lambda: datetime.now(UTC))
-        visit = (
-            partial(oauth.by_paste, show=_print, paste=_paste) if no_browser else partial(oauth.by_loopback, show=_open)
-        )
-        consent = KINDS[mailbox.kind].sign_in(mailbox.settings, context, visit)
+        consent = KINDS[mailbox.kind].sign_in(mailbox.settings, context, _Terminal(not no_browser))
     render.lines(
         f"Signed in as {consent.user}; allowed: {', '.join(consent.allowed)}.",
         *(f"Mind: {warning}" for warning in consent.warnings),
@@ -41,18 +38,23 @@ def auth(
     )
 
 
-def _open(address: str) -> None:
-    webbrowser.open(address)
-    typer.echo(f"A browser should open. If none does, open this on this machine:\n\n{address}\n")
+@dataclass(frozen=True, slots=True)
+class _Terminal:
+    """connectors.oauth.Person"""
 
+    has_browser: bool
 
-def _print(address: str) -> None:
-    typer.echo(
-        f"Open this address in any browser, and sign in:\n\n{address}\n\n"
-        "It ends at a page that cannot be opened: copy the address of that page."
-    )
+    def open(self, address: str) -> None:
+        if self.has_browser:
+            webbrowser.open(address)
+            self.say(f"A browser should open. If none does, open this on this machine:\n\n{address}\n")
+        else:
+            self.say(f"Open this address in any browser, and sign in:\n\n{address}\n")
+            self.say("It ends at a page that cannot be opened: copy the address of that page.")
 
+    def say(self, text: str) -> None:
+        typer.echo(text)
 
-def _paste() -> str:
-    pasted: str = typer.prompt("Address", prompt_suffix=": ")
-    return pasted
+    def paste(self) -> str:
+        pasted: str = typer.prompt("Address")
+        return pasted.strip()

@@ -1,115 +1,490 @@
-"""The Gmail connector against a faithful fake: the contract, and what only Gmail does."""
+"""Gmail's mail as a stream, on a faithful fake: the contract, and what only Gmail does."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from random import Random
 
 import pytest
 
-from connectors.base import Account, Stream
-from connectors.google import GoogleAccount
-from connectors.google_http import CONNECTIONS
-from connectors.google_quota import Quotas
-from connectors.google_settings import Settings
-from connectors.google_sign_in import MAIL
-from syncd.model import Level
-from tests.connectors.contexts import LONG_AGO, MemoryTokens, context
-from tests.connectors.contract import ConnectorContract, World
-from tests.servers import fake_google
-from tests.servers.fake_gmail import Mailbox
-from tests.servers.fake_google import FakeGoogle
+from connectors.google_sign_in import HEADERS, MAIL
+from syncd.errors import CursorExpired, Retryable
+from syncd.model import Attachment, Batch, Cursor, ItemId, Level, Message, Removed, Unreadable
+from tests.connectors.contract import ConnectorContract, Reader, World
+from tests.connectors.google_worlds import USER, GmailWorld, items, mail
+from tests.servers import google_errors as errors
+from tests.servers.fake_google import Cut, FakeGoogle, Fault
 
-USER = "anna@example.com"
-NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-
-
-def mail(key: str, *, sender: str = "bert@example.org", subject: str = "", body: str = "Hello.\r\n") -> bytes:
-    return (
-        f"From: {sender}\r\nTo: {USER}\r\nMessage-ID: <{key}>\r\nSubject: {subject or key}\r\n"
-        f"Date: Fri, 20 Nov 2026 10:00:00 +0000\r\n\r\n{body}"
-    ).encode()
-
-
-@dataclass
-class GmailWorld(World):
-    fake: FakeGoogle
-    several_batches: int = 130
-    tokens: MemoryTokens = field(default_factory=MemoryTokens)
-    settings: Settings = field(init=False)
-    level: Level = Level.FULL
-    since: datetime = LONG_AGO
-    opened: list[Account] = field(default_factory=list)
-    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
-
-    def __post_init__(self) -> None:
-        self.settings = Settings(user=USER, endpoint=self.fake.url, timeout=5)
-        self.sign_in(MAIL)
-
-    def sign_in(self, *scopes: str) -> None:
-        """The owner's consent."""
-        token = self.fake.oauth.grant(USER, *scopes)
-        self.tokens.save(f'{{"refresh_token": "{token}", "client_id": "{self.fake.oauth.client_id}"}}')
-
-    @property
-    def mailbox(self) -> Mailbox:
-        return self.fake.mailbox(USER)
-
-    def now(self) -> datetime:
-        return datetime.fromtimestamp(self.fake.clock(), UTC)
-
-    def account(self) -> GoogleAccount:
-        given = context(
-            self.fake.oauth.client_file(f"{self.fake.url}/token"), since=self.since, now=self.now, tokens=self.tokens
-        )
-        quotas = Quotas(self.fake.clock, self.fake.clock.sleep)
-        account = GoogleAccount(self.settings, replace(given, level=self.level), clock=self.fake.clock, quotas=quotas)
-        self.opened.append(account)
-        return account
-
-    def stream(self, account: Account) -> Stream:
-        return account.streams()[0]
-
-    def add(self, count: int) -> list[str]:
-        keys = [f"{next(self._numbers):06}@example.org" for _ in range(count)]
-        for key in keys:
-            self.mailbox.deliver(mail(key))
-            self.fake.clock.sleep(1)
-        return keys
-
-    def id_of(self, key: str) -> str:
-        return next(id for id, held in self.mailbox.mails.items() if f"<{key}>".encode() in held.raw)
-
-    def remove(self, key: str) -> None:
-        self.mailbox.delete(self.id_of(key))
-
-    def renumber(self) -> None:
-        self.mailbox.forget_history()
-
-    def revoke(self) -> None:
-        self.fake.oauth.grants.clear()
-
-    def vanish(self) -> None:
-        self.settings = replace(self.settings, endpoint="http://127.0.0.1:1")
+HISTORY, GET, LIST = "gmail.users.history.list", "gmail.users.messages.get", "gmail.users.messages.list"
 
 
 @pytest.fixture
-def fake() -> Iterator[FakeGoogle]:
-    with fake_google.serve(NOW.timestamp()) as fake:
-        yield fake
-        CONNECTIONS.close()
-    assert fake.judged == []
-    assert {verb for verb, path in fake.requests if path != "/token" and not path.startswith("/batch")} <= {"GET"}
-
-
-@pytest.fixture
-def world(fake: FakeGoogle) -> GmailWorld:
-    return GmailWorld(fake)
+def world(google: FakeGoogle) -> GmailWorld:
+    return GmailWorld(google)
 
 
 class TestTheContract(ConnectorContract):
     @pytest.fixture
-    def world(self, fake: FakeGoogle) -> World:
-        return GmailWorld(fake)
+    def world(self, google: FakeGoogle) -> World:
+        return GmailWorld(google)
+
+
+class TestTheContractWithOddPages(ConnectorContract):
+    """The same when history comes with empty pages, in pieces and twice, and listings oldest first."""
+
+    @pytest.fixture
+    def world(self, google: FakeGoogle) -> World:
+        world = GmailWorld(google)
+        quirks = world.mailbox.quirks
+        quirks.empty_pages = quirks.repeats = quirks.oldest_first = True
+        quirks.page = 7
+        return world
+
+
+class TestTheContractWithHeadersOnly(ConnectorContract):
+    """The same with a token that may neither search nor read bodies."""
+
+    @pytest.fixture
+    def world(self, google: FakeGoogle) -> World:
+        world = GmailWorld(google, level=Level.METADATA)
+        world.sign_in(HEADERS)
+        return world
+
+    def test_the_inventory_names_what_the_passes_gave(self, world: World) -> None:
+        """It cannot be had: whoever may not ask for a time would have to read every message of all years."""
+        world.add(4)
+        assert list(Reader(world).stream().inventory()) == []
+
+
+# ------------------------------------------------------------------------------------------------------ what is read
+
+
+def test_a_message_is_what_its_headers_and_gmail_say_of_it(world: GmailWorld) -> None:
+    id = world.mailbox.deliver(mail("k@example.org"), "INBOX", "UNREAD", "IMPORTANT", "CATEGORY_PERSONAL")
+    (message,) = items(world.follow(None))
+    assert isinstance(message, Message)
+    assert (message.id, message.message_id, message.folders) == (id, "k@example.org", ("INBOX",))
+    assert message.received_at == world.now()
+    assert message.sent_at == datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
+    assert [(each.role, each.address) for each in message.participants] == [("from", "bert@example.org"), ("to", USER)]
+    assert message.size == len(mail("k@example.org"))
+    assert message.text is None
+
+
+def test_the_text_is_the_new_part_and_attachments_are_named(world: GmailWorld) -> None:
+    raw = (
+        b"From: bert@example.org\r\nTo: anna@example.com\r\nMessage-ID: <a@example.org>\r\nSubject: Offer\r\n"
+        b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n'
+        b'--b\r\nContent-Type: text/plain; charset="iso-8859-1"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'
+        b"Gr=FC=DFe aus Wien\r\n\r\nOn Fri, Nov 20, 2026 at 9:00 AM Anna <anna@example.com> wrote:\r\n> old text\r\n"
+        b'--b\r\nContent-Type: application/pdf; name="offer.pdf"\r\nContent-Disposition: attachment; '
+        b'filename="offer.pdf"\r\nContent-Transfer-Encoding: base64\r\n\r\nAAAA\r\n--b--\r\n'
+    )
+    id = world.mailbox.deliver(raw)
+    (message,) = world.stream(world.account()).read([ItemId(id)], text=True)
+    assert isinstance(message, Message)
+    assert message.text == "Grüße aus Wien"
+    assert message.attachments == (Attachment("offer.pdf", "application/pdf", 3),)
+
+
+@pytest.mark.parametrize("label", ["SPAM", "TRASH", "DRAFT", "CHAT"])
+def test_spam_bin_drafts_and_chats_are_never_read(world: GmailWorld, label: str) -> None:
+    world.mailbox.deliver(mail("hidden@example.org"), label)
+    cursor = world.first()
+    world.mailbox.deliver(mail("later@example.org"), label)
+    found = items(world.follow(None)) + items(world.follow(cursor))
+    assert [item for item in found if not isinstance(item, Removed)] == []
+
+
+def test_what_is_older_than_the_window_is_not_read_with_headers_only_either(google: FakeGoogle) -> None:
+    for level, scope in ((Level.FULL, MAIL), (Level.METADATA, HEADERS)):
+        world = GmailWorld(google, level=level)
+        world.sign_in(scope)
+        world.since = world.now() - timedelta(days=180)
+        world.mailbox.deliver(mail("old@example.org"), at=(world.since - timedelta(days=1)).timestamp())
+        world.mailbox.deliver(mail("new@example.org"), at=(world.since + timedelta(days=1)).timestamp())
+        found = [item.message_id for item in items(world.follow(None)) if isinstance(item, Message)]
+        assert set(found) == {"new@example.org"}
+
+
+def test_with_headers_only_neither_a_search_nor_a_body_is_asked_for(google: FakeGoogle) -> None:
+    world = GmailWorld(google, level=Level.METADATA)
+    world.sign_in(HEADERS)
+    world.add(3)
+    world.follow(None)
+    assert all("q" not in call.query for call in google.of(LIST))
+    assert {call.query["format"][0] for call in google.of(GET)} == {"metadata"}
+
+
+def test_no_more_than_headers_is_asked_for_until_a_text_is_wanted(world: GmailWorld) -> None:
+    world.add(2)
+    stream = world.stream(world.account())
+    ids = [item.id for batch in stream.changes(None) for item in batch.items]
+    assert {call.query["format"][0] for call in world.fake.of(GET)} == {"metadata"}
+    world.fake.calls.clear()
+    list(stream.read(ids[:1], text=True))
+    assert [call.query["format"][0] for call in world.fake.of(GET)] == ["full"]
+
+
+# ----------------------------------------------------------------------------------------------------------- labels
+
+
+def test_a_label_is_a_folder_and_an_excluded_one_tells_the_rule_by_the_admins_own_word(world: GmailWorld) -> None:
+    world.settings = replace(world.settings, exclude=("private",))
+    acme, bank = world.mailbox.new_label("Clients/Acme"), world.mailbox.new_label("Private/Bank")
+    world.mailbox.deliver(mail("a@example.org"), "INBOX", acme)
+    world.mailbox.deliver(mail("b@example.org"), bank)
+    found = {item.message_id: item.folders for item in items(world.follow(None)) if isinstance(item, Message)}
+    assert set(found["a@example.org"]) == {"INBOX", "Clients/Acme"}
+    assert set(found["b@example.org"]) == {"Private/Bank", "private"}
+
+
+def test_with_include_only_what_has_one_of_the_labels_is_read(world: GmailWorld) -> None:
+    world.settings = replace(world.settings, include=("Clients", "SENT"))
+    acme = world.mailbox.new_label("Clients/Acme")
+    world.mailbox.deliver(mail("a@example.org"), "INBOX", acme)
+    world.mailbox.deliver(mail("b@example.org"), "INBOX")
+    cursor = world.first()
+    world.mailbox.deliver(mail("c@example.org"), "SENT")
+    later = world.mailbox.deliver(mail("d@example.org"), "INBOX")
+    found = items(world.follow(None)) + items(world.follow(cursor))
+    assert {item.message_id for item in found if isinstance(item, Message)} == {"a@example.org", "c@example.org"}
+    cursor = world.first()
+    world.mailbox.label(later, add=[acme])
+    assert [item.id for item in items(world.follow(cursor)) if isinstance(item, Message)] == [later]
+
+
+def test_a_message_that_is_given_an_excluded_label_is_told_again_and_one_that_is_only_read_is_not(
+    world: GmailWorld,
+) -> None:
+    world.settings = replace(world.settings, exclude=("Private",))
+    private = world.mailbox.new_label("Private")
+    first, second = (world.mailbox.deliver(mail(f"{n}@example.org")) for n in range(2))
+    cursor = world.first()
+    world.mailbox.label(first, remove=["UNREAD"])
+    world.mailbox.label(first, add=["STARRED"])
+    world.mailbox.label(second, add=[private])
+    assert [item.id for item in items(world.follow(cursor))] == [second]
+
+
+def test_a_label_that_is_new_since_the_last_look_is_looked_up_before_its_mail_is_decided_on(world: GmailWorld) -> None:
+    world.settings = replace(world.settings, exclude=("Private",))
+    account = world.account()
+    cursor = list(world.stream(account).changes(None))[-1].cursor
+    private = world.mailbox.new_label("Private")
+    world.mailbox.deliver(mail("a@example.org"), "INBOX", private)
+    (message,) = items(list(world.stream(account).changes(cursor)))
+    assert isinstance(message, Message)
+    assert "Private" in message.folders
+
+
+# ---------------------------------------------------------------------------------------------------------- history
+
+
+def test_mail_that_is_taken_out_of_spam_or_bin_arrives(world: GmailWorld) -> None:
+    ids = [world.mailbox.deliver(mail(f"{label}@example.org"), label) for label in ("SPAM", "TRASH")]
+    cursor = world.first()
+    for id, label in zip(ids, ("SPAM", "TRASH"), strict=True):
+        world.mailbox.label(id, add=["INBOX"], remove=[label])
+    found = items(world.follow(cursor))
+    assert {item.id for item in found if isinstance(item, Message)} == set(ids)
+
+
+def test_mail_that_goes_to_the_bin_has_left_and_is_not_asked_for(world: GmailWorld) -> None:
+    (key,) = world.add(1)
+    cursor = world.first()
+    world.mailbox.label(world.id_of(key), add=["TRASH"], remove=["INBOX"])
+    world.fake.calls.clear()
+    assert items(world.follow(cursor)) == [Removed(ItemId(world.id_of(key)))]
+    assert world.fake.of(GET) == []
+
+
+def test_a_draft_that_is_sent_arrives_once(world: GmailWorld) -> None:
+    draft = world.mailbox.deliver(mail("d@example.org"), "DRAFT")
+    cursor = world.first()
+    world.mailbox.label(draft, add=["SENT"], remove=["DRAFT"])
+    assert [item.id for item in items(world.follow(cursor)) if isinstance(item, Message)] == [draft]
+
+
+def test_a_draft_that_vanishes_between_listing_and_reading_is_skipped(world: GmailWorld) -> None:
+    keys = world.add(3)
+    world.mailbox.vanishing.add(world.id_of(keys[1]))
+    reader = Reader(world)
+    reader.whole_pass()
+    assert reader.keys == [keys[0], keys[2]]
+    keys += world.add(2)
+    world.mailbox.vanishing.add(world.id_of(keys[3]))
+    reader.whole_pass()
+    assert reader.keys == [keys[0], keys[2], keys[4]]
+    assert reader.whole_pass() == []
+
+
+def test_of_many_changes_to_one_message_the_last_one_counts_and_it_is_asked_for_once(world: GmailWorld) -> None:
+    cursor = world.first()
+    (kept, gone) = world.add(2)
+    id = world.id_of(kept)
+    for _ in range(3):
+        world.mailbox.label(id, add=["SPAM"])
+        world.mailbox.label(id, remove=["SPAM"])
+    gone_id = world.id_of(gone)
+    world.remove(gone)
+    world.fake.calls.clear()
+    assert {(item.id, type(item)) for item in items(world.follow(cursor))} == {(id, Message), (gone_id, Removed)}
+    assert [call.path["id"] for call in world.fake.of(GET)] == [id]
+
+
+def test_a_page_without_history_but_with_a_next_one_is_passed_and_each_token_is_asked_for_once(
+    world: GmailWorld,
+) -> None:
+    cursor = world.first()
+    keys = world.add(9)
+    world.mailbox.quirks.empty_pages = True
+    world.mailbox.quirks.page = 3
+    world.fake.calls.clear()
+    assert len(items(world.follow(cursor))) == len(keys)
+    tokens = [call.query.get("pageToken", [""])[0] for call in world.fake.of(HISTORY)]
+    assert len(tokens) == len(set(tokens)) == 6
+
+
+def test_history_that_is_too_old_expires_the_cursor_and_all_that_came_since_is_found(world: GmailWorld) -> None:
+    keys = world.add(5)
+    reader = Reader(world)
+    reader.whole_pass()
+    world.fake.clock.sleep(timedelta(weeks=3).total_seconds())
+    keys += world.add(4)
+    world.remove(keys[1])
+    world.fake.clock.sleep(timedelta(days=8).total_seconds())
+    with pytest.raises(CursorExpired):
+        reader.whole_pass()
+    reader.cursor = None
+    reader.whole_pass()
+    assert reader.keys == sorted(set(keys) - {keys[1]})
+    assert reader.whole_pass() == []
+
+
+def test_a_message_that_is_not_there_expires_nothing(world: GmailWorld) -> None:
+    cursor = world.first()
+    (key,) = world.add(1)
+    world.mailbox.vanishing.add(world.id_of(key))
+    (batch,) = world.follow(cursor)
+    assert [type(item) for item in batch.items] == [Removed]
+    assert world.follow(batch.cursor) == []
+
+
+def test_a_long_history_is_taken_in_pieces_that_a_cut_does_not_lose_or_repeat(world: GmailWorld) -> None:
+    reader = Reader(world)
+    reader.whole_pass()
+    keys = world.add(200)
+    yielded: list[str] = []
+    passes = 0
+    while True:
+        account = world.account()
+        batch = next(iter(reader.batches(world.stream(account))), None)
+        if batch is None:
+            break
+        yielded += [item.message_id or "" for item in batch.items if isinstance(item, Message)]
+        passes += 1
+        if passes == 2:
+            keys += world.add(3)
+    assert sorted(yielded) == sorted(keys) == reader.keys
+
+
+def test_history_ids_are_numbers_however_long(world: GmailWorld) -> None:
+    world.mailbox.history_id = 999_999_999_990
+    cursor = world.first()
+    keys = world.add(3)
+    assert len(items(world.follow(cursor))) == len(keys)
+    (last,) = [batch.cursor for batch in world.follow(cursor)][-1:]
+    assert world.follow(last) == []
+
+
+def test_a_backfill_goes_on_within_one_account_without_listing_again(world: GmailWorld) -> None:
+    keys = world.add(world.several_batches)
+    reader, account = Reader(world), world.account()
+    for _ in range(20):
+        batch = next(iter(reader.batches(world.stream(account))), None)
+        if batch is None:
+            break
+    assert reader.keys == sorted(keys)
+    assert len(world.fake.of(LIST)) == 2  # the window, and in the end all that is there
+
+
+def test_after_a_lost_backfill_of_an_account_the_next_one_lists_anew(world: GmailWorld) -> None:
+    keys = world.add(world.several_batches)
+    account = world.account()
+    next(iter(world.stream(account).changes(None)))
+    keys += world.add(2)
+    found = items(list(world.stream(account).changes(None)))
+    assert {item.message_id for item in found if isinstance(item, Message)} == set(keys)
+
+
+@pytest.mark.parametrize(
+    "cursor", ["", "null", "[]", '{"history": 7}', '{"history": "x"}', '{"history": "1", "upto": "y"}', '{"a": 1}']
+)
+def test_what_is_no_cursor_expires(world: GmailWorld, cursor: str) -> None:
+    with pytest.raises(CursorExpired):
+        world.follow(Cursor(cursor))
+
+
+# ------------------------------------------------------------------------------------------- a batch and its parts
+
+
+def parts_that_fail(world: GmailWorld, ids: set[str], fault: errors.Refusal, *, times: int) -> None:
+    left = dict.fromkeys(ids, times)
+
+    def plan(call: object) -> errors.Refusal | None:
+        id = getattr(call, "path", {}).get("id", "")
+        if left.get(id, 0) > 0:
+            left[id] -= 1
+            return fault
+        return None
+
+    world.fake.plan = plan
+
+
+TOO_FAST = [
+    errors.too_fast(),
+    errors.too_fast("userRateLimitExceeded"),
+    errors.too_fast(code=429),
+    errors.too_fast_without_list(),
+    errors.too_fast(code=429, after="2"),
+    errors.UNAVAILABLE,
+]
+
+
+@pytest.mark.parametrize("fault", TOO_FAST, ids=lambda fault: f"{fault.status}")
+def test_a_part_of_a_batch_that_is_refused_is_asked_for_again_alone(world: GmailWorld, fault: errors.Refusal) -> None:
+    keys = world.add(10)
+    slow = {world.id_of(keys[3]), world.id_of(keys[7])}
+    parts_that_fail(world, slow, fault, times=1)
+    reader = Reader(world)
+    reader.whole_pass()
+    assert reader.keys == sorted(keys)
+    asked = [call.path["id"] for call in world.fake.of(GET)]
+    assert {id for id in asked if asked.count(id) > 1} == slow
+    assert world.fake.waiting.broken == []
+
+
+def test_what_came_before_a_lasting_refusal_is_saved_and_the_next_pass_goes_on_there(world: GmailWorld) -> None:
+    keys = world.add(10)
+    newest_first = [world.id_of(key) for key in reversed(keys)]
+    parts_that_fail(world, set(newest_first[6:]), errors.too_fast(code=429, after="600"), times=99)
+    reader = Reader(world)
+    with pytest.raises(Retryable) as raised:
+        reader.whole_pass()
+    assert raised.value.retry_after == timedelta(seconds=600)
+    assert reader.keys == sorted(keys[4:])
+    world.fake.plan = lambda call: None
+    world.fake.clock.sleep(600)
+    world.fake.calls.clear()
+    reader.whole_pass()
+    assert reader.keys == sorted(keys)
+    assert len(world.fake.of(GET)) == 4
+
+
+def test_a_message_that_google_always_fails_on_does_not_hold_up_the_others(world: GmailWorld) -> None:
+    keys = world.add(5)
+    bad = world.id_of(keys[2])
+    parts_that_fail(world, {bad}, errors.BACKEND, times=99)
+    found = items(world.follow(None))
+    assert [item.id for item in found if isinstance(item, Unreadable)] == [bad]
+    assert len([item for item in found if isinstance(item, Message)]) == 4
+
+
+def test_a_part_that_is_left_out_of_the_answer_is_asked_for_again(world: GmailWorld) -> None:
+    keys = world.add(6)
+    world.fake.drops_from_batches = {world.id_of(keys[1])}
+    found = items(world.follow(None))
+    left = [item.id for item in found if not isinstance(item, Message)]
+    # The batch never answers for it; alone, and so by a plain call, it does.
+    assert left == []
+
+
+def test_never_more_than_fifty_in_a_batch(world: GmailWorld) -> None:
+    world.settings = replace(world.settings, units_per_minute=1_000_000, project_units_per_minute=10_000_000)
+    keys = world.add(120)
+    reader = Reader(world)
+    reader.whole_pass()
+    assert reader.keys == sorted(keys)
+    # The fake refuses all parts behind the fiftieth, so none was asked for twice.
+    assert len(world.fake.of(GET)) == 120
+
+
+def test_no_more_is_spent_in_a_minute_than_the_quota_allows(world: GmailWorld) -> None:
+    world.settings = replace(world.settings, units_per_minute=600)
+    world.add(60)
+    world.follow(None)
+    moments = [call.at for call in world.fake.of(GET)]
+    busiest = max(sum(1 for other in moments if at <= other < at + 60) for at in moments)
+    assert busiest * world.settings.units_per_message <= 600
+
+
+def test_a_cut_answer_or_one_that_is_no_json_is_asked_for_again(world: GmailWorld) -> None:
+    keys = world.add(3)
+    world.fake.fail_next(b"<html>a proxy's page</html>", Cut(60), method=LIST)
+    reader = Reader(world)
+    reader.whole_pass()
+    assert reader.keys == sorted(keys)
+
+
+# ------------------------------------------------------------------------------------------------ a seeded adversary
+
+FAULTS: list[Fault] = [
+    errors.too_fast(),
+    errors.too_fast_without_list(),
+    errors.too_fast(code=429, after="3"),
+    errors.too_fast(code=429, after="40"),
+    errors.BACKEND,
+    errors.UNAVAILABLE,
+    Cut(),
+    Cut(60),
+    b"{",
+]
+
+
+@dataclass
+class Store(Reader):
+    """A reader that asks again for what it could not read, as the real one does at its next pass."""
+
+    waiting: set[ItemId] = field(default_factory=set)
+
+    def save(self, batch: Batch) -> None:
+        super().save(batch)
+        self.waiting -= {item.id for item in batch.items}
+        self.waiting |= {item.id for item in batch.items if isinstance(item, Unreadable)}
+
+    def once_more(self) -> None:
+        account = self.world.account()
+        try:
+            found = tuple(self.world.stream(account).read(sorted(self.waiting), text=False))
+            self.save(Batch(items=found, cursor=Cursor(self.cursor or "")))
+        finally:
+            account.close()
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_whatever_goes_wrong_nothing_is_lost_doubled_or_asked_for_too_soon(google: FakeGoogle, seed: int) -> None:
+    world, dice, truth = GmailWorld(google), Random(seed), list[str]()
+    store = Store(world)
+    google.plan = lambda call: dice.choice(FAULTS) if dice.random() < 0.05 else None
+    for round_ in range(40):
+        if round_ < 6:
+            truth += world.add(25)
+            world.remove(truth.pop(dice.randrange(len(truth))))
+            if dice.random() < 0.2:
+                world.mailbox.forget_history()
+        elif round_ == 6:
+            google.plan = lambda call: None
+        try:
+            if store.waiting:
+                store.once_more()
+            store.pass_from_any_cursor()
+        except Retryable as error:
+            google.clock.sleep((error.retry_after or timedelta(seconds=60)).total_seconds())
+            continue
+        if round_ > 7 and not store.waiting:
+            break
+    assert store.keys == sorted(truth)
+    assert google.waiting.broken == []
+    assert store.whole_pass() == []

@@ -55,6 +55,8 @@ class Waiting:
     """Whom the fake asked to wait, until when; and who did not."""
 
     until: dict[str, float] = field(default_factory=dict)
+    asked: dict[str, float] = field(default_factory=dict)
+    """The same, while the answer that says so is made: the parts of one batch came together."""
     broken: list[Call] = field(default_factory=list)
 
 
@@ -161,8 +163,13 @@ class FakeGoogle:
             self.waiting.broken.append(call)
         fault = self.plan(call)
         if isinstance(fault, Refusal) and fault.retry_after:
-            self.waiting.until[call.user] = self.clock() + float(fault.retry_after)
+            asked = self.waiting.asked
+            asked[call.user] = max(asked.get(call.user, 0), self.clock() + float(fault.retry_after))
         return fault
+
+    def answered(self) -> None:
+        """The answer is on its way: from now on who was asked to wait knows it."""
+        self.waiting.until |= self.waiting.asked
 
     def _called(self, call: Call, *, metadata_only: bool) -> dict[str, Any] | Refusal:
         if call.method == "directory.users.list":
@@ -307,6 +314,7 @@ class _Handler(BaseHTTPRequestHandler):
                 verb = self.headers.get("X-HTTP-Method-Override", self.command)
                 target = f"{self.path}?{body.decode()}" if verb != self.command else self.path
                 answer = fake.answer(verb, target, token)
+            fake.answered()
         if isinstance(answer, tuple) and not isinstance(answer, Refusal):
             content_type, answer = answer
         self._send(answer, content_type)
