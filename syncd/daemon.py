@@ -17,6 +17,7 @@ from signal import SIGHUP
 
 from store import trail
 from store.engine import hold
+from store.occasions import settle
 from store.writer import Store
 from syncd import logs
 from syncd.config import Config, load
@@ -36,6 +37,8 @@ TICK = timedelta(seconds=5)
 SAVE = timedelta(minutes=1)
 REKEY = timedelta(minutes=1)
 """How soon an address counts that the CRM wrote into the tables itself."""
+SETTLE = timedelta(minutes=1)
+"""How soon after its end a meeting is held."""
 GRACE = timedelta(seconds=20)
 """For passes to come to their next batch. One that is ended in the middle loses nothing either."""
 JUMP = timedelta(seconds=5)
@@ -83,6 +86,7 @@ class Daemon:
         if self._upkeep.known():
             self._roster.begin()
         self._schedule.put("directory", self._keep_directory, first=timedelta(0))
+        self._schedule.put("meetings", self._settle_meetings, first=timedelta(0))
         self._schedule.start()
         self._told.ready()
         head = trail.head(self._store.engine)  # what comes last of it can only be proved by who noted that elsewhere
@@ -176,6 +180,14 @@ class Daemon:
             log.warning("contacts_awaited", extra=fields(cure=f"syncd check --config {self._config.path}"))
             self._waits = True
         return REKEY
+
+    def _settle_meetings(self, alive: Alive) -> timedelta:
+        """That a meeting is over is news which no server sends."""
+        try:
+            settle(self._store.engine, _now())
+        except SyncError as error:
+            log.warning("meetings_not_settled", extra=fields(error=str(error), cure=error.cure))
+        return SETTLE
 
 
 # ----------------------------------------------------------------------------------------------------- the process
