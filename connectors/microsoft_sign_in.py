@@ -1,4 +1,4 @@
-"""How a person agrees that the app may read a mailbox: by a code typed on another machine, or in a browser on this one.
+"""How a person agrees that the app may read a mailbox: in a browser on this machine, or by a code typed elsewhere.
 
 What comes of it is kept only when it opens the mailbox that it is for: who signs in with another account by mistake
 gives away nothing.
@@ -6,24 +6,21 @@ gives away nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import msal
-from msal.oauth2cli.authcode import AuthCodeReceiver
 
 from connectors import microsoft_errors as errors
 from connectors.base import Context
 from connectors.graph_client import Graph
-from connectors.microsoft_login import Granted, Login, asked, person_app, scopes
+from connectors.microsoft_login import Login, asked, person_app, scopes
 from connectors.microsoft_settings import Settings
-from syncd.errors import Permanent, ReauthNeeded
-
-Say = Callable[[str], None]
-
-PATIENCE = 900.0
-"""Seconds that a browser may take; a device code lasts as long as Microsoft says, which is as long."""
+from connectors.oauth import Consent, Person, visit
+from syncd.errors import Permanent
 
 
 @dataclass(slots=True)
@@ -39,17 +36,14 @@ class _Held:
         self.text = text
 
 
-def sign_in(settings: Settings, context: Context, say: Say, *, browser: bool) -> Granted:
-    """Ask the person, by `say`, and keep what comes of it; returns what was really granted. Raises SyncError.
-
-    With `browser` the address that is said must be opened on this machine, or through a tunnel to it.
-    """
+def sign_in(settings: Settings, context: Context, person: Person) -> Consent:
+    """Keeps the tokens only when they open the mailbox."""
     if settings.sign_in == "app":
-        cure = 'nothing has to be agreed to: run syncd check (or write sign_in = "user" for the mailbox)'
-        raise Permanent("this mailbox is read by the app itself", cure=cure)
+        cure = 'run syncd check; or write sign_in = "user", to have its owner agree'
+        raise Permanent(f"{settings.user} is read by the app itself: nobody has to sign in", cure=cure)
     cache = msal.SerializableTokenCache()
     app = person_app(settings, cache)
-    said = _in_browser(app, settings, say) if browser else _by_code(app, settings, say)
+    said = _by_browser(app, settings, person) if person.has_browser else _by_code(app, settings, person)
     if "access_token" not in said:
         raise errors.refused(said, settings)
     held = _Held(cache.serialize())
@@ -61,30 +55,35 @@ def sign_in(settings: Settings, context: Context, say: Say, *, browser: bool) ->
     finally:
         graph.close()
     context.tokens.save(held.text)
-    return granted
+    return Consent(granted.person or settings.person, tuple(sorted(granted.permissions)))
 
 
-def _by_code(app: Any, settings: Settings, say: Say) -> Mapping[str, Any]:
-    flow = asked(settings, lambda: app.initiate_device_flow(scopes(settings)))
+def _by_code(app: Any, settings: Settings, person: Person) -> Mapping[str, Any]:
+    flow: dict[str, Any] = asked(settings, lambda: app.initiate_device_flow(scopes(settings)))
     if "user_code" not in flow:
-        raise errors.refused(flow, settings)
-    say(str(flow["message"]))
+        return flow
+    person.say(str(flow["message"]))
     said: Mapping[str, Any] = asked(settings, lambda: app.acquire_token_by_device_flow(flow))
     return said
 
 
-def _in_browser(app: Any, settings: Settings, say: Say) -> Mapping[str, Any]:
-    """By a redirect to a port of this machine that is open for as long as it takes (RFC 8252 section 7.3)."""
-    with AuthCodeReceiver(port=0) as receiver:
-        flow = app.initiate_auth_code_flow(
-            scopes(settings),
-            redirect_uri=f"http://localhost:{receiver.get_port()}",
-            prompt="select_account",
-            login_hint=settings.person,
-        )
-        say(f"Open this address in a browser on this machine, and sign in as {settings.person}:\n{flow['auth_uri']}")
-        came = receiver.get_auth_response(timeout=PATIENCE, state=flow["state"])
-    if not came:
-        raise ReauthNeeded("nobody signed in", cure=errors.SIGN_IN)
-    said: Mapping[str, Any] = asked(settings, lambda: app.acquire_token_by_auth_code_flow(flow, came))
+def _by_browser(app: Any, settings: Settings, person: Person) -> Mapping[str, Any]:
+    flows: list[dict[str, Any]] = []
+
+    def begin(redirect: str) -> str:
+        # Entra accepts any port of `http://localhost` where that is registered, and no 127.0.0.1 and no slash.
+        back = f"http://localhost:{urlsplit(redirect).port}"
+        with warnings.catch_warnings():
+            # msal would have the code sent back by POST; loopback takes a GET, and the code is worth nothing without
+            # the verifier (PKCE).
+            warnings.simplefilter("ignore", UserWarning)
+            flows.append(
+                app.initiate_auth_code_flow(
+                    scopes(settings), redirect_uri=back, prompt="select_account", login_hint=settings.person
+                )
+            )
+        return str(flows[-1]["auth_uri"])
+
+    came = dict(parse_qsl(urlsplit(visit(person, begin)).query))
+    said: Mapping[str, Any] = asked(settings, lambda: app.acquire_token_by_auth_code_flow(flows[-1], came))
     return said

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import itertools
 import socket
+import ssl
+import threading
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -36,6 +39,35 @@ def settings(cloud: Cloud, ca_file: Path) -> Settings:
 
 
 @dataclass
+class Someone:
+    """Who opens what they are told to, with a browser that comes back to this machine."""
+
+    ca_file: Path
+    has_browser: bool = True
+    opened: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+    visits: list[threading.Thread] = field(default_factory=list)
+
+    def open(self, address: str) -> None:
+        self.opened.append(address)
+        browser = threading.Thread(target=self._browse, args=(address,))
+        browser.start()
+        self.visits.append(browser)
+
+    def say(self, text: str) -> None:
+        self.told.append(text)
+
+    def paste(self) -> str:
+        raise AssertionError("nothing has to be pasted")
+
+    def _browse(self, address: str) -> None:
+        """The page redirects to a port of this machine, where the first sign-in of this test listens."""
+        context = ssl.create_default_context(cafile=str(self.ca_file))
+        with urllib.request.urlopen(address, context=context) as page:
+            page.read()
+
+
+@dataclass
 class GraphWorld(World):
     cloud: Cloud
     settings: Settings
@@ -45,15 +77,21 @@ class GraphWorld(World):
     secret: str = SECRET
     since: datetime = LONG_AGO
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    person: Someone = field(init=False)
     tokens: MemoryTokens = field(default_factory=MemoryTokens)
     mails: dict[str, Mail] = field(default_factory=dict)
     opened: list[MicrosoftAccount] = field(default_factory=list)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
+    def __post_init__(self) -> None:
+        assert self.settings.ca_file is not None
+        self.person = Someone(self.settings.ca_file)
+
     def as_person(self) -> GraphWorld:
         """The owner has agreed, by a code."""
         self.settings = replace(self.settings, sign_in="user")
-        sign_in(self.settings, self.context(), print, browser=False)
+        self.person.has_browser = False
+        sign_in(self.settings, self.context(), self.person)
         return self
 
     def context(self) -> Context:
