@@ -73,7 +73,7 @@ def calendar_object(
 
 
 def invitation(data: bytes, *, id: ItemId, zone: str = "", begins: datetime, ends: datetime) -> Invitation | None:
-    """Read the text/calendar part of a mail; None if it speaks of no meeting, or cannot be read.
+    """Read the text/calendar part of a mail; None if it speaks of no meeting, without events if it tells no date.
 
     `id` is the mail's, and its events' with it.
     """
@@ -83,10 +83,13 @@ def invitation(data: bytes, *, id: ItemId, zone: str = "", begins: datetime, end
         if group is None:
             return None
         source = _source(calendar, zone, begins, ends, ())._replace(all_written=True)
-        found = events_of(group.components, id=group.id, uid=group.uid, source=source)
-    except (ValueError, OverflowError):
+    except NotReadable:
         return None
-    return Invitation(calendar.method, tuple(_noted(one, source.zones) for one in found.events), group.uid)
+    try:
+        events = events_of(group.components, id=group.id, uid=group.uid, source=source).events
+    except (ValueError, OverflowError):  # a reply or a cancellation needs no date (RFC 5546 section 3.2.3)
+        events = ()
+    return Invitation(calendar.method, tuple(_noted(one, source.zones) for one in events), group.uid)
 
 
 def zone_of(calendar_timezone_ics: bytes) -> str:

@@ -60,19 +60,16 @@ def dates(component: Component, when: Span, zones: Zones) -> Dates:
     rules = [line.value for line in component.all("RRULE") if line.value.strip()]
     if len(rules) > _MAX_RULES:
         raise NotReadable(f"it has more than {_MAX_RULES} rules")
+    extra = dict[datetime, Length | None]()
+    for start, length in _values(component, "RDATE", zones):
+        extra[place(start, when, zones).wall] = length
     excluded, days = set[str](), set[date]()
-    for line, value in _values(component, "EXDATE"):
-        found = moment(line, value, zones)
+    for found, _ in _values(component, "EXDATE", zones):
         if found.is_date and not when.start.is_date:
             days.add(found.wall.date())
         else:
             excluded.add(place(found, when, zones).key)
-    return Dates(
-        tuple(_rule(value, when, zones) for value in rules),
-        dict(_extra(line, value, when, zones) for line, value in _values(component, "RDATE")),
-        frozenset(excluded),
-        frozenset(days),
-    )
+    return Dates(tuple(_rule(value, when, zones) for value in rules), extra, frozenset(excluded), frozenset(days))
 
 
 def place(found: Moment, when: Span, zones: Zones) -> Place:
@@ -104,23 +101,27 @@ def _midnight_of(found: Moment, zones: Zones) -> date | None:
     return local.date() if local.time() == time() else None
 
 
-def _values(component: Component, name: str) -> Iterator[tuple[Property, str]]:
+def _values(component: Component, name: str, zones: Zones) -> Iterator[tuple[Moment, Length | None]]:
+    """Yield the dates of EXDATE or RDATE that can be read, and the lengths of those that are a PERIOD."""
     count = 0
     for line in component.all(name):
         count += line.value.count(",") + 1
         if count > _MAX_DATES:
-            raise NotReadable(f"it has more than {_MAX_DATES:,} of {name}")
-        yield from ((line, value) for value in line.value.split(",") if value.strip())
+            raise NotReadable(f"it has more than {_MAX_DATES:,} dates ({name})")
+        for value in filter(str.strip, line.value.split(",")):
+            try:
+                yield _period(line, value, zones)
+            except NotReadable:
+                zones.problems[f"one of its dates ({name}) is none"] = None
 
 
-def _extra(line: Property, value: str, when: Span, zones: Zones) -> tuple[datetime, Length | None]:
-    """Read an RDATE, which may be a PERIOD: `start/end` or `start/duration`."""
+def _period(line: Property, value: str, zones: Zones) -> tuple[Moment, Length | None]:
+    """Read a date, or `start/end`, or `start/duration`."""
     first, slash, rest = value.partition("/")
     start = moment(line, first, zones)
-    length = None
-    if slash:
-        length = duration(rest) if "P" in rest.upper() else length_until(start, moment(line, rest, zones))
-    return place(start, when, zones).wall, length
+    if not slash:
+        return start, None
+    return start, duration(rest) if "P" in rest.upper() else length_until(start, moment(line, rest, zones))
 
 
 def _rule(value: str, when: Span, zones: Zones) -> Rule:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -12,6 +14,7 @@ from syncd.model import Participant, Role
 
 MAX_ATTENDEES = 1000
 _LONGEST_VALUE = 2000
+_CACHED_LENGTH = 400
 _RESPONSES = {
     "ACCEPTED": "accepted",
     "COMPLETED": "accepted",  # of a task
@@ -22,6 +25,7 @@ _RESPONSES = {
 }
 """DELEGATED is no answer of theirs: whom they sent has a line too."""
 _NO_PEOPLE = frozenset({"ROOM", "RESOURCE", "GROUP"})
+_MAILTO = re.compile(r"(?:mailto:\s*)+", re.IGNORECASE)
 _CALENDARS = "calendar.google.com"
 """The domain, with those below it, of Google's rooms, groups, imported calendars and unknown organizers."""
 _DEFINITE = frozenset({"accepted", "declined", "tentative"})
@@ -51,21 +55,32 @@ def people(component: Component) -> People:
 
 def _add(found: dict[tuple[Role, str], Participant], role: Role, line: Property) -> bool:
     """Take in a line; False if it names somebody whose address cannot be read."""
-    given = parameters(line)
-    address = _address(line.value, given.get("EMAIL", ""))
-    if given.get("CUTYPE", "").upper() in _NO_PEOPLE or _is_calendar(address):
+    person = (_person_once if len(line.parameters) + len(line.value) <= _CACHED_LENGTH else _person)(line)
+    if person is None:
         return True
+    address, name, response = person
     if not address:
         return False
-    response = _RESPONSES.get(given.get("PARTSTAT", "").upper(), "")
     key = (role, address.lower())
     known = found.get(key)
     if known is None or (response in _DEFINITE and known.response not in _DEFINITE):
-        name = clean(decode_words(given.get("CN", "")), NAME_LIMIT)
-        if name.lower() in {address.lower(), f"mailto:{address}".lower()}:
-            name = ""
         found[key] = Participant(role, address, name or (known.name if known else ""), response)
     return True
+
+
+def _person(line: Property) -> tuple[str, str, str] | None:
+    """Return address, name and answer; None for what is no person."""
+    given = parameters(line)
+    address = _address(line.value, given.get("EMAIL", ""))
+    if given.get("CUTYPE", "").upper() in _NO_PEOPLE or _is_calendar(address):
+        return None
+    name = clean(decode_words(given.get("CN", "")), NAME_LIMIT)
+    if name.lower().removeprefix("mailto:") == address.lower():
+        name = ""
+    return address, name, _RESPONSES.get(given.get("PARTSTAT", "").upper(), "")
+
+
+_person_once = lru_cache(maxsize=2048)(_person)  # the same few people stand in most events of a calendar
 
 
 def _address(value: str, email: str) -> str:
@@ -74,10 +89,9 @@ def _address(value: str, email: str) -> str:
     iCloud and some servers put a path or a `urn:` in the value; the address is then in EMAIL alone.
     """
     value = value[:_LONGEST_VALUE].replace("\\n", "").strip("\"' <>\t")
-    scheme, colon, rest = value.partition(":")
-    if colon and scheme.lower() == "mailto":
-        value = unquote(rest.partition("?")[0])
-    elif colon:
+    if match := _MAILTO.match(value):
+        value = unquote(value[match.end() :].partition("?")[0])
+    elif ":" in value:
         value = ""
     for candidate in (value, email[:_LONGEST_VALUE]):
         if "@" in candidate and (read := addresses(candidate.strip("\"' ")).mailboxes):

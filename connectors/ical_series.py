@@ -32,18 +32,29 @@ _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 
 class Found(NamedTuple):
-    events: tuple[Event, ...]
+    events: tuple[Event, ...] = ()
     next_at: datetime | None = None
     """When the first occurrence after the window begins."""
 
 
-class _Override(NamedTuple):
+class _Written(NamedTuple):
+    """An occurrence that has a component of its own."""
+
     place: Place
     component: Component
     when: Span
-    following: bool
+    following: bool = False
     """RANGE=THISANDFUTURE"""
-    problem: str
+    problem: str = ""
+
+
+class _WorkedOut(NamedTuple):
+    """An occurrence that follows from a rule or a list of dates."""
+
+    key: str
+    starts_at: datetime
+    ends_at: datetime
+    by: _Segment
 
 
 class _Segment(NamedTuple):
@@ -51,17 +62,17 @@ class _Segment(NamedTuple):
 
     since: datetime
     moved: timedelta
-    when: Span
-    like: Event
+    like: _Written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Series:
     id: ItemId
-    when: Span
+    uid: str
+    master: _Written
     dates: Dates
+    written: tuple[_Written, ...]
     segments: tuple[_Segment, ...]
-    overridden: frozenset[str]
     source: Source
 
 
@@ -70,151 +81,178 @@ def events_of(components: Sequence[Component], *, id: ItemId, uid: str, source: 
 
     Of two versions of one occurrence the later counts (RFC 5546 section 2.1.5).
     """
-    by_age = sorted(components, key=lambda one: version_of(one, source))
+    by_age = sorted(components, key=lambda one: version_of(one, source)) if len(components) > 1 else components
     masters = [one for one in by_age if not one.value("RECURRENCE-ID")]
     parts = [one for one in by_age if one.value("RECURRENCE-ID")]
-    master, problem = (masters[-1], "") if masters else (None, "")
-    when = None
-    if master is not None:
-        try:
-            when = span(master, source.zones)
-        except NotReadable as error:
-            if not parts:
-                raise
-            problem = f"the series: {error}"
-    if master is None or when is None:
-        return _found(_overriding(_overrides(parts, None, source), id, uid, source, None, problem), source)
-    if not parts and not is_recurring(master):
-        return _found([event(master, id=id, uid=uid, original_start="", when=when, source=source)], source)
-    return _series(master, when, parts, id=id, uid=uid, source=source)
+    if not masters:
+        return _without_series(parts, id, uid, source)
+    try:
+        when = span(masters[-1], source.zones)
+    except NotReadable as error:
+        if not parts:
+            raise
+        return _without_series(parts, id, uid, source, f"the series cannot be read: {error}")
+    master = _Written(Place(when.start.wall, ""), masters[-1], when)
+    if parts or is_recurring(masters[-1]):
+        return _with_series(master, parts, id, uid, source)
+    wanted, next_at = _sorted_out([master], source)
+    return Found(tuple(_event(one, id, uid, source) for one in wanted), next_at)
 
 
 def version_of(component: Component, source: Source) -> tuple[int, datetime]:
     return sequence(component), stamped_at(component, source.zones, method=source.method) or _LONG_AGO
 
 
-def _found(events: Sequence[Event], source: Source, next_at: datetime | None = None) -> Found:
-    """Of events that are written down, keep those in the window, and note the first after it."""
-    window = source.window
-    later = [one.starts_at for one in events if one.starts_at >= window.ends and one.status != EventStatus.CANCELLED]
-    return Found(
-        tuple(one for one in events if source.all_written or window.has(one.starts_at, one.ends_at)),
-        min([*later, *([next_at] if next_at else [])], default=None),
-    )
+def _without_series(parts: Sequence[Component], id: ItemId, uid: str, source: Source, problem: str = "") -> Found:
+    """Return occurrences that came alone, as to somebody who was asked to these only."""
+    written = _overrides(parts, None, source)
+    if not written:
+        raise NotReadable("it has a date that is none")
+    wanted, next_at = _sorted_out(written, source)
+    return Found(tuple(_with_problem(_event(one, id, uid, source), problem) for one in wanted), next_at)
+
+
+def _with_problem(found: Event, problem: str) -> Event:
+    return replace(found, problem="; ".join(filter(None, (found.problem, problem)))) if problem else found
 
 
 # ---------------------------------------------------------------------------------------------- what is written down
 
 
-def _overrides(parts: Sequence[Component], series: Span | None, source: Source) -> list[_Override]:
+def _overrides(parts: Sequence[Component], master: Span | None, source: Source) -> tuple[_Written, ...]:
     """Return one override for each occurrence, the later of two."""
-    found: dict[str, _Override] = {}
+    found: dict[str, _Written] = {}
     for component in parts:
-        override = _override(component, series, source)
-        found[override.place.key] = override
-    return list(found.values())
+        try:
+            override = _override(component, master, source)
+        except NotReadable as error:
+            source.zones.problems[f"a change to one occurrence cannot be read: {error}"] = None
+        else:
+            found[override.place.key] = override
+    return tuple(found.values())
 
 
-def _override(component: Component, series: Span | None, source: Source) -> _Override:
-    """A cancelled occurrence may come without a start of its own: it is where it was."""
+def _override(component: Component, master: Span | None, source: Source) -> _Written:
+    """An occurrence without a start of its own, as a cancelled one may be, is where it was."""
     line = component.all("RECURRENCE-ID")[0]
     named = moment(line, line.value, source.zones)
     problem = ""
     try:
         when = span(component, source.zones)
     except NotReadable as error:
-        at = place(named, series, source.zones).wall if series else named.wall
-        when = span_at(component, series.start._replace(wall=at) if series else named, source.zones)
-        if series and not (when.length.wall or when.length.exact):
-            when = when._replace(length=series.length)
+        start = master.start._replace(wall=place(named, master, source.zones).wall) if master else named
+        when = span_at(component, start, source.zones)
+        if master and when.length == Length():
+            when = when._replace(length=master.length)
         problem = "" if component.value("STATUS").upper() == "CANCELLED" else str(error)
     following = parameters(line).get("RANGE", "").upper() == "THISANDFUTURE"
-    return _Override(place(named, series or when, source.zones), component, when, following, problem)
+    return _Written(place(named, master or when, source.zones), component, when, following, problem)
 
 
-def _overriding(
-    overrides: Sequence[_Override], id: ItemId, uid: str, source: Source, like: Event | None, problem: str = ""
-) -> list[Event]:
-    """Return the events of overrides. What a cancelled one leaves out, and privacy, are as in its series."""
-    events = []
-    for one in overrides:
-        key = one.place.key
-        found = event(
-            one.component,
-            id=ItemId(f"{id}#{key}"),
-            uid=uid,
-            original_start=key,
-            when=one.when,
-            source=source,
-            problem="; ".join(filter(None, (problem, one.problem))),
+def _sorted_out(written: Sequence[_Written], source: Source) -> tuple[list[_Written], datetime | None]:
+    """Return those in the window, and when the first after it begins."""
+    window, wanted, later = source.window, list[_Written](), list[datetime]()
+    for one in written:
+        starts_at, ends_at = one.when.at(one.when.start.wall)
+        if source.all_written or window.has(starts_at, ends_at):
+            wanted.append(one)
+        if starts_at >= window.ends:
+            later.append(starts_at)
+    return wanted, min(later, default=None)
+
+
+def _event(one: _Written, id: ItemId, uid: str, source: Source) -> Event:
+    key = one.place.key
+    own_id = ItemId(f"{id}#{key}") if key else id
+    found = event(one.component, id=own_id, uid=uid, original_start=key, when=one.when, source=source)
+    return _with_problem(found, one.problem)
+
+
+def _override_event(one: _Written, series: _Series, master: Event) -> Event:
+    """What a cancelled occurrence leaves out, and privacy, are as in its series."""
+    found = _event(one, series.id, series.uid, series.source)
+    if not one.component.value("CLASS"):
+        found = replace(found, private=master.private)
+    if found.status == EventStatus.CANCELLED and not found.participants:
+        found = replace(
+            found,
+            participants=master.participants,
+            subject=found.subject or master.subject,
+            not_a_meeting=master.not_a_meeting,
         )
-        if like is not None and not one.component.value("CLASS"):
-            found = replace(found, private=like.private)
-        if like is not None and found.status == EventStatus.CANCELLED and not found.participants:
-            found = replace(
-                found,
-                participants=like.participants,
-                subject=found.subject or like.subject,
-                not_a_meeting=like.not_a_meeting,
-            )
-        events.append(found)
-    return events
+    return found
 
 
 # ---------------------------------------------------------------------------------------------- what is worked out
 
 
-def _series(
-    master: Component, when: Span, parts: Sequence[Component], *, id: ItemId, uid: str, source: Source
-) -> Found:
-    overrides = _overrides(parts, when, source)
-    like = event(master, id=id, uid=uid, original_start="", when=when, source=source)
-    written = _overriding(overrides, id, uid, source, like)
+def _with_series(master: _Written, parts: Sequence[Component], id: ItemId, uid: str, source: Source) -> Found:
+    written = _overrides(parts, master.when, source)
     series = _Series(
         id=id,
-        when=when,
-        dates=dates(master, when, source.zones),
-        segments=_segments(like, when, overrides, written),
-        overridden=frozenset(one.place.key for one in overrides),
+        uid=uid,
+        master=master,
+        dates=dates(master.component, master.when, source.zones),
+        written=written,
+        segments=_segments(master, written),
         source=source,
     )
-    events, next_at = _worked_out(series)
-    kept = _found(written, source, next_at)
-    return Found((*events, *kept.events), kept.next_at)
+    worked_out, next_at = _worked_out(series)
+    wanted, next_written = _sorted_out(written, source)
+    return Found(
+        _events(series, worked_out, wanted),
+        min((at for at in (next_at, next_written) if at is not None), default=None),
+    )
 
 
-def _segments(
-    like: Event, when: Span, overrides: Sequence[_Override], written: Sequence[Event]
-) -> tuple[_Segment, ...]:
-    found = [_Segment(datetime.min, _ZERO, when, like)]
-    pairs = sorted(zip(overrides, written, strict=True), key=lambda pair: pair[0].place.wall)
-    for override, change in pairs:
-        if override.following:
-            at, now = override.place.wall, override.when
-            moved = now.start.wall - at
-            if now.start.is_date:
-                moved = now.start.wall - at.replace(hour=0, minute=0, second=0)
-            found.append(_Segment(at, moved, now, change))
+def _events(series: _Series, worked_out: Sequence[_WorkedOut], written: Sequence[_Written]) -> tuple[Event, ...]:
+    if not worked_out and not written:
+        return ()
+    master = _event(series.master, series.id, series.uid, series.source)
+    likes = {one.place.key: _override_event(one, series, master) for one in series.written if one.following}
+    return (
+        *(_worked_out_event(one, likes.get(one.by.like.place.key, master), series) for one in worked_out),
+        *(likes.get(one.place.key) or _override_event(one, series, master) for one in written),
+    )
+
+
+def _worked_out_event(one: _WorkedOut, like: Event, series: _Series) -> Event:
+    return replace(
+        like,
+        id=ItemId(f"{series.id}#{one.key}"),
+        original_start=one.key,
+        starts_at=one.starts_at,
+        ends_at=one.ends_at,
+        settles_at=settles_at(one.ends_at, one.by.like.when, series.source.zones),
+        exact=False,
+    )
+
+
+def _segments(master: _Written, written: Sequence[_Written]) -> tuple[_Segment, ...]:
+    found = [_Segment(datetime.min, _ZERO, master)]
+    for one in sorted((one for one in written if one.following), key=lambda one: one.place.wall):
+        at = one.place.wall
+        moved = one.when.start.wall - (_midnight(at) if one.when.start.is_date else at)
+        found.append(_Segment(at, moved, one))
     return tuple(found)
 
 
-def _worked_out(series: _Series) -> Found:
-    """Return what the rules give, of all that is not written down as an override."""
+def _worked_out(series: _Series) -> tuple[list[_WorkedOut], datetime | None]:
+    """Return what the rules give within the window, of all that has no component of its own, and when the next is."""
     window, steps = series.source.window, Steps()
     most = max(abs(one.moved) for one in series.segments)
     longest = max(length.wall + length.exact for length in _lengths(series))
     first = window.begins.replace(tzinfo=None) - most - longest - _SLACK
     last = window.ends.replace(tzinfo=None) + most + _SLACK
-    events: list[Event] = []
-    later: list[datetime] = []
+    within, later = list[_WorkedOut](), list[datetime]()
     for one in _occurrences(series, first, last, steps):
         if one.starts_at >= window.ends:
             later.append(one.starts_at)
         elif window.has(one.starts_at, one.ends_at):
-            events.append(one)
-            if len(events) > _MAX_OCCURRENCES:
+            within.append(one)
+            if len(within) > _MAX_OCCURRENCES:
                 raise NotReadable(f"it has more than {_MAX_OCCURRENCES:,} occurrences in the window")
-    return Found(tuple(events), min(later, default=None) or _next_at(series, last))
+    return within, min(later, default=None) or _next_at(series, last)
 
 
 def _next_at(series: _Series, last: datetime) -> datetime | None:
@@ -226,40 +264,31 @@ def _next_at(series: _Series, last: datetime) -> datetime | None:
 
 
 def _lengths(series: _Series) -> Iterator[Length]:
-    yield from (one.when.length for one in series.segments)
+    yield from (one.like.when.length for one in series.segments)
     yield from (length for length in series.dates.extra.values() if length is not None)
 
 
-def _occurrences(series: _Series, first: datetime, last: datetime, steps: Steps) -> Iterator[Event]:
+def _occurrences(series: _Series, first: datetime, last: datetime, steps: Steps) -> Iterator[_WorkedOut]:
     """Yield the occurrences that the series has in [first, last) of its own clock, before anything moved them."""
     since = [one.since for one in series.segments]
+    overridden = {one.place.key for one in series.written}
     for wall in _walls(series, first, last, steps):
-        key = original(wall, series.when)
-        if key in series.overridden or key in series.dates.excluded or wall.date() in series.dates.excluded_days:
+        key = original(wall, series.master.when)
+        if key in overridden or key in series.dates.excluded or wall.date() in series.dates.excluded_days:
             continue
-        yield _occurrence(series, series.segments[bisect_right(since, wall) - 1], wall, key)
+        segment = series.segments[bisect_right(since, wall) - 1]
+        when, at = segment.like.when, wall + segment.moved
+        if (length := series.dates.extra.get(wall)) is not None:
+            when = when._replace(length=length)
+        yield _WorkedOut(key, *when.at(_midnight(at) if when.start.is_date else at), segment)
 
 
 def _walls(series: _Series, first: datetime, last: datetime, steps: Steps) -> Iterator[datetime]:
-    start, extra = series.when.start.wall, series.dates.extra
+    start, extra = series.master.when.start.wall, series.dates.extra
     listed = sorted(wall for wall in {start, *extra} if first <= wall < last)
     given = [recurrences(rule, start, first, last, steps) for rule in series.dates.rules]
     return (wall for wall, _ in groupby(merge(listed, *given)))
 
 
-def _occurrence(series: _Series, segment: _Segment, wall: datetime, key: str) -> Event:
-    when, at = segment.when, wall + segment.moved
-    if when.start.is_date:
-        at = at.replace(hour=0, minute=0, second=0)
-    if (length := series.dates.extra.get(wall)) is not None:
-        when = when._replace(length=length)
-    starts_at, ends_at = when.at(at)
-    return replace(
-        segment.like,
-        id=ItemId(f"{series.id}#{key}"),
-        original_start=key,
-        starts_at=starts_at,
-        ends_at=ends_at,
-        settles_at=settles_at(ends_at, when, series.source.zones),
-        exact=False,
-    )
+def _midnight(wall: datetime) -> datetime:
+    return wall.replace(hour=0, minute=0, second=0)

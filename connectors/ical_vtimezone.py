@@ -17,7 +17,9 @@ from connectors.ical_recur import Steps, recurrences
 from connectors.ical_rule import Rule, parts_of, rule
 
 _MAX_OBSERVANCES = 500
-_MAX_DATES = 1000
+_MAX_STEPS = 3_000
+"""What a year may cost to work out; a rule that changes the offset every day is none."""
+_LONGEST = 50_000
 _FIRST_YEAR, _LAST_YEAR = 1900, 2200
 """What lies outside is as in these."""
 _LOOK_BACK = timedelta(days=8 * 366)
@@ -84,25 +86,25 @@ def own_zone(component: Component) -> OwnZone:
     observances = [one for one in component.components if one.name in {"STANDARD", "DAYLIGHT"}]
     if not 0 < len(observances) <= _MAX_OBSERVANCES:
         raise NotReadable("its VTIMEZONE has no observances, or too many")
-    return _own_zone(tuple(tuple(_text(one, name) for name in _LINES) for one in observances))
+    lines = tuple(tuple(_text(one, name) for name in _LINES) for one in observances)
+    if sum(len(text) for texts in lines for text in texts) > _LONGEST:
+        raise NotReadable(f"its VTIMEZONE is longer than {_LONGEST:,} characters")
+    return _own_zone(lines)
 
 
 def _text(component: Component, name: str) -> str:
-    lines = component.all(name)
-    if len(lines) > _MAX_DATES:
-        raise NotReadable("its VTIMEZONE has too many dates")
-    return (";" if name == "RRULE" else ",").join(line.value for line in lines).replace(" ", "")
+    return (";" if name == "RRULE" else ",").join(line.value for line in component.all(name)).replace(" ", "")
 
 
 @lru_cache(maxsize=64)
 def _own_zone(lines: _Lines) -> OwnZone:
-    return OwnZone(tuple(_observance(*one) for one in lines))
+    observances = tuple(_observance(*one) for one in lines)
+    _worked_out(observances, _LAST_YEAR)  # an endless rule that is too dear is so in any year
+    return OwnZone(observances)
 
 
 def _observance(start: str, before: str, offset: str, recurs: str, dates: str) -> _Observance:
     listed = [date.partition("/")[0] for date in dates.split(",") if date]
-    if len(listed) > _MAX_DATES:
-        raise NotReadable("its VTIMEZONE has too many dates")
     return _Observance(
         _wall(start.partition(",")[0]),
         _offset(before),
@@ -149,7 +151,7 @@ def _offset(text: str) -> timedelta:
 
 def _worked_out(observances: tuple[_Observance, ...], year: int) -> _Year:
     first, last = datetime(year - 1, 1, 1), datetime(year + 2, 1, 1)
-    steps = Steps()
+    steps = Steps(_MAX_STEPS)
     onsets = sorted(
         (wall - one.before, one.before, one.offset) for one in observances for wall in _onsets(one, first, last, steps)
     )

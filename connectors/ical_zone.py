@@ -25,15 +25,17 @@ def _names() -> dict[str, str]:
     return {name.lower(): zone for name, zone in win_tz.items()} | own | dict.fromkeys(_UTC_NAMES, "UTC")
 
 
-@lru_cache(maxsize=1024)
 def named(tzid: str) -> str:
     """Return IANA's name for a TZID, or an empty text.
 
     It may be quoted, in other case, have blanks for underscores, or stand at the end of a path, as in
     `/freeassociation.sourceforge.net/Europe/Vienna` or `/mozilla.org/20070129_1/America/Argentina/Ushuaia`.
     """
-    if len(tzid) > _TZID_LIMIT:
-        return ""
+    return _named(tzid) if len(tzid) <= _TZID_LIMIT else ""
+
+
+@lru_cache(maxsize=1024)
+def _named(tzid: str) -> str:
     plain = tzid.strip("\"' \t").lower()
     known = _names()
     for spelling in (plain, plain.replace(" ", "_")):
