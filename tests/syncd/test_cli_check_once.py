@@ -216,7 +216,7 @@ def test_once_logs_what_concerns_contacts_and_says_what_became_of_the_rest(offic
     assert first.code == 0, first.out + first.err
     assert "8 messages: logged 5, no_known_contact 3" in first.out
     assert second.json == [
-        {"mailbox": "anna", "state": "ok", "by_rule": {}, "removed": 0, "error": "", "cure": ""}
+        {"mailbox": "anna", "state": "ok", "seen": {}, "by_rule": {}, "removed": 0, "error": "", "cure": ""}
     ]  # fmt: skip
 
 

@@ -69,6 +69,23 @@ def test_sigterm_in_the_middle_of_a_first_pass_ends_at_a_batch_and_the_next_star
     assert office.rows("SELECT count(*) FROM sighting") == [(300,)]
 
 
+def test_a_meeting_that_is_over_becomes_held_and_the_feed_tells_of_it(office: Office) -> None:
+    office.deliver("anna", 1)
+    with started(office) as daemon:
+        daemon.wait_for("mailbox_state_changed", now="ok")
+        daemon.stop()
+    columns = "id, public_id, identity, kind, occurred_at, settles_at, status, level, source, created_at, updated_at"
+    times = "'2026-01-05 09:00:00', '2026-01-05 10:00:00'"
+    office.crm_writes(
+        f"INSERT INTO activity ({columns}) VALUES (99, 'over', x'99', 'meeting', {times}, 'planned', 1, 'calendar',"
+        " '2026-01-01 00:00:00', '2026-01-01 00:00:00')"
+    )
+    with started(office) as daemon:
+        eventually(lambda: office.rows("SELECT status FROM v1_activity WHERE id = 'over'") == [("held",)])
+        assert daemon.stop() == 0
+    assert office.rows("SELECT kind FROM v1_change WHERE activity_id = 'over'") == [("updated",)]
+
+
 def test_a_source_of_contacts_that_fails_holds_up_only_the_very_first_passes(office: Office) -> None:
     office.deliver("anna", 1)
     with started(office) as daemon:
