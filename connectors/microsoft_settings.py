@@ -50,6 +50,11 @@ class Settings:
             raise ValueError("timeout must be at least 1")
 
     @property
+    def needs_secret(self) -> bool:
+        """The app has one; a person brings their own, which nobody else ever sees."""
+        return self.sign_in == "app"
+
+    @property
     def login(self) -> str:
         """What msal calls the authority."""
         return f"{self.authority.rstrip('/')}/{self.tenant}"

@@ -49,7 +49,7 @@ def account(mailbox: Mailbox, tokens: Tokens, now: Callable[[], datetime]) -> Ac
 def context(mailbox: Mailbox, tokens: Tokens, now: Callable[[], datetime]) -> Context:
     """What a connector is told of a mailbox besides its settings."""
     return Context(
-        secret=partial(secrets.resolve, mailbox.secret),
+        secret=partial(secrets.resolve, mailbox.secret or ""),
         since=lambda: now() - mailbox.reach,
         now=now,
         tokens=tokens,

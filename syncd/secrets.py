@@ -28,8 +28,8 @@ def is_reference(text: str) -> bool:
 
 
 def resolve(reference: str) -> str:
-    """The first line of what the reference names, or all of a JSON object; Permanent, or Retryable for a command that
-    failed."""
+    """The first line of what the reference names, or all of a JSON object or of PEM; Permanent, or Retryable for a
+    command that failed."""
     scheme, _, name = reference.partition(":")
     if scheme not in _RESOLVERS or not name.strip():
         raise Permanent(f"the secret {HOW_TO}")
@@ -118,10 +118,10 @@ def refuse_if_shared(path: Path, mode: int) -> None:
 
 
 def _first_line(secret: bytes, scheme: str, name: str) -> str:
-    """Password managers print the password first and remarks below it; a JSON object (a provider's key) is whole."""
+    """Password managers print the password first and remarks below it; a provider's key (JSON, PEM) is whole."""
     try:
         text = secret.decode("utf-8-sig")
-        return text.strip() if text.lstrip().startswith("{") else text.partition("\n")[0].rstrip("\r")
+        return text.strip() if text.lstrip().startswith(("{", "-----BEGIN ")) else text.partition("\n")[0].rstrip("\r")
     except UnicodeDecodeError:
         raise Permanent(f"{_label(scheme, name)} is not UTF-8 text", cure="save it as UTF-8") from None
 

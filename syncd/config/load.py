@@ -128,6 +128,8 @@ def _mailbox(entry: Table, place: str, problems: _Problems) -> values.Mailbox | 
     _refuse_unknown(entry, settings_type, place, "mailboxes", problems, also=common)
     known = {each.name for each in fields(settings_type)}
     settings = _parsed(settings_type, {name: inline[name] for name in inline.keys() & known}, place, problems)
+    if "secret" not in entry and getattr(settings, "needs_secret", True):
+        problems.add(place, f"secret: {words.missing('secret')}")
     return None if mailbox is None or settings is None else replace(mailbox, settings=settings)
 
 
@@ -238,5 +240,5 @@ def _anchored_mailbox(mailbox: values.Mailbox, home: Path) -> values.Mailbox:
         for each in fields(settings)  # type: ignore[arg-type]
         if isinstance(value := getattr(settings, each.name), Path)
     }
-    secret = _anchored_reference(mailbox.secret, home) or mailbox.secret
+    secret = _anchored_reference(mailbox.secret, home)
     return replace(mailbox, secret=secret, settings=replace(settings, **paths) if paths else settings)  # type: ignore[type-var]

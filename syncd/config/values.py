@@ -95,8 +95,9 @@ class Mailbox:
     name: Line
     owner: Line
     kind: str
-    secret: Reference
     settings: object
+    secret: Reference | None = None
+    """None only where the settings say that they need none."""
     enabled: bool = True
     level: StoredLevel = Level.SUBJECT
     backfill: Duration | None = None

@@ -62,13 +62,17 @@ def location(loc: tuple[int | str, ...]) -> str:
 def _said(error: ErrorDetails, name: str) -> str:
     kind, context = error["type"], error.get("ctx", {})
     if kind == "missing":
-        return f"is missing; add {name} = {_EXAMPLES[name]}" if name in _EXAMPLES else f"is missing; add {name} = ..."
+        return missing(name)
     if kind not in _MUST_BE:
         return error["msg"]
     said = _MUST_BE[kind].format(**context)
     if kind.endswith("_type") and name in _EXAMPLES and len(error["loc"]) == 1:
         return f"{said}, such as {name} = {_EXAMPLES[name]}"
     return said
+
+
+def missing(name: str) -> str:
+    return f"is missing; add {name} = {_EXAMPLES.get(name, '...')}"
 
 
 def unknown(name: str, known: Iterable[str], elsewhere: Mapping[str, str]) -> str:

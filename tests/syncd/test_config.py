@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors import KINDS
 from syncd import config
 from syncd.errors import ConfigError
 from syncd.model import Level
@@ -86,8 +87,8 @@ port = "993"
         "config.toml: organisation: domains[1]: is a free-mail domain that strangers use too;"
         ' list your own addresses there as "aliases"',
         'config.toml: organisation: level: must be "metadata", "subject" or "full"',
-        'config.toml: mailboxes[1] "anna": secret: is missing; add secret = "file:/etc/syncd/anna.secret"',
         'config.toml: mailboxes[1] "anna": port: must be a whole number without quotes',
+        'config.toml: mailboxes[1] "anna": secret: is missing; add secret = "file:/etc/syncd/anna.secret"',
     ]
 
 
@@ -176,7 +177,7 @@ def test_a_slip_is_answered_with_what_was_meant(tmp_path: Path, wrong: str, word
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ('kind = "imap"', 'kind = "imp"', "kind: must be one of: imap; did you mean imap?"),
+        ('kind = "imap"', 'kind = "imp"', f"kind: must be one of: {', '.join(sorted(KINDS))}; did you mean imap?"),
         ('host = "imap.example.com"', 'hots = "imap.example.com"', "hots: is no setting; did you mean host?"),
         ('owner = "anna@example.com"', 'owner = "sales"', "owner must be an email address, or the name of a team"),
         ('kind = "imap"', 'kind = "imap"\nbackfill = "0d"', "backfill: must be longer than nothing"),
@@ -253,3 +254,18 @@ def test_the_policy_knows_the_own_addresses_of_all_mailboxes_and_only_this_ones_
     assert (rules.max_recipients, rules.key) == (30, b"k" * 32)
     # A thousand mailboxes must not hold a thousand sets of a thousand addresses.
     assert config.policy(loaded, loaded.mailboxes[1], b"k" * 32).own_addresses is rules.own_addresses
+
+
+def test_a_mailbox_that_a_person_signs_in_to_needs_no_secret_and_one_of_an_app_does(tmp_path: Path) -> None:
+    block = """
+[[mailboxes]]
+name = "dora"
+owner = "dora@example.com"
+kind = "microsoft365"
+user = "dora@example.com"
+tenant = "example.com"
+client_id = "7d0f5a3e-0000-4000-8000-00000000d0ca"
+"""
+    assert config.load(written(tmp_path, HEAD + block + 'sign_in = "user"\n')).mailboxes[0].secret is None
+    (said,) = problems(tmp_path, HEAD + block)
+    assert "secret: is missing" in said

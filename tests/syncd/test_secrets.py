@@ -27,6 +27,11 @@ def test_the_first_line_of_a_private_file_is_the_secret(tmp_path: Path, content:
     assert secrets.resolve(f"file:{private(tmp_path / 'anna', content)}") == "s3cret"
 
 
+def test_a_certificate_with_its_key_counts_whole(tmp_path: Path) -> None:
+    pem = "-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n-----BEGIN CERTIFICATE-----\nAA==\n"
+    assert secrets.resolve(f"file:{private(tmp_path / 'app.pem', pem.encode())}") == pem.strip()
+
+
 def test_blanks_around_a_password_belong_to_it(tmp_path: Path) -> None:
     assert secrets.resolve(f"file:{private(tmp_path / 'anna', b' s3cret ')}") == " s3cret "
 
