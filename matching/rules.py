@@ -15,7 +15,7 @@ from typing import NamedTuple
 from matching import address, automated, contacts
 from matching.identical import Identical
 from matching.identity import address_hash, occurred_at
-from matching.parties import Parties, Party, author
+from matching.parties import Parties, Party, author, employer_domains
 from syncd.model import Decision, Direction, Message, Policy, Role, Verdict
 
 # Python 3.11 calls a function for each look at an enum's member.
@@ -165,8 +165,15 @@ def no_known_contact(people: Sequence[Party]) -> str | None:
 
 
 def hashes(outside: Iterable[str], key: bytes) -> tuple[bytes, ...]:
-    """By which an item is found again once one of these address keys becomes known."""
-    return tuple([address_hash(key, each) for each in list(outside)[:_MOST_HASHES]])
+    """By which an item is found again once one of these address keys becomes known, or a domain of theirs."""
+    addresses = list(outside)[:_MOST_HASHES]
+    domains = {domain for each in addresses for domain in employer_domains(address.domain_of(each))}
+    return tuple([address_hash(key, each) for each in (*addresses, *map(known_as, sorted(domains)))])
+
+
+def known_as(domain_key: str) -> str:
+    """What is hashed of a domain, so that it is not taken for an address."""
+    return f"@{domain_key}"
 
 
 def listed(people: Iterable[Party], entries: tuple[str, ...], name: str) -> str | None:

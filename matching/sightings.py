@@ -50,7 +50,7 @@ class Sightings:
         object_ = None if failed.version is None else failed.id
         if previous and previous.verdict in _SETTLED and not previous.gone:
             if failed.version != previous.version:
-                self._looked_at(failed, previous)
+                self._looked_at(failed.id, failed.version, previous)
             return
         attempts = ATTEMPTS if failed.final else min(ATTEMPTS, (previous.attempts if previous else 0) + 1)
         verdict = Verdict.QUARANTINED if attempts >= ATTEMPTS else Verdict.PENDING
@@ -69,17 +69,20 @@ class Sightings:
         )
         self.put(previous, row)
 
-    def _looked_at(self, failed: Failed, previous: StoredSighting) -> None:
-        """What was settled stays so; that this version of it cannot be read is kept, or it would be asked for again."""
+    def _looked_at(self, item: ItemId, version: str | None, previous: StoredSighting) -> None:
+        """What was settled stays so; that nothing came of this version is kept, or it would be asked for again."""
         row = SightingRow(
-            *(previous.id, failed.id, str(previous.verdict), previous.rule, previous.facts, previous.key),
-            *(previous.occurred_at, previous.activity_id, previous.attempts, failed.id, failed.version),
-            previous.due_at,
+            *(previous.id, item, str(previous.verdict), previous.rule, previous.facts, previous.key),
+            *(previous.occurred_at, previous.activity_id, previous.attempts, item, version, previous.due_at),
         )
         self.put(previous, row)
 
     def nothing(self, nothing: Nothing) -> None:
         previous = self.previous(nothing.object)
+        if previous and previous.verdict == Verdict.LOGGED and not previous.gone:
+            # The window rolled past it, which undoes nothing.
+            self._looked_at(nothing.object, nothing.version, previous)
+            return
         row = SightingRow(
             *(self.id_for(previous), nothing.object, str(Verdict.SKIPPED), OUTSIDE, nothing.reason, None, None, None),
             *(0, nothing.object, nothing.version, nothing.due_at),

@@ -405,6 +405,17 @@ def test_an_object_outside_the_window_is_skipped_by_name_and_comes_when_the_wind
     assert office.world.verdicts() == {"logged": 1}
 
 
+def test_a_meeting_that_the_window_has_passed_stays_logged_when_its_object_is_read_again(office: Office) -> None:
+    calendar = office.calendar("rita")
+    calendar.put("a", _call(PAST))
+    office.sync()
+    office.world.clock = START + 200 * DAY
+    calendar.put("a")
+    office.sync()
+    assert office.statuses() == ["held"]
+    assert office.world.rows("SELECT verdict, version FROM sighting") == [("logged", "2")]
+
+
 def test_a_calendar_that_suddenly_lists_half_removes_nothing_without_a_second_listing(office: Office) -> None:
     calendar = office.calendar("rita")
     for number in range(60):
