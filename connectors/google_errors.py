@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from syncd.errors import Permanent, ReauthNeeded, Retryable, SyncError
 
 SIGN_IN = "syncd auth MAILBOX"
+IT_PASSES = "nothing, if it passes: it is tried again; if it lasts, see https://www.google.com/appsstatus/dashboard"
 _QUOTA = {"rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded", "RATE_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED"}
 _SCOPE = {"insufficientPermissions", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"}
 _DISABLED = {"accessNotConfigured", "SERVICE_DISABLED"}
@@ -55,9 +56,10 @@ def refused(status: int, headers: Mapping[str, str], body: bytes, *, what: str, 
     message, reasons = said(body)
     text = f"{what}: {message or f'HTTP status {status}'}"
     if status == 429 or (status == 403 and reasons & _QUOTA and "dailyLimitExceeded" not in reasons):
-        return TooFast(text, retry_after=_wish(headers, message, now))
+        cure = "nothing, if it passes: it is tried again; if it lasts, lower units_per_minute of the mailbox"
+        return TooFast(text, retry_after=_wish(headers, message, now), cure=cure)
     if status >= 500 or status == 408:
-        return Retryable(text, retry_after=_wish(headers, message, now))
+        return Retryable(text, retry_after=_wish(headers, message, now), cure=IT_PASSES)
     if status == 401:
         return ReauthNeeded(f"{what} does not take {user}'s token: {message}", cure=SIGN_IN)
     if status in (404, 410):
@@ -126,7 +128,7 @@ class Unintelligible(Retryable):
     """An answer with status 200 that is not what it should be: cut, or a proxy's page."""
 
     def __init__(self, what: str, error: Exception) -> None:
-        super().__init__(f"{what}: the answer cannot be read ({type(error).__name__})", cure="nothing, if it passes")
+        super().__init__(f"{what}: the answer cannot be read ({type(error).__name__})", cure=IT_PASSES)
 
 
 def details(error: Any) -> tuple[int, Mapping[str, str], bytes]:

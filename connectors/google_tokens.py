@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from connectors.google_errors import SIGN_IN, Unintelligible
+from connectors.google_errors import IT_PASSES, SIGN_IN, Unintelligible
 from connectors.google_http import CONNECTIONS, Answer
 from connectors.retry import persistently
 from syncd.errors import Permanent, ReauthNeeded, Retryable, SyncError
@@ -62,7 +62,7 @@ def ask(url: str, form: Mapping[str, str], *, now: datetime, timeout: float) -> 
     def once() -> Answer:
         answer = CONNECTIONS.request("POST", url, urlencode(form).encode(), headers, timeout)
         if answer.status >= 500 or answer.status in (408, 429):
-            raise Retryable(f"{SERVICE} is busy: HTTP status {answer.status}")
+            raise Retryable(f"{SERVICE} is busy: HTTP status {answer.status}", cure=IT_PASSES)
         return answer
 
     answer = persistently(once)
@@ -85,10 +85,10 @@ def _issued(body: dict[str, Any]) -> Issued:
 
 
 def _refuse(body: dict[str, Any], answer: Answer, now: datetime) -> Issued:
-    fields = [str(body.get(name, "")) for name in ("error", "error_description", "error_subtype")]
-    if fields[0] in ("", "internal_failure", "temporarily_unavailable", "server_error"):
-        raise Retryable(f"{SERVICE}: {fields[0] or f'HTTP status {answer.status}'}")
-    raise Refused(Refusal(*fields, clock=_ahead(answer, now)))
+    error, description, subtype = (str(body.get(name, "")) for name in ("error", "error_description", "error_subtype"))
+    if error in ("", "internal_failure", "temporarily_unavailable", "server_error"):
+        raise Retryable(f"{SERVICE}: {error or f'HTTP status {answer.status}'}", cure=IT_PASSES)
+    raise Refused(Refusal(error, description, subtype, _ahead(answer, now)))
 
 
 def _ahead(answer: Answer, now: datetime) -> timedelta:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from connectors.base import Account, Context, Stream
+from connectors.base import Account, Context, Stream, Tokens
 from connectors.google import GoogleAccount
 from connectors.google_quota import Quotas
 from connectors.google_settings import Settings
@@ -36,7 +36,7 @@ def mail(key: str, *, sender: str = "bert@example.org", subject: str = "", body:
 class GmailWorld(World):
     fake: FakeGoogle
     several_batches: int = 130
-    tokens: MemoryTokens = field(default_factory=MemoryTokens)
+    tokens: Tokens = field(default_factory=MemoryTokens)
     settings: Settings = field(init=False)
     secret: str = field(init=False)
     level: Level = Level.FULL
@@ -57,6 +57,7 @@ class GmailWorld(World):
 
     def use_service_account(self, *scopes: str) -> None:
         """For which the domain's admin authorised these scopes."""
+        self.fake.mailbox(USER)
         self.fake.oauth.service_account.allowed = frozenset(scopes)
         self.secret = self.fake.oauth.service_account.key_file(f"{self.fake.url}/token")
 

@@ -164,7 +164,7 @@ class FakeGoogle:
         fault = self.plan(call)
         if isinstance(fault, Refusal) and fault.retry_after:
             asked = self.waiting.asked
-            asked[call.user] = max(asked.get(call.user, 0), self.clock() + float(fault.retry_after))
+            asked[call.user] = max(asked.get(call.user, 0), self.clock() + _seconds(fault.retry_after))
         return fault
 
     def answered(self) -> None:
@@ -239,6 +239,11 @@ class FakeGoogle:
         return "multipart/mixed; boundary=batch_trial", bytes(out) + b"--batch_trial--\r\n"
 
 
+def _seconds(retry_after: str) -> float:
+    """Of a header that is a date nobody keeps count here."""
+    return float(retry_after) if retry_after.isdecimal() else 0.0
+
+
 def _routed(verb: str, path: str) -> tuple[Method | None, dict[str, str]]:
     for method in documents.methods().values():
         if method.http_method == verb and (match := method.path.fullmatch(path)):
@@ -295,6 +300,10 @@ class _Handler(BaseHTTPRequestHandler):
         self._serve(self.rfile.read(int(self.headers.get("Content-Length", 0))))
 
     do_PUT = do_PATCH = do_DELETE = do_POST
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The Date header, by the fake's clock."""
+        return super().date_time_string(self.fake.clock() if timestamp is None else timestamp)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Not to stderr."""

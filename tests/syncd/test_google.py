@@ -1,0 +1,129 @@
+"""A Google mailbox through the doors of the program: signed in, checked, read, and told apart from no other copy."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from tests.servers.dovecot import Dovecot
+from tests.servers.fake_google import FakeGoogle
+from tests.syncd.doors import PROGRAM, Office, mailbox
+
+CARL = "carl@example.com"
+LETTER = (
+    b"From: Zoe <zoe@client.example>\r\nTo: carl@example.com, anna@example.com\r\nSubject: The offer\r\n"
+    b"Date: Fri, 20 Nov 2026 10:00:00 +0000\r\nMessage-ID: <offer@client.example>\r\n\r\nWe take it.\r\n"
+)
+CONTACTS = '[directory]\nkind = "csv"\ncontacts = "contacts.csv"'
+
+
+def block(google: FakeGoogle, lines: str = "") -> str:
+    return (
+        f'[[mailboxes]]\nname = "carl"\nowner = "{CARL}"\nkind = "google"\nuser = "{CARL}"\nbackfill = "9000d"\n'
+        f'secret = "file:google.json"\nendpoint = "{google.url}"\n{lines}\n'
+    )
+
+
+@pytest.fixture
+def office(tmp_path: Path, google: FakeGoogle) -> Office:
+    office = Office(tmp_path)
+    office.write("google.json", google.oauth.client_file(f"{google.url}/token"))
+    office.write("contacts.csv", "id,name,email\nzoe,Zoe,zoe@client.example\n")
+    office.configure(block(google), extra=CONTACTS)
+    return office
+
+
+def sign_in(office: Office, google: FakeGoogle, user: str = CARL) -> str:
+    """`syncd auth` at a machine without a browser: the address is opened elsewhere, and where it ends is pasted."""
+    with subprocess.Popen(
+        [*PROGRAM, "auth", "carl", "--no-browser", "--config", str(office.config)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    ) as program:  # fmt: skip
+        assert program.stdin
+        assert program.stdout
+        address = next(line for line in program.stdout if "code_challenge=" in line)
+        program.stdin.write(google.oauth.consent(parse_qs(urlsplit(address.strip()).query), user) + "\n")
+        program.stdin.close()
+        return program.stdout.read()
+
+
+def test_a_mailbox_is_signed_in_checked_read_and_shown(office: Office, google: FakeGoogle) -> None:
+    google.mailbox(CARL).deliver(LETTER)
+    before = office.syncd("check")
+    assert before.code == 1
+    assert "carl@example.com has not signed in yet" in before.out
+    assert "syncd auth" in before.out
+
+    said = sign_in(office, google)
+    assert f"Signed in as {CARL}; allowed: gmail.readonly." in said
+
+    assert office.syncd("check").code == 0
+    once = office.process("once")
+    assert once.code == 0, once.err
+    assert "The offer" in office.syncd("timeline", "zoe@client.example").out
+    assert office.syncd("status").code == 0
+
+
+def test_the_wrong_account_that_signs_in_leaves_the_mailbox_closed(office: Office, google: FakeGoogle) -> None:
+    said = sign_in(office, google, user="ben@example.com")
+    assert "the mailbox that answers is ben@example.com, not carl@example.com" in said
+    assert office.syncd("check").code == 1
+
+
+def test_no_token_and_no_secret_is_on_the_disk_or_in_what_is_said(office: Office, google: FakeGoogle) -> None:
+    google.mailbox(CARL).deliver(LETTER)
+    said = sign_in(office, google) + office.process("once").out + office.process("check").out
+    secrets = [*google.oauth.grants, *google.oauth.accesses, google.oauth.client_secret]
+    held = b"".join(path.read_bytes() for path in office.folder.rglob("*") if path.name != "google.json")
+    assert secrets
+    assert [secret for secret in secrets if secret.encode() in held or secret in said] == []
+
+
+def test_the_same_mail_over_imap_and_over_the_api_is_one_activity(
+    office: Office, google: FakeGoogle, dovecot: Dovecot
+) -> None:
+    user = dovecot.new_user()
+    dovecot.append(user, [LETTER])
+    office.write("anna.secret", dovecot.password)
+    office.configure(block(google), mailbox(dovecot, user, lines='backfill = "9000d"'), extra=CONTACTS)
+    google.mailbox(CARL).deliver(LETTER.replace(b"\r\n\r\n", b"\r\nDelivered-To: carl@example.com\r\n\r\n", 1))
+    sign_in(office, google)
+
+    assert office.process("once").code == 0
+
+    (activity,) = json.loads(office.syncd("timeline", "zoe@client.example", "--json").out)["activities"]
+    why = office.syncd("why", activity["id"]).out
+    assert "carl" in why
+    assert "anna" in why
+
+
+def test_three_weeks_offline_lose_nothing_and_announce_nothing_twice(office: Office, google: FakeGoogle) -> None:
+    gmail = google.mailbox(CARL)
+    for number in range(3):
+        gmail.deliver(_numbered(number))
+    sign_in(office, google)
+    assert office.process("once").code == 0
+    told = _feed(office)
+
+    google.clock.sleep(21 * 86_400)
+    gmail.deliver(_numbered(3))
+    google.clock.sleep(8 * 86_400)
+    assert office.process("once").code == 0
+
+    assert len(_feed(office)) == len(told) + 1
+    assert _feed(office)[: len(told)] == told
+
+
+def _numbered(number: int) -> bytes:
+    return LETTER.replace(b"offer@", b"offer-%d@" % number).replace(b"The offer", b"Offer %d" % number)
+
+
+def _feed(office: Office) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(office.folder / "syncd.db")) as database:
+        return database.execute("SELECT sequence, kind, activity_id FROM v1_change ORDER BY sequence").fetchall()
