@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from syncd.model import Batch, Cursor, Item, ItemId, Level
 
@@ -87,4 +87,25 @@ class Account(Protocol):
 
     def close(self) -> None:
         """Give back the connection; the account may be used again afterwards."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """By what right an account is read: of a provider that tells."""
+
+    by: str
+    """`the app 7d0f5a3e`, `anna@example.com`."""
+    permissions: tuple[str, ...]
+    """As the provider calls them (`Mail.Read`); empty where it does not say."""
+    warnings: tuple[tuple[str, str], ...] = ()
+    """What it allows beyond what is needed, each with the cure."""
+
+
+@runtime_checkable
+class Granted(Protocol):
+    """An account whose provider tells rights apart."""
+
+    def grant(self) -> Grant:
+        """What was really granted; it may cost some requests. Raises the SyncErrors."""
         ...

@@ -70,7 +70,6 @@ class Graph:
 
     def close(self) -> None:
         self._client.close()
-        self._login.forget()
 
     @property
     def mailbox(self) -> str:

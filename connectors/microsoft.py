@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from connectors.base import Context
+from connectors.base import Context, Grant
 from connectors.graph_client import Graph
 from connectors.graph_folders import FolderTree
 from connectors.graph_mail import MailStream
+from connectors.microsoft_grant import grant
 from connectors.microsoft_login import Login
 from connectors.microsoft_settings import Settings
 
@@ -16,6 +17,7 @@ __all__ = ["MicrosoftAccount", "Settings", "open_account"]
 
 class MicrosoftAccount:
     def __init__(self, settings: Settings, context: Context) -> None:
+        self._settings = settings
         self._context = context
         self._login = Login(settings, context)
         self._graph = Graph(settings, self._login)
@@ -28,8 +30,12 @@ class MicrosoftAccount:
             for folder in self._tree.folders()
         ]
 
+    def grant(self) -> Grant:
+        return grant(self._settings, self._login)
+
     def close(self) -> None:
         self._graph.close()
+        self._login.forget()
 
 
 def open_account(settings: Settings, context: Context) -> MicrosoftAccount:

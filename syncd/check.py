@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from connectors.base import Grant, Granted
 from matching import address
 from store import migrations
 from store.directory_keys import is_empty, rekey
@@ -58,6 +59,8 @@ class Checked:
     """Folders that the configuration names and the server does not have."""
     by_rule: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """`messages`, `meetings` ... -> rule -> how many of the newest; `logged` are those that would be."""
+    grant: Grant | None = None
+    """By what right it is read, where the provider tells."""
     error: str = ""
     cure: str = ""
 
@@ -180,6 +183,7 @@ def check_mailbox(config: Config, mailbox: Mailbox, ground: Ground, now: datetim
             streams = one.streams()
             folders = tuple(Folder(stream.name, stream.excluded, stream.kind) for stream in streams)
             found = sample([stream for stream in streams if not stream.excluded])
+            grant = one.grant() if isinstance(one, Granted) else None
         finally:
             one.close()
     except SyncError as error:
@@ -189,4 +193,5 @@ def check_mailbox(config: Config, mailbox: Mailbox, ground: Ground, now: datetim
         folders=folders,
         missing=tuple(missing(mailbox.settings, [folder.name for folder in folders])),
         by_rule=decided(found, policy(config, mailbox, ground.key), ground.store),
+        grant=grant,
     )

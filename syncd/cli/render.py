@@ -116,10 +116,15 @@ def _checked(found: Checked) -> None:
                 lines(f"  reads {len(read)} {called}: {', '.join(read)}")
     if kept_out := [f"{folder.name} ({folder.excluded})" for folder in found.folders if folder.excluded]:
         lines(f"  leaves out: {', '.join(kept_out)}")
+    if found.grant:
+        rights = f": {', '.join(found.grant.permissions)}" if found.grant.permissions else ""
+        lines(f"  by the rights of {found.grant.by}{rights}")
     for called, by_rule in found.by_rule.items():
         lines(f"  of the newest {sum(by_rule.values())} {called}: {counted(by_rule)}")
     for name in found.missing:
         _trouble(f"the server has no folder {name!r}", "take a name from those above into include and exclude")
+    for warning, cure in found.grant.warnings if found.grant else ():
+        _trouble(warning, cure)
     _trouble(found.error, found.cure)
 
 

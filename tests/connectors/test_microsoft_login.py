@@ -232,6 +232,41 @@ class TestWhatMayBeRead:
         assert _failed(world, Permanent).cure
 
 
+class TestByWhatRight:
+    def test_an_app_that_reads_every_mailbox_is_warned_of_with_the_command_that_narrows_it(
+        self, world: GraphWorld
+    ) -> None:
+        found = world.account().grant()
+        ((warning, cure),) = found.warnings
+        assert found.permissions == ("Mail.Read",)
+        assert "every mailbox" in warning
+        assert "New-ManagementRoleAssignment" in cure
+
+    def test_a_mailbox_that_must_not_be_readable_and_is_is_named(self, world: GraphWorld) -> None:
+        world.cloud.graph.mailbox("ceo@example.com", "Clara")
+        world.settings = replace(world.settings, unreachable="ceo@example.com")
+        ((warning, _),) = world.account().grant().warnings
+        assert "ceo@example.com" in warning
+
+    def test_rights_that_exchange_narrows_are_no_warning(self, world: GraphWorld) -> None:
+        world.cloud.graph.mailbox("ceo@example.com", "Clara")
+        world.settings = replace(world.settings, unreachable="ceo@example.com")
+        world.cloud.graph.denied.add("ceo@example.com")  # by an old application access policy
+        assert world.account().grant().warnings == ()
+        world.cloud.login.roles = frozenset()
+        world.cloud.login.tokens.clear()
+        world.cloud.graph.scope = {"anna@example.com"}
+        assert world.account().grant().warnings == ()
+
+    def test_what_could_write_is_named(self, world: GraphWorld) -> None:
+        world.cloud.login.roles = frozenset({"Mail.ReadWrite", "Mail.Send"})
+        assert any("Mail.ReadWrite, Mail.Send" in warning for warning, _ in world.account().grant().warnings)
+
+    def test_a_person_s_rights_are_that_person_s(self, world: GraphWorld) -> None:
+        found = world.as_person().account().grant()
+        assert (found.by, found.permissions, found.warnings) == ("anna@example.com", ("Mail.Read", "User.Read"), ())
+
+
 @pytest.mark.parametrize(
     "fields",
     [
