@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from connectors.base import Context
 from connectors.imap_folders import Folder
@@ -26,10 +26,12 @@ class ImapAccount:
         *,
         secret: Callable[[], str],
         since: Callable[[], datetime],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._since = since
+        self._now = now
         self._clock = clock
         self._sessions = Sessions(settings, secret, clock=clock)
         self._folders: tuple[Folder, ...] = ()
@@ -56,7 +58,7 @@ class ImapAccount:
             # A folder was deleted, or the server is one that never says: the next time everything is listed again.
             self._listed_at = -RELIST
         return [
-            FolderStream(folder, self._sessions, self._settings, self._since, states.get(folder.name))
+            FolderStream(folder, self._sessions, self._settings, self._since, self._now, states.get(folder.name))
             for folder in self._folders
         ]
 
@@ -65,4 +67,4 @@ class ImapAccount:
 
 
 def open_account(settings: Settings, context: Context) -> ImapAccount:
-    return ImapAccount(settings, secret=context.secret, since=context.since)
+    return ImapAccount(settings, secret=context.secret, since=context.since, now=context.now)

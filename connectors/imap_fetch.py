@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from connectors import mime
 from connectors.imap_place import chunks as chunks_of
@@ -30,12 +31,19 @@ class Asked:
 class Fetcher:
     """Of one folder, for as long as its UIDVALIDITY lasts."""
 
-    def __init__(self, session: Session, folder: str, validity: int, suspicion: Suspicion) -> None:
+    def __init__(
+        self,
+        session: Session,
+        folder: str,
+        validity: int,
+        suspicion: Suspicion,
+        window: Callable[[], tuple[datetime, datetime]],
+    ) -> None:
         self._session = session
         self._folders = (folder,)
         self._validity = validity
         self._suspects = suspicion.headers
-        self._texts = Texts(session, suspicion.texts)
+        self._texts = Texts(session, suspicion.texts, window)
         self._ahead: Asked | None = None
         self._recent: dict[int, Message] = {}
         """The last batch, whose texts may be asked for in a moment."""
@@ -53,14 +61,15 @@ class Fetcher:
             yield chunk, [*items.values(), *others]
 
     def again(self, uids: Sequence[int], *, text: bool, largest: int) -> Iterator[Item]:
-        """These items once more; with their text if asked, unless they have more than `largest` octets."""
+        """These items once more with their invitations; with their text if asked, unless they have more than `largest`
+        octets."""
         self.settle()
-        known = {uid: self._recent[uid] for uid in uids if uid in self._recent} if text else {}
-        yield from self._texts.read(known, largest)
+        known = {uid: self._recent[uid] for uid in uids if uid in self._recent}
+        yield from self._texts.read(known, largest) if text else self._texts.invited(known)
         for _, items in list(self.batches(chunks_of([uid for uid in uids if uid not in known]))):
             messages = {uid_in(item.id): item for item in items if isinstance(item, Message)}
             yield from (item for item in items if not isinstance(item, Message))
-            yield from self._texts.read(messages, largest) if text else messages.values()
+            yield from self._texts.read(messages, largest) if text else self._texts.invited(messages)
 
     def settle(self) -> None:
         """Take in what was asked ahead: else a connection that breaks of it would seem to break of what is next."""

@@ -34,6 +34,7 @@ class FolderStream:
         sessions: Sessions,
         settings: Settings,
         since: Callable[[], datetime],
+        now: Callable[[], datetime],
         state: State | None,
     ) -> None:
         self.name = folder.name
@@ -41,6 +42,7 @@ class FolderStream:
         self._folder = folder
         self._sessions = sessions
         self._since = since
+        self._now = now
         self._state = state
         self._largest = settings.max_message_mb * 1_000_000
         self._fetcher: tuple[Session, int, Fetcher] | None = None
@@ -108,8 +110,11 @@ class FolderStream:
         """The same one for as long as the connection lasts, so that it knows the batch whose texts are read."""
         if self._fetcher is None or self._fetcher[:2] != (session, validity):
             suspicion = self._sessions.suspicion(self.name, validity)
-            self._fetcher = (session, validity, Fetcher(session, self.name, validity, suspicion))
+            self._fetcher = (session, validity, Fetcher(session, self.name, validity, suspicion, self._window))
         return self._fetcher[2]
+
+    def _window(self) -> tuple[datetime, datetime]:
+        return self._since(), self._now()
 
     def _in_window(self) -> Command:
         return search_command(since_criterion(self._since()))

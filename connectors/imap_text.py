@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from connectors.imap_scan import Value, fetched, number
 from connectors.imap_session import Session, fetch_command
 from connectors.imap_structure import Part, parts
 from connectors.imap_suspects import Suspects
 from connectors.imap_wire import Answer
+from connectors.invitations import LARGEST, invitation_of, is_calendar
 from connectors.text import new_text
-from syncd.model import Item, Message, Unreadable
+from syncd.model import Invitation, Item, Message, Unreadable
 
 PREFIX = 4096
 """Octets of the body asked for at first: the new text of most mails ends within."""
 FURTHER = 65_536
 """Octets of the text part, or of the body, where it does not."""
+_CALENDARS = 3
+"""Parts of one mail that are looked at: the same calendar as alternative and as attachment, say."""
 _BLANK = 8
 """Octets of a text part that may be a blank and a few line ends."""
 
 
 class Texts:
-    def __init__(self, session: Session, suspects: Suspects) -> None:
+    def __init__(self, session: Session, suspects: Suspects, window: Callable[[], tuple[datetime, datetime]]) -> None:
         self._session = session
         self._suspects = suspects
+        self._window = window
 
     def read(self, messages: Mapping[int, Message], largest: int) -> Iterator[Item]:
         """These messages with their texts; of one with more than `largest` octets no text is read."""
@@ -41,8 +47,46 @@ class Texts:
                 items = list(self._completed({uid: messages[uid] for uid in uids}))
             yield from items
 
+    def invited(self, messages: Mapping[int, Message]) -> Iterator[Item]:
+        """These messages with their invitations only."""
+        doubtful = [uid for uid, message in messages.items() if _may_attach(message) or _is_alternative(message)]
+        for uids in self._suspects.narrowed([doubtful] if doubtful else []):
+            with self._suspects.watch(self._session.wire, uids):
+                shapes = _given(self._session.wire.send([fetch_command(uids, b"(UID BODYSTRUCTURE)")])).shapes
+                found = self._invitations(messages, shapes)
+            yield from (replace(messages[uid], invitation=found.get(uid)) for uid in uids)
+        asked = frozenset(doubtful)
+        yield from (message for uid, message in messages.items() if uid not in asked)
+
+    def _invitations(
+        self, messages: Mapping[int, Message], shapes: Mapping[int, Sequence[Part]]
+    ) -> dict[int, Invitation]:
+        """The first calendar part that speaks of a meeting; most mails have none, and cost nothing."""
+        wanted: dict[int, list[Part]] = {}
+        for uid, shape in shapes.items():
+            calendars = [part for part in shape if is_calendar(part.content_type, part.name)]
+            if calendars := [part for part in calendars if (part.octets or 0) <= LARGEST][:_CALENDARS]:
+                wanted[uid] = calendars
+        commands = [
+            fetch_command([uid], b"(UID BODY.PEEK[%b]<0.%d>)" % (_section(part), LARGEST))
+            for uid, calendars in wanted.items()
+            for part in calendars
+        ]
+        if not commands:
+            return {}
+        given = _given(self._session.wire.send(commands)).sections
+        since, now = self._window()
+        found: dict[int, Invitation] = {}
+        for uid, calendars in wanted.items():
+            for part in calendars:
+                data = given.get((uid, _section(part)), b"")
+                read = invitation_of(data, part.encoding, id=messages[uid].id, since=since, now=now)
+                if read is not None and uid not in found:
+                    found[uid] = read
+        return found
+
     def _completed(self, messages: Mapping[int, Message]) -> Iterator[Item]:
-        attaching = [uid for uid, message in messages.items() if _may_attach(message)]
+        attaching = [uid for uid, message in messages.items() if _may_attach(message) or _may_hide(message)]
         commands = [fetch_command(list(messages), b"(UID BODY.PEEK[TEXT]<0.%d>)" % PREFIX)]
         if attaching:
             commands.append(fetch_command(attaching, b"(UID BODYSTRUCTURE)"))
@@ -54,12 +98,17 @@ class Texts:
         further = self._further({uid: part for uid, part in wanted.items() if len(bodies[uid]) >= PREFIX})
         for uid, part in wanted.items():
             texts[uid] = _further_text(messages[uid], bodies[uid], part, further.get(uid, b""))
+        hinted = [uid for uid, body in bodies.items() if uid not in shapes and _HINT.search(body)]
+        if hinted:
+            shapes |= _given(self._session.wire.send([fetch_command(hinted, b"(UID BODYSTRUCTURE)")])).shapes
+        invitations = self._invitations(messages, shapes)
         for uid, message in messages.items():
             if uid not in texts:
                 yield Unreadable(message.id, "the server gave no text of it")
             else:
                 attachments = tuple(part.attachment() for part in shapes.get(uid, ()) if part.is_attachment)
-                yield replace(message, text=texts[uid] or "", attachments=attachments)
+                text, invitation = texts[uid] or "", invitations.get(uid)
+                yield replace(message, text=text, attachments=attachments, invitation=invitation)
 
     def _further(self, wanted: Mapping[int, Part | None]) -> dict[int, bytes]:
         """More octets, in one round trip: of the text part, where the server told which one that is."""
@@ -95,14 +144,30 @@ def _text_of(part: Part, body: bytes) -> str | None:
 
 
 def _may_attach(message: Message) -> bool:
-    kind = message.headers.get("content-type", "text/plain").partition(";")[0].strip().lower()
-    return kind not in ("", "text/plain", "text/html", "multipart/alternative")
+    return _kind(message) not in ("", "text/plain", "text/html", "multipart/alternative")
+
+
+def _is_alternative(message: Message) -> bool:
+    return _kind(message) == "multipart/alternative"
+
+
+def _may_hide(message: Message) -> bool:
+    """An invitation behind the text: all of a smaller alternative is in the octets that are asked for anyway."""
+    return _is_alternative(message) and (message.size or PREFIX) >= PREFIX
+
+
+def _kind(message: Message) -> str:
+    return message.headers.get("content-type", "text/plain").partition(";")[0].strip().lower()
 
 
 def _text_part(shape: Sequence[Part]) -> Part | None:
     """The first text that is not blank; in a multipart/alternative that is the plain one (RFC 2046 section 5.1.4)."""
     texts = [part for part in shape if part.is_text]
     return next((part for part in texts if (part.octets or 0) > _BLANK), texts[0] if texts else None)
+
+
+# Of a part in the octets at hand; what only looks like it is found to be nothing by its structure.
+_HINT = re.compile(rb"^content-type:\s*(?:text/calendar|application/ics)", re.IGNORECASE | re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)

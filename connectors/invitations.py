@@ -1,0 +1,33 @@
+"""What makes a part of a mail an invitation, whichever provider gave it: its type or its name, never its place."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from connectors.mime_words import base64_bytes, quoted_printable_bytes
+from syncd.model import Invitation, ItemId
+
+LARGEST = 1_000_000
+"""Octets of a calendar part, as it travels."""
+AHEAD = timedelta(days=60)
+"""How much of a series that comes by mail becomes meetings."""
+
+_TYPES = frozenset({"text/calendar", "application/ics"})
+
+
+def is_calendar(content_type: str, name: str) -> bool:
+    """The same calendar may come as an alternative without a name and as an attached file without a type."""
+    return content_type in _TYPES or name.lower().endswith(".ics")
+
+
+def invitation_of(part: bytes, encoding: str, *, id: ItemId, since: datetime, now: datetime) -> Invitation | None:
+    """Read a calendar part as it travels, by its Content-Transfer-Encoding; None if it speaks of no meeting."""
+    # Few mails have one: whoever reads none need not load a reader of calendars.
+    from connectors.ical import invitation
+
+    encoding = encoding.strip().lower()
+    if encoding == "base64":
+        part = base64_bytes(part)
+    elif encoding == "quoted-printable":
+        part = quoted_printable_bytes(part, header=False)
+    return invitation(part, id=id, begins=since, ends=now + AHEAD)
