@@ -8,6 +8,7 @@ import ssl
 import threading
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,14 +27,14 @@ USER = "anna@example.com"
 START = datetime(2026, 1, 1, 9, tzinfo=UTC)
 
 
-def settings(cloud: Cloud, ca_file: Path) -> Settings:
+def settings(cloud: Cloud) -> Settings:
     return Settings(
         user=USER,
         tenant=TENANT,
         client_id=CLIENT,
         authority=cloud.login.origin,
         endpoint=cloud.graph.origin,
-        ca_file=ca_file,
+        ca_file=cloud.ca_file,
         timeout=10,
     )
 
@@ -84,8 +85,7 @@ class GraphWorld(World):
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def __post_init__(self) -> None:
-        assert self.settings.ca_file is not None
-        self.person = Someone(self.settings.ca_file)
+        self.person = Someone(self.cloud.ca_file)
 
     def as_person(self) -> GraphWorld:
         """The owner has agreed, by a code."""
@@ -126,3 +126,11 @@ class GraphWorld(World):
     def vanish(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             self.settings = replace(self.settings, endpoint=f"https://localhost:{listener.getsockname()[1]}")
+
+
+@contextmanager
+def graph_world(cloud: Cloud) -> Iterator[GraphWorld]:
+    world = GraphWorld(cloud, settings(cloud), cloud.graph.mailbox(USER))
+    yield world
+    for account in world.opened:
+        account.close()

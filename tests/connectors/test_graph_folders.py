@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 from syncd.errors import CursorExpired, Retryable
 from tests.connectors.contract import Reader
-from tests.connectors.fixtures_graph import world as world  # a fixture
-from tests.connectors.graph_worlds import GraphWorld
+from tests.connectors.graph_worlds import GraphWorld, graph_world
+from tests.servers.fake_graph import Cloud
 from tests.servers.fake_graph_query import Refused
+
+
+@pytest.fixture
+def world(microsoft: Cloud) -> Iterator[GraphWorld]:
+    with graph_world(microsoft) as world:
+        yield world
 
 
 def _streams(world: GraphWorld) -> dict[str, str]:

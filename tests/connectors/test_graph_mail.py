@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import timedelta
 from itertools import islice
 from typing import Any
@@ -13,11 +14,16 @@ from connectors.graph_mail import CHECK_EVERY, PAGE
 from syncd.errors import CursorExpired, Permanent, Retryable
 from syncd.model import ItemId, Message, Removed
 from tests.connectors.contract import ConnectorContract, Reader, World
-from tests.connectors.fixtures_graph import world as world  # a fixture
-from tests.connectors.graph_worlds import START, GraphWorld
-from tests.servers.fake_graph import too_many
+from tests.connectors.graph_worlds import START, GraphWorld, graph_world
+from tests.servers.fake_graph import Cloud, too_many
 from tests.servers.fake_graph_http import Answer, Request
 from tests.servers.fake_graph_query import Refused, failure
+
+
+@pytest.fixture
+def world(microsoft: Cloud) -> Iterator[GraphWorld]:
+    with graph_world(microsoft) as world:
+        yield world
 
 
 class TestContract(ConnectorContract):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,8 +13,14 @@ from hypothesis import strategies as st
 from connectors.graph_message import instant, message
 from syncd.model import Attachment, Message, Participant, Role
 from tests.connectors.contract import Reader
-from tests.connectors.fixtures_graph import world as world  # a fixture
-from tests.connectors.graph_worlds import GraphWorld
+from tests.connectors.graph_worlds import GraphWorld, graph_world
+from tests.servers.fake_graph import Cloud
+
+
+@pytest.fixture
+def world(microsoft: Cloud) -> Iterator[GraphWorld]:
+    with graph_world(microsoft) as world:
+        yield world
 
 
 def _one(world: GraphWorld, folder: str = "Inbox", *, text: bool = False) -> Message:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -13,11 +14,17 @@ from connectors.microsoft_login import Login
 from connectors.microsoft_settings import Settings
 from connectors.microsoft_sign_in import sign_in
 from syncd.errors import Permanent, ReauthNeeded, Retryable, SyncError
-from tests.connectors.fixtures_graph import world as world  # a fixture
-from tests.connectors.graph_worlds import GraphWorld
+from tests.connectors.graph_worlds import GraphWorld, graph_world
+from tests.servers.fake_graph import Cloud
 from tests.servers.fake_graph_http import Answer
 from tests.servers.fake_graph_login import Refusal
 from tests.servers.fake_graph_query import failure
+
+
+@pytest.fixture
+def world(microsoft: Cloud) -> Iterator[GraphWorld]:
+    with graph_world(microsoft) as world:
+        yield world
 
 
 def _grants(world: GraphWorld) -> list[str]:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import trustme
@@ -277,13 +278,14 @@ def too_many(seconds: int | str = 10) -> Answer:
 class Cloud:
     login: FakeLogin
     graph: FakeGraph
+    ca_file: Path
 
 
 @contextmanager
-def cloud(authority: trustme.CA) -> Iterator[Cloud]:
+def cloud(authority: trustme.CA, ca_file: Path) -> Iterator[Cloud]:
     """Both services, each on its own port."""
     login = FakeLogin()
     graph = FakeGraph(login)
     with serve(login, authority) as login.origin, serve(graph, authority) as graph.origin:
         login.audience = graph.origin
-        yield Cloud(login, graph)
+        yield Cloud(login, graph, ca_file)

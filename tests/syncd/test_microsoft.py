@@ -1,0 +1,157 @@
+"""A mailbox at Microsoft 365 through the doors of the program: signed in, checked, read, and told apart from no other
+copy."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.servers.dovecot import Dovecot
+from tests.servers.fake_graph import Cloud, too_many
+from tests.servers.fake_graph_login import CLIENT, SECRET, TENANT
+from tests.servers.fake_graph_mail import Mail, Mailbox
+from tests.servers.fake_graph_query import Refused
+from tests.syncd.doors import Office, mailbox
+
+DORA = "dora@example.com"
+LETTER = (
+    b"From: Zoe <zoe@client.example>\r\nTo: dora@example.com, anna@example.com\r\nSubject: The offer\r\n"
+    b"Date: Fri, 20 Nov 2026 10:00:00 +0000\r\nMessage-ID: <offer@client.example>\r\n\r\nWe take it.\r\n"
+)
+CONTACTS = '[directory]\nkind = "csv"\ncontacts = "contacts.csv"'
+
+
+def block(microsoft: Cloud, lines: str = 'secret = "file:app.secret"') -> str:
+    return (
+        f'[[mailboxes]]\nname = "dora"\nowner = "{DORA}"\nkind = "microsoft365"\nuser = "{DORA}"\nbackfill = "9000d"\n'
+        f'tenant = "{TENANT}"\nclient_id = "{CLIENT}"\nauthority = "{microsoft.login.origin}"\n'
+        f'endpoint = "{microsoft.graph.origin}"\nca_file = "{microsoft.ca_file}"\n{lines}\n'
+    )
+
+
+@pytest.fixture
+def dora(microsoft: Cloud) -> Mailbox:
+    microsoft.login.user = DORA
+    return microsoft.graph.mailbox(DORA, "Dora")
+
+
+@pytest.fixture
+def office(tmp_path: Path, microsoft: Cloud) -> Office:
+    office = Office(tmp_path)
+    office.write("app.secret", SECRET)
+    office.write("contacts.csv", "id,name,email\nzoe,Zoe,zoe@client.example\n")
+    office.configure(block(microsoft), extra=CONTACTS)
+    return office
+
+
+def deliver(mailbox: Mailbox, number: int = 0, folder: str = "inbox") -> Mail:
+    """What LETTER is when Exchange has taken it in."""
+    return mailbox.deliver(
+        f"offer-{number}@client.example" if number else "offer@client.example",
+        folder=folder,
+        sender=("Zoe", "zoe@client.example"),
+        to=[("Dora", DORA), ("Anna", "anna@example.com")],
+        subject=f"Offer {number}" if number else "The offer",
+        received_at=datetime(2026, 11, 20, 10, 0, 2, tzinfo=UTC),
+        text="We take it.\r\n",
+    )
+
+
+def feed(office: Office) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(office.folder / "syncd.db")) as database:
+        return database.execute("SELECT sequence, kind, activity_id FROM v1_change ORDER BY sequence").fetchall()
+
+
+def test_a_mailbox_that_the_app_opens_is_checked_read_and_shown(office: Office, dora: Mailbox) -> None:
+    deliver(dora)
+    checked = office.syncd("check")
+    assert checked.code == 0
+    assert f"by the rights of the app {CLIENT}: Mail.Read" in checked.out
+    assert "every mailbox of the organisation" in checked.out
+    assert "New-ManagementRoleAssignment" in checked.out
+    once = office.process("once")
+    assert once.code == 0, once.err
+    assert "The offer" in office.syncd("timeline", "zoe@client.example").out
+    assert office.syncd("status").code == 0
+
+
+def test_a_mailbox_that_its_owner_opens_needs_no_secret_and_leaves_no_token_in_the_clear(
+    office: Office, microsoft: Cloud, dora: Mailbox
+) -> None:
+    deliver(dora)
+    office.configure(block(microsoft, 'sign_in = "user"'), extra=CONTACTS)
+    before = office.syncd("check")
+    assert before.code == 1
+    assert "syncd auth" in before.out
+    said = office.process("auth", "dora", "--no-browser")
+    assert said.code == 0, said.err
+    assert "https://microsoft.com/devicelogin" in said.out
+    assert f"Signed in as {DORA}; allowed: Mail.Read, User.Read." in said.out
+    once = office.process("once")
+    assert once.code == 0, once.err
+    assert "The offer" in office.syncd("timeline", "zoe@client.example").out
+    tokens = [*microsoft.login.tokens, *microsoft.login.refreshes]
+    held = b"".join(path.read_bytes() for path in office.folder.rglob("*") if path.is_file())
+    assert tokens
+    assert [token for token in tokens if token.encode() in held or token in said.out + once.out + once.err] == []
+
+
+def test_the_same_mail_over_imap_and_over_graph_is_one_activity(
+    office: Office, microsoft: Cloud, dora: Mailbox, dovecot: Dovecot
+) -> None:
+    user = dovecot.new_user()
+    dovecot.append(user, [LETTER])
+    office.write("anna.secret", dovecot.password)
+    office.configure(block(microsoft), mailbox(dovecot, user, lines='backfill = "9000d"'), extra=CONTACTS)
+    deliver(dora)
+
+    assert office.process("once").code == 0
+
+    (activity,) = json.loads(office.syncd("timeline", "zoe@client.example", "--json").out)["activities"]
+    why = office.syncd("why", activity["id"]).out
+    assert "dora" in why
+    assert "anna" in why
+
+
+def test_moves_between_two_passes_lose_nothing_and_tell_nothing_twice(office: Office, dora: Mailbox) -> None:
+    mails = [deliver(dora, number) for number in range(1, 5)]
+    assert office.process("once").code == 0
+    told = feed(office)
+    dora.move(mails[0], "archive")
+    for to in ("archive", "inbox", "archive", "inbox"):
+        dora.move(mails[1], to)
+    dora.move(mails[2], "deleteditems")
+    dora.delete(mails[3])
+    assert office.process("once").code == 0
+    assert feed(office) == told
+    shown = json.loads(office.syncd("timeline", "zoe@client.example", "--json").out)["activities"]
+    assert len(shown) == 4
+
+
+def test_links_that_expired_announce_nothing_again(office: Office, microsoft: Cloud, dora: Mailbox) -> None:
+    for number in range(1, 4):
+        deliver(dora, number)
+    assert office.process("once").code == 0
+    told = feed(office)
+    deliver(dora, 9)
+    microsoft.graph.deltas.expire(Refused(410, "SyncStateNotFound", "It is not found."))
+    assert office.process("once").code == 0
+    assert len(feed(office)) == len(told) + 1
+    assert feed(office)[: len(told)] == told
+
+
+def test_a_wait_that_graph_asks_for_is_kept_over_a_restart(office: Office, microsoft: Cloud, dora: Mailbox) -> None:
+    deliver(dora)
+    microsoft.graph.troubles = [too_many(3600)]
+    assert office.process("once").code == 1
+    asked = len(microsoft.graph.requests)
+    with closing(sqlite3.connect(office.folder / "syncd.db")) as database:
+        ((state, until),) = database.execute("SELECT state, not_before FROM mailbox").fetchall()
+    assert state == "throttled"
+    assert until
+    assert asked == 1
