@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib import import_module
@@ -22,6 +22,10 @@ class _Asking(Protocol):
     def sign_in(self, settings: Any, context: Context, person: Person) -> Consent: ...
 
 
+class _Listing(Protocol):
+    def members(self, settings: Any, context: Context, domain: str) -> Sequence[str]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     settings: type[object]
@@ -30,6 +34,10 @@ class Kind:
     """Has `open_account`; loaded when the first account is opened, since a provider's library may take a second."""
     consent: str = ""
     """The module with `sign_in`, where the owner can let syncd in (`syncd auth`)."""
+    opens_many: bool = False
+    """Whether one secret may open the mailboxes of many users."""
+    members: str = ""
+    """The module with `members`, where the provider can be asked for the users of a domain."""
     backfill: timedelta = timedelta(days=180)
     """How far back the first sync reads, if the admin does not say."""
 
@@ -43,9 +51,24 @@ class Kind:
             raise Permanent("an account of this kind is opened by its secret alone", cure="syncd check")
         return cast(_Asking, import_module(self.consent)).sign_in(settings, context, person)
 
+    def users(self, settings: Any, context: Context, domain: str) -> Sequence[str]:
+        """The primary addresses of the domain's users who have a mailbox. Raises the SyncErrors."""
+        return cast(_Listing, import_module(self.members)).members(settings, context, domain)
+
 
 KINDS: Mapping[str, Kind] = {
     "imap": Kind(imap_settings.Settings, "connectors.imap"),
-    "google": Kind(google_settings.Settings, "connectors.google", consent="connectors.google_consent"),
-    "microsoft365": Kind(microsoft_settings.Settings, "connectors.microsoft", consent="connectors.microsoft_sign_in"),
+    "google": Kind(
+        google_settings.Settings,
+        "connectors.google",
+        consent="connectors.google_consent",
+        opens_many=True,
+        members="connectors.google_directory",
+    ),
+    "microsoft365": Kind(
+        microsoft_settings.Settings,
+        "connectors.microsoft",
+        consent="connectors.microsoft_sign_in",
+        opens_many=True,
+    ),
 }

@@ -7,6 +7,7 @@ followed, cached or retried but a request that a connection which lay idle could
 from __future__ import annotations
 
 import http.client
+import os
 import socket
 import ssl
 import time
@@ -86,6 +87,12 @@ class Connections:
         for connection in idle:
             connection.close()
 
+    def forget(self) -> None:
+        """In a process that was forked: the connections are its parent's, and so may the lock have been."""
+        idle, self._idle, self._lock = self._idle, {}, Lock()
+        for _, connection in (each for kept in idle.values() for each in kept):
+            connection.close()
+
     def _kept(self, place: _Place) -> _Connection | None:
         with self._lock:
             kept = self._idle.get(place, [])
@@ -108,6 +115,8 @@ class Connections:
 
 CONNECTIONS = Connections()
 """The process's own."""
+
+os.register_at_fork(after_in_child=CONNECTIONS.forget)
 
 
 def _new(place: _Place, timeout: float) -> _Connection:

@@ -70,6 +70,13 @@ def register(engine: Engine, mailboxes: Sequence[Registration]) -> dict[str, Reg
         return {row["name"]: Registered(row["id"], _mailbox_state(row)) for row in rows}
 
 
+def registered(engine: Engine) -> list[str]:
+    """The names of the mailboxes that the last configuration had."""
+    with read(engine) as connection:
+        names = select(mailbox.c.name).where(mailbox.c.registered).order_by(mailbox.c.name)
+        return list(connection.execute(names).scalars())
+
+
 def streams(engine: Engine, mailbox_id: int) -> dict[str, StreamRow]:
     with read(engine) as connection:
         return _streams(connection, mailbox_id)

@@ -24,6 +24,7 @@ from syncd.config import Config, load
 from syncd.errors import ConfigError, Retryable, StoreInUse, SyncError
 from syncd.health import Metrics, Snapshot, serve
 from syncd.logs import fields
+from syncd.membership import complete_if_possible
 from syncd.notify import Notifier, notifier
 from syncd.opening import opened
 from syncd.roster import Roster
@@ -37,6 +38,8 @@ TICK = timedelta(seconds=5)
 SAVE = timedelta(minutes=1)
 REKEY = timedelta(minutes=1)
 """How soon an address counts that the CRM wrote into the tables itself."""
+MEMBERS = timedelta(days=1)
+"""How soon who joins a registered domain is read, and who leaves it is not."""
 SETTLE = timedelta(minutes=1)
 """How soon after its end a meeting is held."""
 GRACE = timedelta(seconds=20)
@@ -48,6 +51,7 @@ def run(path: Path) -> None:
     """Follow every mailbox of the configuration until a signal says to stop."""
     config = load(path)
     _set_up_logs(config)
+    config = complete_if_possible(config)
     with ExitStack() as stack:
         signals = stack.enter_context(listening())
         store = stack.enter_context(opened(config))
@@ -86,6 +90,7 @@ class Daemon:
         if self._upkeep.known():
             self._roster.begin()
         self._schedule.put("directory", self._keep_directory, first=timedelta(0))
+        self._schedule.put("members", self._keep_members, first=timedelta(hours=1))
         self._schedule.put("meetings", self._settle_meetings, first=timedelta(0))
         self._schedule.start()
         self._told.ready()
@@ -119,7 +124,7 @@ class Daemon:
         """Take over what changed in the file. One that cannot be used changes nothing."""
         self._told.reloading()
         try:
-            config = load(self._config.path)
+            config = complete_if_possible(load(self._config.path))
             if config.store != self._config.store:
                 raise ConfigError(["[store] changed: that takes a restart"])
             self._roster.adopt(config)
@@ -180,6 +185,16 @@ class Daemon:
             log.warning("contacts_awaited", extra=fields(cure=f"syncd check --config {self._config.path}"))
             self._waits = True
         return REKEY
+
+    def _keep_members(self, alive: Alive) -> timedelta:
+        config = complete_if_possible(self._config)
+        try:
+            if config.mailboxes != self._config.mailboxes:
+                self._roster.adopt(config)
+                self._config = config
+        except SyncError as error:
+            log.warning("members_not_followed", extra=fields(error=str(error), cure=error.cure))
+        return MEMBERS
 
     def _settle_meetings(self, alive: Alive) -> timedelta:
         """That a meeting is over is news which no server sends."""

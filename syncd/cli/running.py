@@ -12,6 +12,7 @@ from syncd import logs
 from syncd.cli import progress, render
 from syncd.cli.options import ConfigOption, JsonOption, MailboxArguments, chosen, config_path, load, opened
 from syncd.errors import ConfigError
+from syncd.membership import complete
 from syncd.once import once as read_once
 from syncd.readers import cores
 
@@ -43,7 +44,7 @@ def once(
 
     Example: syncd once anna
     """
-    loaded = load(config)
+    loaded = complete(load(config))
     wanted = chosen(loaded, names)
     if paused := ", ".join(mailbox.name for mailbox in wanted if not mailbox.enabled):
         raise typer.BadParameter(f"paused by enabled = false in the configuration: {paused}")

@@ -11,6 +11,7 @@ from syncd.check import Checked, Report, check_mailbox, prepared
 from syncd.cli import progress, render
 from syncd.cli.options import ConfigOption, JsonOption, MailboxArguments, chosen, load
 from syncd.config import Mailbox
+from syncd.membership import complete
 
 
 def check(names: MailboxArguments = None, config: ConfigOption = None, json: JsonOption = False) -> None:
@@ -20,7 +21,7 @@ def check(names: MailboxArguments = None, config: ConfigOption = None, json: Jso
 
     Example: syncd check anna --json
     """
-    loaded = load(config)
+    loaded = complete(load(config))
     wanted = chosen(loaded, names)
     with prepared(loaded, datetime.now(UTC)) as ground, progress.tried(len(wanted)) as advance:
 

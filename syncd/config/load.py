@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from connectors import KINDS
-from syncd.config import values, words
+from syncd.config import groups, values, words
 from syncd.errors import ConfigError
 
 Table = dict[str, object]
@@ -49,7 +49,7 @@ def load(path: Path) -> values.Config:
     daemon = _section("daemon", values.DaemonSettings, table, problems)
     organisation = _section("organisation", values.Organisation, table, problems, required=True)
     directory = _section("directory", values.DirectorySource, table, problems) if "directory" in table else None
-    mailboxes = _mailboxes(table, problems)
+    mailboxes, registered = _mailboxes(table, problems)
     if problems.lines or store is None or daemon is None or organisation is None:
         raise ConfigError(problems.lines)
     config = values.Config(
@@ -59,6 +59,7 @@ def load(path: Path) -> values.Config:
         organisation=organisation,
         directory=directory,
         mailboxes=tuple(mailboxes),
+        groups=tuple(registered),
     )
     return _anchored(config, path.resolve().parent)
 
@@ -89,15 +90,30 @@ def _section(name: str, kind: type[T], table: Table, problems: _Problems, *, req
     return _parsed(kind, section, name, problems)
 
 
-def _mailboxes(table: Table, problems: _Problems) -> list[values.Mailbox]:
+def _mailboxes(table: Table, problems: _Problems) -> tuple[list[values.Mailbox], list[values.Group]]:
     entries = table.get("mailboxes", [])
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         problems.add("mailboxes", "must be [[mailboxes]] with two brackets, once for each mailbox")
-        return []
+        return [], []
     level = _organisation_level(table)
-    found = [_mailbox({**level, **entry}, _place(entry, n), problems) for n, entry in enumerate(entries, 1)]
+    found: list[values.Mailbox | None] = []
+    mailboxes: list[values.Mailbox] = []
+    domains: list[values.Group] = []
+    for number, entry in enumerate(entries, 1):
+        place = _place(entry, number)
+        try:
+            single, users, domain = groups.split({**level, **entry})
+        except ValueError as error:
+            problems.add(place, str(error))
+            found.append(None)
+            continue
+        found.append(mailbox := _mailbox(single, place, problems))
+        if mailbox is not None and domain:
+            domains.append(values.Group(mailbox, domain))
+        elif mailbox is not None:
+            mailboxes += groups.members(mailbox, users) if users else [mailbox]
     _refuse_twins(entries, found, problems)
-    return [mailbox for mailbox in found if mailbox is not None]
+    return mailboxes, domains
 
 
 def _organisation_level(table: Table) -> Table:
@@ -202,6 +218,7 @@ def _anchored(config: values.Config, home: Path) -> values.Config:
         ),
         directory=None if directory is None else _anchored_directory(directory, home),
         mailboxes=tuple(_anchored_mailbox(mailbox, home) for mailbox in config.mailboxes),
+        groups=tuple(replace(group, template=_anchored_mailbox(group.template, home)) for group in config.groups),
     )
 
 

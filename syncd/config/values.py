@@ -123,6 +123,15 @@ class Mailbox:
         return addresses((self.owner, user, *self.aliases, *self.members))
 
 
+@dataclass(frozen=True, slots=True)
+class Group:
+    """All users of a domain, whom the provider is asked for (syncd/membership.py)."""
+
+    template: Mailbox
+    """What each of their mailboxes is like; its user is the admin in whose name they are listed."""
+    domain: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     path: Path
@@ -131,6 +140,7 @@ class Config:
     organisation: Organisation
     directory: DirectorySource | None
     mailboxes: tuple[Mailbox, ...]
+    groups: tuple[Group, ...] = ()
     own_addresses: frozenset[str] = field(init=False)
     """Address keys of all mailboxes: a colleague is one in each of them."""
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import sqlite3
 import subprocess
+import time
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from connectors.google_directory import SCOPE as DIRECTORY
+from connectors.google_sign_in import MAIL
 from tests.servers.dovecot import Dovecot
 from tests.servers.fake_google import FakeGoogle
 from tests.syncd.doors import PROGRAM, Office, mailbox
@@ -101,6 +104,56 @@ def test_the_same_mail_over_imap_and_over_the_api_is_one_activity(
     why = office.syncd("why", activity["id"]).out
     assert "carl" in why
     assert "anna" in why
+
+
+DOMAIN = (
+    '[[mailboxes]]\nname = "office"\nkind = "google"\ndomain = "example.com"\nuser = "admin@example.com"\n'
+    'backfill = "9000d"\nsecret = "file:key.json"\nendpoint = "{url}"\n'
+)
+
+
+def by_service_account(office: Office, google: FakeGoogle, *users: str) -> None:
+    """A Workspace with these users, and an admin who delegated what is needed."""
+    google.clock.now = time.time()  # a process reads its own
+    google.oauth.users.add("admin@example.com")
+    google.admins.add("admin@example.com")
+    google.directory = [{"primaryEmail": user, "suspended": False, "isMailboxSetup": True} for user in users]
+    google.oauth.service_account.allowed = frozenset({MAIL, DIRECTORY})
+    office.write("key.json", google.oauth.service_account.key_file(f"{google.url}/token"))
+    office.configure(DOMAIN.format(url=google.url), extra=CONTACTS)
+
+
+def test_every_user_of_a_domain_is_read_by_a_service_account(office: Office, google: FakeGoogle) -> None:
+    by_service_account(office, google, CARL, "dora@example.com", "gone@example.com")
+    google.directory[2]["suspended"] = True
+    for user in (CARL, "dora@example.com"):
+        google.mailbox(user).deliver(LETTER)
+
+    once = office.process("once", "--json")
+
+    assert once.code == 0, once.err
+    assert {each["mailbox"] for each in json.loads(once.out)} == {"office/carl@example.com", "office/dora@example.com"}
+    assert len(json.loads(office.syncd("timeline", "zoe@client.example", "--json").out)["activities"]) == 1
+
+
+def test_a_domain_that_cannot_be_listed_today_is_read_as_it_was(office: Office, google: FakeGoogle) -> None:
+    by_service_account(office, google, CARL)
+    google.mailbox(CARL)
+    assert office.process("once").code == 0
+
+    google.disabled.add("admin")
+    google.mailbox(CARL).deliver(LETTER)
+    assert office.process("once").code == 0
+    assert "The offer" in office.syncd("timeline", "zoe@client.example").out
+
+
+def test_a_domain_that_could_never_be_listed_says_why(office: Office, google: FakeGoogle) -> None:
+    by_service_account(office, google, CARL)
+    google.disabled.add("admin")
+    ran = office.process("check")
+    assert ran.code == 1
+    assert "Admin SDK API is not enabled" in ran.err
+    assert "https://console.developers.google.com" in ran.err
 
 
 def test_three_weeks_offline_lose_nothing_and_announce_nothing_twice(office: Office, google: FakeGoogle) -> None:
