@@ -15,12 +15,12 @@ from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Engine, func, insert, select, text
+from sqlalchemy import Engine, delete, func, insert, select, text
 
 from store import migrations
 from store.engine import connect, hold, read, write
 from store.failures import translated
-from store.schema import change, metadata
+from store.schema import change, directory_change, metadata
 from syncd.errors import Permanent
 
 _MAGIC = b"SQLite format 3\x00"
@@ -186,7 +186,9 @@ def _copy(source: Engine, target: Engine) -> None:
         if target.dialect.name == "postgresql":  # where it is a file, that is new
             # The trail lets nobody delete from it; only a store as a whole takes the place of another.
             writer.execute(text(f"TRUNCATE {', '.join(table.name for table in metadata.sorted_tables)}"))
-        for table in metadata.sorted_tables:
+        for table in sorted(metadata.sorted_tables, key=lambda table: table is directory_change):
+            if table is directory_change:
+                writer.execute(delete(table))  # what its triggers noted of the rows before it
             rows = reader.execution_options(yield_per=_ROWS).execute(select(table)).mappings()
             for some in rows.partitions():
                 writer.execute(insert(table), [dict(row) for row in some])

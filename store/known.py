@@ -94,6 +94,10 @@ _WITH_TEXT = select(activity.c.identity, activity.c.sender_hash, activity.c.subj
     activity.c.identity.in_(_KEYS), or_(activity.c.text.is_not(None), activity.c.level < Level.FULL)
 )
 
+AGAIN = 1_000
+"""Items of one mailbox that one pass reads again: when somebody becomes known whom many mails concern, new mail and the
+provider are not kept waiting for all of them at once."""
+
 _MARKS = select(
     stream.c.id, stream.c.cursor, stream.c.epoch, stream.c.strikes, stream.c.suspect, stream.c.doubted
 ).where(stream.c.id.in_(_KEYS))
@@ -107,6 +111,7 @@ _WAITING = (
         sighting.c.gone_at.is_(None),
     )
     .order_by(sighting.c.id)
+    .limit(AGAIN)
 )
 _DUE = (
     select(sighting.c.stream_id, sighting.c.object)

@@ -46,3 +46,14 @@ trail = Table(
     Column("detail", Text, nullable=False),
     Column("hash", Text, nullable=False),
 )
+
+# What somebody changed in the directory, by triggers: what it concerns is then found and linked anew (store/late.py).
+# The id is random: a number would be given out twice after a restore.
+directory_change = Table(
+    "directory_change",
+    metadata,
+    Column("id", Text, primary_key=True),
+    # address, domain, contact, opportunity
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 
 from connectors.base import Stream
 from matching import contacts, dedup, identity
@@ -230,14 +231,14 @@ class Pass:
     # ----------------------------------------------------------------------------------------- what went wrong before
 
     def _once_more(self, mark: Mark) -> None:
-        """Try what waits again; unless the program died of just that."""
-        if mark.strikes >= CAREFUL:
-            reason = "the program died when it tried this again"
-            self._save([Failed(item, reason, final=True) for item in mark.waiting], None)
-            return
+        """Try what waits again; singly, if the program may have died of just that."""
         self.store.strike(self.stream_id)
         with self._innocent():
-            self._again(mark.waiting)
+            if mark.strikes >= CAREFUL:
+                for item in mark.waiting:
+                    self._singly(item, None, mark, partial(self._read_and_handle, [item]))
+            else:
+                self._again(mark.waiting)
         self.store.forgive(self.stream_id)
 
     def reconcile(self) -> PassResult:
@@ -249,9 +250,12 @@ class Pass:
     def _again(self, ids: Sequence[ItemId]) -> None:
         for start in range(0, len(ids), READ_AT_ONCE):
             some = ids[start : start + READ_AT_ONCE]
-            self._save(self._handle(list(self.stream.read(some, text=False))), None)
+            self._save(self._read_and_handle(some), None)
             if self.should_stop():
                 return
+
+    def _read_and_handle(self, ids: Sequence[ItemId]) -> list[Handled]:
+        return self._handle(list(self.stream.read(ids, text=False)))
 
     def _one_by_one(self, items: Sequence[Item], mark: Mark) -> None:
         """Handle and save a batch that the program died of item by item, each after a durable note that it is in hand.
@@ -264,20 +268,24 @@ class Pass:
             version = _version(item)
             if (item.id, version) in done and not isinstance(item, Removed):
                 continue
-            if item.id != mark.suspect:
-                self.store.suspect(self.stream_id, item.id, strikes=CAREFUL + 1)
-            elif mark.strikes - CAREFUL >= DEATHS:
-                reason = "the program died each time that it read this"
-                self._save([Failed(item.id, reason, final=True, version=version)], None)
-                continue
-            try:
-                handled = self._handle([item])
-            except SyncError:
-                raise
-            except Exception as error:  # our own bug, in one item: it must not stop the stream for ever
-                reason = f"{type(error).__name__}: {error}"
-                handled = [Failed(item.id, reason, final=True, version=version)]
-            self._save(handled, None)
+            self._singly(item.id, version, mark, partial(self._handle, [item]))
+
+    def _singly(self, item: ItemId, version: str | None, mark: Mark, handle: Callable[[], list[Handled]]) -> None:
+        again = item == mark.suspect
+        if again and mark.strikes - CAREFUL >= DEATHS:
+            reason = "the program died each time that it read this"
+            self._save([Failed(item, reason, final=True, version=version)], None)
+            return
+        # Also of the same one as before: others may have been in hand meanwhile.
+        self.store.suspect(self.stream_id, item, strikes=mark.strikes + 1 if again else CAREFUL + 1)
+        try:
+            handled = handle()
+        except SyncError:
+            raise
+        except Exception as error:  # our own bug, in one item: it must not stop the stream for ever
+            reason = f"{type(error).__name__}: {error}"
+            handled = [Failed(item, reason, final=True, version=version)]
+        self._save(handled, None)
 
     @contextmanager
     def _innocent(self) -> Iterator[None]:

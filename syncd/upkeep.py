@@ -11,7 +11,8 @@ from matching import address
 from store import health
 from store.directory_keys import is_empty, rekey
 from store.writer import Store
-from syncd.config import Config
+from syncd import late
+from syncd.config import Config, common_policy
 from syncd.errors import SyncError
 from syncd.logs import fields
 
@@ -51,6 +52,7 @@ class Upkeep:
         try:
             self._refresh()
             self._key()
+            late.catch_up(self._store, common_policy(self._config, self._store.key), datetime.now(UTC))
         except SyncError as error:
             if self._note((str(error), error.cure)):
                 log.warning("directory_failed", extra=fields(error=str(error), cure=error.cure))

@@ -191,7 +191,7 @@ _THINGS = {"mail": "messages", "calendar": "meetings", "tasks": "tasks", "notes"
 
 def _nobody_known() -> None:
     lines("No contact is known, so nothing is logged.")
-    lines("  try: syncd contacts import FILE, then: syncd once --again")
+    lines("  try: syncd contacts import FILE, then: syncd once")
 
 
 def trouble(place: str, error: str, cure: str) -> None:
@@ -268,7 +268,7 @@ def why(which: str, found: Sequence[Explanation]) -> None:
             rule = seen.verdict if seen.rule in ("", seen.verdict) else f"{seen.verdict}, {seen.rule}"
             lines(f"  {seen.mailbox}, {seen.stream}, {seen.item}: {rule}{facts}{gone}")
         if any(seen.rule == "no_known_contact" for seen in each.sightings):
-            lines("  try: syncd contacts import FILE, then: syncd once --again")
+            lines("  try: syncd contacts import FILE, then: syncd once")
         for link in each.links:
             lines(f"  {link.state} to {link.entity_kind} {link.name or link.entity_id}: {link.reason} ({link.origin})")
         for done in each.deeds:

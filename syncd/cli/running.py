@@ -40,7 +40,7 @@ def once(
     """Read all that is new now, and end.
 
     Says what was logged and what was not, by which rule. Exit 1 if a mailbox failed.
-    With --again the mail of contacts who were not known before is found as well.
+    The older mail of contacts who were not known before is found as well.
 
     Example: syncd once anna
     """

@@ -1,7 +1,7 @@
 """The configuration: TOML in, frozen values out, every problem reported at once."""
 
 from syncd.config.load import load
-from syncd.config.policy import policy
+from syncd.config.policy import common_policy, policy
 from syncd.config.store_key import (
     database_file,
     key_file,
@@ -22,6 +22,7 @@ __all__ = [
     "Mailbox",
     "Organisation",
     "StoreSettings",
+    "common_policy",
     "database_file",
     "key_file",
     "load",

@@ -139,7 +139,7 @@ def test_automated_skips_a_no_reply_sender_even_where_a_contact_has_the_address(
 def test_automated_skips_a_role_sender_that_is_no_contact_until_it_becomes_one() -> None:
     decision = decided(mail("from: info@client.example to: rep@ours.example"))
     assert (decision.rule, decision.facts) == ("automated", "role sender")
-    assert decision.hashes == (keyed(KEY, "info@client.example"),)
+    assert decision.hashes == (keyed(KEY, "info@client.example"), keyed(KEY, "@client.example"))
 
 
 def test_a_role_address_of_a_contact_or_of_ours_writes_as_a_person() -> None:
@@ -206,12 +206,13 @@ def test_too_many_recipients_counts_people_once() -> None:
 # ----------------------------------------------------------------------------------------- no_known_contact
 
 
-def test_no_known_contact_keeps_a_keyed_hash_of_each_outside_address() -> None:
+def test_no_known_contact_keeps_a_keyed_hash_of_each_outside_address_and_of_what_may_be_an_employers_domain() -> None:
     decision = decided(
-        mail("from: X@stranger.example to: rep@ours.example cc: y@stranger.example x+1@stranger.example")
+        mail("from: X@mail.stranger.example to: rep@ours.example cc: y@gmail.com x+1@mail.stranger.example")
     )
     assert (decision.rule, decision.facts) == ("no_known_contact", "2 outside addresses")
-    assert decision.hashes == (keyed(KEY, "x@stranger.example"), keyed(KEY, "y@stranger.example"))
+    names = ("x@mail.stranger.example", "y@gmail.com", "@mail.stranger.example", "@stranger.example")
+    assert decision.hashes == tuple(keyed(KEY, name) for name in names)
     assert decision.links == ()
 
 
@@ -219,7 +220,7 @@ def test_no_known_contact_keeps_a_hundred_hashes_at_most() -> None:
     crowd = " ".join(f"p{n}@crowd.example" for n in range(300))
     decision = decided(mail(f"from: rep@ours.example to: {crowd}"), replace(OURS, max_recipients=1000))
     assert decision.facts == "300 outside addresses"
-    assert len(set(decision.hashes)) == 100
+    assert len(set(decision.hashes)) == 101, "and the domain"
 
 
 @pytest.mark.parametrize("who", ["", "to: undisclosed-recipients:;", "from: someone to: rep@ours.example"])

@@ -132,7 +132,7 @@ def test_why_explains_a_mail_that_was_not_logged_by_the_rule_that_spoke(office: 
     assert only(found["sightings"])["rule"] == "no_known_contact"
     assert "not logged\n" in shown.out
     assert "skipped, no_known_contact" in shown.out
-    assert "try: syncd contacts import FILE, then: syncd once --again" in shown.out
+    assert "try: syncd contacts import FILE, then: syncd once" in shown.out
     assert "Private matter" not in shown.out
 
 

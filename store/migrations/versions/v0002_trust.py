@@ -62,9 +62,19 @@ sa.Table(
     sa.Index("ix_trail_target", "target"),
 )
 
+sa.Table(
+    "directory_change",
+    tables,
+    sa.Column("id", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.PrimaryKeyConstraint("id"),
+)
+
 
 def upgrade() -> None:
     connection = op.get_bind()
     ours = [table for table in tables.sorted_tables if table.name != "mailbox"]
     tables.create_all(connection, tables=ours, checkfirst=False)
     triggers.keep_trail(connection)
+    triggers.follow_directory(connection)
