@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from connectors.gmail_messages import decoded
 from connectors.google_api import Caller, Fetched, Resource, api, pages
 from connectors.google_errors import SIGN_IN
 from connectors.google_settings import Settings
@@ -89,13 +90,18 @@ class Gmail:
 
         return pages(page)
 
-    def messages(self, ids: Sequence[str], *, text: bool) -> Fetched:
-        """Not more than `at_once`: their headers, or with `text` their bodies as well; all formats cost the same."""
+    def messages(self, ids: Sequence[str], *, whole: bool) -> Fetched:
+        """Not more than `at_once`: their headers, or, if it may be, their bodies as well; all formats cost the same."""
         if not ids:
             return Fetched({}, None)
-        form = {"format": "full"} if text and self.searches else {"format": "metadata", "metadataHeaders": _HEADERS}
+        form = {"format": "full"} if whole and self.searches else {"format": "metadata", "metadataHeaders": _HEADERS}
         requests = {id: self._messages.get(userId="me", id=id, fields=_MESSAGE, **form) for id in ids}
         return self._caller.fetch(self._api, requests, cost=self._cost)
+
+    def attachment(self, message_id: str, id: str) -> bytes:
+        """Raises Missing when it is gone."""
+        request = self._messages.attachments().get(userId="me", messageId=message_id, id=id, fields="data")
+        return decoded(str(self._caller.call(self._api, request, cost=self._cost).get("data", "")))
 
 
 _HEADERS = list(HEADER_FIELDS)

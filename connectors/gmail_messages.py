@@ -7,11 +7,12 @@ from base64 import urlsafe_b64decode
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from connectors import mime
 from connectors.gmail_labels import Labels
 from connectors.google_api import Resource
+from connectors.invitations import LARGEST, is_calendar
 from connectors.mime_words import clean
 from connectors.text import new_text
 from syncd.model import Attachment, ItemId, Message
@@ -49,6 +50,24 @@ def completed(found: Message, resource: Resource) -> Message:
     return replace(found, text=_text(parts), attachments=attachments)
 
 
+class CalendarPart(NamedTuple):
+    """A part that may be an invitation."""
+
+    data: bytes
+    attachment_id: str
+    """Where the data can be had, if they are not here."""
+
+
+def calendar_part(resource: Resource) -> CalendarPart | None:
+    """Of format full; one that is here before one that is kept apart."""
+    found = [
+        CalendarPart(_data(part), str((part.get("body") or {}).get("attachmentId", "")))
+        for part in _parts(resource.get("payload") or {})
+        if is_calendar(str(part.get("mimeType", "")), str(part.get("filename", ""))) and _size(part) <= LARGEST
+    ]
+    return max(found, key=lambda part: bool(part.data), default=None)
+
+
 def _parts(part: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Every part that is no multipart, in order, without recursion: a stranger says how deep they lie."""
     waiting, count = [part], 0
@@ -73,12 +92,17 @@ def _text(parts: list[dict[str, Any]]) -> str:
     return ""
 
 
-def _data(part: dict[str, Any]) -> bytes:
-    """What a part holds, with its transfer encoding taken off: base64url in JSON."""
+def decoded(data: str) -> bytes:
+    """base64url, as bytes travel in JSON; nothing of what is none."""
     try:
-        return urlsafe_b64decode(str((part.get("body") or {}).get("data", "")))
+        return urlsafe_b64decode(data)
     except (binascii.Error, ValueError):
         return b""
+
+
+def _data(part: dict[str, Any]) -> bytes:
+    """What a part holds, with its transfer encoding taken off."""
+    return decoded(str((part.get("body") or {}).get("data", "")))
 
 
 def _is_attachment(part: dict[str, Any]) -> bool:
@@ -93,9 +117,14 @@ def _is_attachment(part: dict[str, Any]) -> bool:
 
 
 def _attachment(part: dict[str, Any]) -> Attachment:
-    size = (part.get("body") or {}).get("size")
     name = clean(str(part.get("filename", "")), MAX_NAME)
-    return Attachment(name, str(part.get("mimeType", "")), size if isinstance(size, int) else None)
+    return Attachment(name, str(part.get("mimeType", "")), _size(part))
+
+
+def _size(part: dict[str, Any]) -> int:
+    """In octets, as it was before it was packed."""
+    size = (part.get("body") or {}).get("size")
+    return size if isinstance(size, int) else 0
 
 
 def _header(part: dict[str, Any], wanted: str) -> str:

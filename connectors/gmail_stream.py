@@ -17,8 +17,9 @@ from connectors.gmail_history import changes_in, labels_in
 from connectors.gmail_labels import Labels
 from connectors.gmail_place import Place, is_below, newest_first, place
 from connectors.google_api import Fetched, Resource
+from connectors.invitations import invitation_of
 from syncd.errors import CursorExpired, SyncError
-from syncd.model import Batch, Cursor, Item, ItemId, Message, Removed, Unreadable
+from syncd.model import Batch, Cursor, Invitation, Item, ItemId, Message, Removed, Unreadable
 
 
 class _Listed(NamedTuple):
@@ -40,11 +41,13 @@ class MailStream:
         gmail: Callable[[], Gmail],
         labels: Callable[[Iterable[str]], Labels],
         since: Callable[[], datetime],
+        now: Callable[[], datetime],
     ) -> None:
         """`labels` gives what is known of them, and finds out about the given ids if it must."""
         self._opened = gmail
         self._labels = labels
         self._since = since
+        self._now = now
         self._left: str | None = None
         """The rest of a backfill, a line for each id, since a list of them takes five times as much."""
 
@@ -64,8 +67,9 @@ class MailStream:
 
     def read(self, ids: Sequence[ItemId], *, text: bool) -> Iterator[Item]:
         for chunk in _chunks(list(dict.fromkeys(ids)), self._gmail.at_once):
-            fetched = self._gmail.messages(chunk, text=text)
-            yield from self._items([id for id in chunk if id in fetched.found], fetched, text=text)
+            fetched = self._gmail.messages(chunk, whole=True)
+            items = self._items([id for id in chunk if id in fetched.found], fetched)
+            yield from (self._whole(item, fetched, text=text) if isinstance(item, Message) else item for item in items)
             if fetched.stopped is not None:
                 raise fetched.stopped
 
@@ -142,18 +146,38 @@ class MailStream:
         """Each chunk with its items, and why it had to end sooner. What is not `asked` for has left, as is known."""
         for chunk in _chunks(ids, self._gmail.at_once):
             wanted = chunk if asked is None else [id for id in chunk if id in asked]
-            fetched = self._gmail.messages(wanted, text=False)
+            fetched = self._gmail.messages(wanted, whole=False)
             gone: Mapping[str, Resource | SyncError] = {id: _GONE for id in chunk if id not in wanted}
             known = Fetched({**fetched.found, **gone}, fetched.stopped)
             done = _done(chunk, known)
-            yield done, self._items(done, known, text=False), fetched.stopped
+            yield done, self._items(done, known), fetched.stopped
             if fetched.stopped is not None:
                 return
 
-    def _items(self, ids: Sequence[str], fetched: Fetched, *, text: bool) -> list[Item]:
+    def _items(self, ids: Sequence[str], fetched: Fetched) -> list[Item]:
         resources = [found for id in ids if not isinstance(found := fetched.found[id], SyncError)]
         labels = self._labels({str(label) for each in resources for label in each.get("labelIds") or ()})
-        return [_item(ItemId(id), fetched.found[id], labels, text=text) for id in ids]
+        return [_item(ItemId(id), fetched.found[id], labels) for id in ids]
+
+    def _whole(self, message: Message, fetched: Fetched, *, text: bool) -> Message:
+        """With what it invites to, and with its text if asked."""
+        resource = fetched.found[message.id]
+        if isinstance(resource, SyncError):
+            return message
+        message = replace(message, invitation=self._invitation(message.id, resource))
+        return gmail_messages.completed(message, resource) if text else message
+
+    def _invitation(self, id: ItemId, resource: Resource) -> Invitation | None:
+        part = gmail_messages.calendar_part(resource)
+        if part is None:
+            return None
+        data = part.data
+        if not data and part.attachment_id:
+            try:
+                data = self._gmail.attachment(id, part.attachment_id)
+            except errors.Missing:
+                return None
+        return invitation_of(data, "", id=id, since=self._since(), now=self._now())
 
 
 _GONE = errors.Missing("it has left")
@@ -165,7 +189,7 @@ def _done(chunk: Sequence[str], fetched: Fetched) -> Sequence[str]:
     return chunk[:end]
 
 
-def _item(id: ItemId, found: Resource | SyncError, labels: Labels, *, text: bool) -> Item:
+def _item(id: ItemId, found: Resource | SyncError, labels: Labels) -> Item:
     match found:
         case errors.Missing():
             return Removed(id)
@@ -173,8 +197,7 @@ def _item(id: ItemId, found: Resource | SyncError, labels: Labels, *, text: bool
             return Unreadable(id, f"Gmail does not give it: {found}")
     if not labels.shows(found.get("labelIds") or ()):
         return Removed(id)
-    message = gmail_messages.message(found, labels)
-    return gmail_messages.completed(message, found) if text else message
+    return gmail_messages.message(found, labels)
 
 
 def _within(items: Sequence[Item], since: datetime) -> tuple[Item, ...]:

@@ -44,7 +44,7 @@ class GoogleAccount:
         if self._labels is None or self._clock() - self._listed_at > RELIST:
             self._labels = self._listed_labels()
         if self._mail is None:
-            self._mail = MailStream(self._opened, self._named, self._context.since)
+            self._mail = MailStream(self._opened, self._named, self._context.since, self._context.now)
         return [self._mail]
 
     def close(self) -> None:

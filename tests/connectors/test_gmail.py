@@ -88,6 +88,28 @@ def test_the_text_is_the_new_part_and_attachments_are_named(world: GmailWorld) -
     assert message.attachments == (Attachment("offer.pdf", "application/pdf", 3),)
 
 
+INVITATION = (
+    "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nMETHOD:REQUEST\r\nBEGIN:VEVENT\r\nUID:offer@example.org\r\n"
+    "DTSTAMP:20261120T100000Z\r\nDTSTART:20261125T090000Z\r\nDTEND:20261125T100000Z\r\nSUMMARY:Offer\r\n"
+    "ORGANIZER:mailto:bert@example.org\r\nATTENDEE:mailto:anna@example.com\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+)
+
+
+@pytest.mark.parametrize("place", ["", '; name="invite.ics"\r\nContent-Disposition: attachment; filename="invite.ics"'])
+def test_an_invitation_is_read_from_the_mail_or_from_what_is_attached_to_it(world: GmailWorld, place: str) -> None:
+    raw = (
+        "From: bert@example.org\r\nTo: anna@example.com\r\nMessage-ID: <i@example.org>\r\nSubject: Invitation\r\n"
+        'Content-Type: multipart/mixed; boundary="b"\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nPlease come\r\n'
+        f"--b\r\nContent-Type: text/calendar{place}\r\n\r\n{INVITATION}--b--\r\n"
+    )
+    id = world.mailbox.deliver(raw.encode())
+    (message,) = world.stream(world.account()).read([ItemId(id)], text=False)
+    assert isinstance(message, Message)
+    assert message.text is None
+    assert message.invitation
+    assert (message.invitation.method, message.invitation.uid) == ("REQUEST", "offer@example.org")
+
+
 @pytest.mark.parametrize("label", ["SPAM", "TRASH", "DRAFT", "CHAT"])
 def test_spam_bin_drafts_and_chats_are_never_read(world: GmailWorld, label: str) -> None:
     world.mailbox.deliver(mail("hidden@example.org"), label)

@@ -182,6 +182,17 @@ class Mailbox:
             answer["payload"] = _head(message_from_bytes(mail.raw), query.get("metadataHeaders"))
         return answer
 
+    def attachment(self, message_id: str, id: str) -> dict[str, Any] | Refusal:
+        """By the part that its id names: Gmail's change with each look at the message."""
+        if message_id not in self.mails:
+            return errors.NOT_FOUND
+        parts = list(message_from_bytes(self.mails[message_id].raw).walk())
+        data = next(part for part in parts if part.get_filename() and id == _attachment_id(part)).get_payload(
+            decode=True
+        )
+        assert isinstance(data, bytes)
+        return {"size": len(data), "data": urlsafe_b64encode(data).decode()}
+
     def history(self, query: Query) -> dict[str, Any] | Refusal:
         start = query.get("startHistoryId", [""])[0]
         if not start.isdecimal():
@@ -250,6 +261,10 @@ def _head(parsed: Parsed, wanted: list[str] | None) -> dict[str, Any]:
     return {**head, "headers": headers} if headers else head
 
 
+def _attachment_id(parsed: Parsed) -> str:
+    return f"ANGjdJ-{parsed.get_filename('').encode().hex()}"
+
+
 def _part(parsed: Parsed, part_id: str) -> dict[str, Any]:
     part = {**_head(parsed, None), "partId": part_id, "filename": parsed.get_filename("")}
     if parsed.is_multipart():
@@ -266,7 +281,7 @@ def _part(parsed: Parsed, part_id: str) -> dict[str, Any]:
     data = parsed.get_payload(decode=True)
     assert isinstance(data, bytes)
     if part["filename"]:
-        return {**part, "body": {"attachmentId": f"ANGjdJ-{part_id}", "size": len(data)}}
+        return {**part, "body": {"attachmentId": _attachment_id(parsed), "size": len(data)}}
     if not data:
         return {**part, "body": {"size": 0}}
     return {**part, "body": {"size": len(data), "data": urlsafe_b64encode(data).decode()}}

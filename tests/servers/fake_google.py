@@ -189,6 +189,8 @@ class FakeGoogle:
                 return mailbox.list(call.query, metadata_only=metadata_only)
             case "messages.get":
                 return mailbox.get(call.path["id"], call.query, metadata_only=metadata_only)
+            case "messages.attachments.get":
+                return mailbox.attachment(call.path["messageId"], call.path["id"])
             case "history.list":
                 return mailbox.history(call.query)
         raise AssertionError(f"the fake knows no {call.method}")
