@@ -8,7 +8,7 @@ from datetime import timedelta
 from importlib import import_module
 from typing import Any, Protocol, cast
 
-from connectors import google_settings, imap_settings, microsoft_settings
+from connectors import caldav_settings, google_settings, imap_settings, microsoft_settings
 from connectors.base import Account, Context
 from connectors.oauth import Consent, Person
 from syncd.errors import Permanent
@@ -71,4 +71,5 @@ KINDS: Mapping[str, Kind] = {
         consent="connectors.microsoft_sign_in",
         opens_many=True,
     ),
+    "caldav": Kind(caldav_settings.Settings, "connectors.caldav", backfill=timedelta(days=90)),
 }

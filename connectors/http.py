@@ -87,9 +87,13 @@ class Client:
             **(headers or {}),
         }
         request = (method, url, sent, body)
-        if method not in REPEATABLE:
-            return self._once(*request, host, max_bytes)
-        return persistently(lambda: self._once(*request, host, max_bytes))
+        try:
+            if method not in REPEATABLE:
+                return self._once(*request, host, max_bytes)
+            return persistently(lambda: self._once(*request, host, max_bytes))
+        except httpcore2.ReadTimeout as error:
+            # Not tried again here: a server that works on its answer for so long would work twice.
+            raise http_errors.translated(error, urlsplit(url)) from error
 
     def close(self) -> None:
         """Close all connections; the next request opens new ones."""
@@ -107,6 +111,8 @@ class Client:
             ) as answer:
                 told = _lowered(answer.headers)
                 content = _unpacked(self._in_time(answer, host), told.get("content-encoding", ""), host, max_bytes)
+        except httpcore2.ReadTimeout:
+            raise
         except http_errors.FOREIGN as error:
             raise http_errors.translated(error, urlsplit(url)) from error
         http_errors.raise_if_busy(host, answer.status, told)

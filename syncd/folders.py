@@ -30,6 +30,8 @@ def missing(settings: object, names: Iterable[str]) -> Iterator[str]:
     present = {inner for name in names for inner in _spellings(name)}
     for name in (*getattr(settings, "include", ()), *getattr(settings, "exclude", ())):
         wanted = _path(name)
+        if name.startswith("/"):
+            continue  # the path of a calendar, which its name does not tell
         if not any(inner == wanted or inner.startswith(f"{wanted}/") for inner in present):
             yield name
 

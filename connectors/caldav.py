@@ -1,0 +1,100 @@
+"""The CalDAV connector: an account whose calendars, task lists and notes are streams."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import zoneinfo
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+
+from connectors.base import Context
+from connectors.caldav_calendars import Collection, collections, with_news
+from connectors.caldav_discovery import Found, find
+from connectors.caldav_fetch import Fetch
+from connectors.caldav_session import Session
+from connectors.caldav_settings import Settings
+from connectors.caldav_stream import CalendarStream, Memory
+from syncd.errors import SyncError
+from syncd.model import PARSER_VERSION
+
+__all__ = ["CalDavAccount", "Settings", "open_account"]
+
+RELIST = 900.0
+"""Seconds between two looks at the names and zones of the calendars."""
+
+_DAY = timedelta(days=1)
+
+
+class CalDavAccount:
+    def __init__(self, settings: Settings, context: Context, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._settings = settings
+        self._context = context
+        self._clock = clock
+        self._session = Session(settings, context.secret)
+        self._found: Found | None = None
+        self._collections: list[Collection] = []
+        self._listed_at = 0.0
+        self._memories: defaultdict[str, Memory] = defaultdict(Memory)
+
+    def streams(self) -> Sequence[CalendarStream]:
+        """Every calendar and list, each with its news: one request for each home, which is nearly always one.
+
+        It has to be asked for new calendars anyway, and with a ctag in each row it says as much as an empty
+        sync-collection of each would: a poll of many calendars in which nothing happened costs a single request.
+        """
+        try:
+            found = self._found = self._found or find(self._session, self._settings.address)
+            self._collections = self._current(found)
+        except SyncError:
+            # The server may have moved: the next time it is looked for from the beginning.
+            self._found = None
+            raise
+        now = self._context.now()
+        return [self._stream(each, found, now) for each in self._collections]
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _current(self, found: Found) -> list[Collection]:
+        fresh = self._collections and self._clock() - self._listed_at < RELIST
+        if fresh and (same := with_news(self._session, found, self._collections)) is not None:
+            return same
+        self._listed_at = self._clock()
+        return collections(self._session, found, self._settings)
+
+    def _stream(self, collection: Collection, found: Found, now: datetime) -> CalendarStream:
+        begins, ahead = self._context.since(), timedelta(days=self._settings.ahead_days)
+        fetch = Fetch(
+            session=self._session,
+            collection=collection,
+            begins=begins,
+            ends=now + ahead,
+            own_addresses=found.addresses,
+            meaning=_meaning(collection.zone, found.addresses, round((now - begins) / _DAY), ahead.days),
+        )
+        return CalendarStream(collection, self._session, fetch, self._context.now, self._memories[collection.path])
+
+
+def open_account(settings: Settings, context: Context) -> CalDavAccount:
+    return CalDavAccount(settings, context)
+
+
+def _meaning(*parts: object) -> str:
+    """Short; another one when an unchanged object would be read as something else."""
+    whole = repr((PARSER_VERSION, _zones_version(), *parts))
+    return hashlib.blake2s(whole.encode(), digest_size=4).hexdigest()
+
+
+@lru_cache(maxsize=1)
+def _zones_version() -> str:
+    """Of the rules of all zones: the system's, where zoneinfo finds them first, else the package's."""
+    for folder in map(Path, zoneinfo.TZPATH):
+        if (told := folder / "tzdata.zi").is_file():
+            with told.open() as lines:
+                return lines.readline().strip()
+    return version("tzdata")

@@ -1,0 +1,270 @@
+"""One calendar as a stream: what changed by sync-collection (RFC 6578) where that can be believed, else by comparison.
+
+A comparison lists ids and versions only; the caller knows what is stored, and reads what differs. No time range is ever
+asked for, nor a limit, nor an expansion: servers answer all three in part without saying so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from connectors import caldav_xml as xml
+from connectors.caldav_calendars import Collection, News, token_of
+from connectors.caldav_fetch import GONE, Fetch
+from connectors.caldav_place import Place
+from connectors.caldav_session import Session, path
+from connectors.caldav_xml import DAV, Multistatus
+from connectors.http import Response
+from syncd.errors import Permanent, Retryable
+from syncd.model import Batch, Cursor, Item, ItemId, Removed
+
+MANY = 100
+"""More changes at once than this are compared first: a token that means nothing any more may bring all there is."""
+
+HOUR = timedelta(hours=1)
+PAGES = 1000
+
+_ETAG = f"{DAV}getetag"
+_NO_MORE_SPACE = 507
+_BAD_TOKEN = (400, 405, 409, 410, 412, 415, 500, 501, 507)
+"""Besides 403 with its precondition: RFC 6578 section 3.8 as some read it, Xandikos (412, 500), Apple (500); and what
+tells that there is no such report."""
+
+
+class Changes(NamedTuple):
+    """One page of a sync-collection."""
+
+    changed: dict[str, str]
+    """Path -> etag."""
+    removed: frozenset[str]
+    token: str
+    is_cut: bool
+
+
+@dataclass(slots=True)
+class Memory:
+    """Of one calendar, as long as the program runs."""
+
+    news: News | None = None
+    """Was looked into, and nothing in the calendar had changed."""
+    until: datetime | None = None
+    """So long that is believed."""
+    doubted_at: datetime | None = None
+    """When all was last compared because there was news of no change."""
+
+
+class _BadToken(Exception):
+    """The server does not know the token, or not the report."""
+
+
+class CalendarStream:
+    def __init__(
+        self,
+        collection: Collection,
+        session: Session,
+        fetch: Fetch,
+        now: Callable[[], datetime],
+        memory: Memory,
+    ) -> None:
+        self._collection = collection
+        self._session = session
+        self._fetch = fetch
+        self._now = now
+        self._memory = memory
+
+    @property
+    def name(self) -> str:
+        return self._collection.name
+
+    @property
+    def kind(self) -> str:
+        return self._collection.kind
+
+    @property
+    def excluded(self) -> str:
+        return self._collection.excluded
+
+    def changes(self, cursor: Cursor | None) -> Iterator[Batch]:
+        place = Place.read(cursor) if cursor is not None else None
+        if place is None or place.is_due(self._fetch.meaning, self._now()):
+            yield from self._compared(None)
+        elif not place.may_differ(self._collection.news) or self._is_old_news():
+            return
+        elif place.syncs and place.token:
+            yield from self._followed(place)
+        else:
+            yield from self._compared(place)
+
+    def read(self, ids: Sequence[ItemId], *, text: bool) -> Iterator[Item]:
+        return self._fetch.read(ids)
+
+    def inventory(self) -> Iterator[ItemId]:
+        listed, _ = self._listed(None)
+        return (ItemId(each) for each in listed)
+
+    # ----------------------------------------------------------------------------------------------- what changed
+
+    def _followed(self, place: Place) -> Iterator[Batch]:
+        """Yield page by page what the server says has changed since the place."""
+        for number in range(PAGES):
+            try:
+                page = self._page(place.token)
+            except _BadToken:
+                # Soon after it was given: the server is one that knows no token again.
+                again = self._now() - place.compared_at < HOUR
+                yield from self._compared(None, syncs=not again)
+                return
+            if len(page.changed) > MANY:
+                yield from self._compared(None)
+                return
+            if page.changed or page.removed:
+                ctag = place.ctag if page.is_cut else self._collection.news.ctag
+                place = replace(place, token=page.token, ctag=ctag)
+                yield Batch(items=tuple(self._items(page)), cursor=place.cursor())
+            elif not number and not page.is_cut:
+                yield from self._doubted()
+            if not page.is_cut:
+                return
+            if page.token == place.token and not (page.changed or page.removed):
+                break
+            place = replace(place, token=page.token)
+        raise Retryable(f"{self.name}: the server's list of changes does not end")
+
+    def _doubted(self) -> Iterator[Batch]:
+        """There was news, and then no change: compare, as some servers say nothing to a token that they do not know.
+
+        Not more than once an hour, since others have news of what is not in the list.
+        """
+        now, last = self._now(), self._memory.doubted_at
+        if last is not None and timedelta(0) <= now - last < HOUR:
+            self._remember(last + HOUR)
+        else:
+            self._memory.doubted_at = now
+            yield from self._compared(None)
+
+    def _remember(self, until: datetime) -> None:
+        self._memory.news, self._memory.until = self._collection.news, until
+
+    def _is_old_news(self) -> bool:
+        news, until = self._collection.news, self._memory.until
+        return any(news) and self._memory.news == news and until is not None and self._now() < until
+
+    def _page(self, token: str) -> Changes:
+        """Raises _BadToken."""
+        what = f"asking {self.name} what changed"
+        response = self._session.ask("REPORT", self._collection.url, xml.sync_collection(token), depth=0)
+        if _is_bad_token(response):
+            raise _BadToken
+        listed = self._session.listed(what, response)
+        if not listed.token:
+            raise Retryable(f"{what}: the server gives no sync-token", cure="if it lasts, ask who runs the server")
+        changed = {path(row.href): row.text(_ETAG) for row in listed.rows if not row.status or row.status < 300}
+        removed = {path(row.href) for row in listed.rows if row.status in GONE}
+        self._fetch.etags.update({each: etag for each, etag in changed.items() if etag})
+        return Changes(
+            changed={each: etag for each, etag in changed.items() if self._is_member(each)},
+            # Cyrus names one path as both: whether it is still there is seen when it is read.
+            removed=frozenset(each for each in removed - changed.keys() if self._is_member(each)),
+            token=listed.token,
+            is_cut=self._is_cut(listed),
+        )
+
+    def _items(self, page: Changes) -> Iterator[Item]:
+        yield from self._fetch.read([*page.changed])
+        yield from (Removed(ItemId(each)) for each in sorted(page.removed))
+
+    # ----------------------------------------------------------------------------------------------- comparisons
+
+    def _compared(self, place: Place | None, *, syncs: bool = True) -> Iterator[Batch]:
+        """Yield all ids and versions; nothing if they are those of `place`, which goes by ctags alone."""
+        news = self._collection.news
+        token = self._token() if syncs and place is None else None
+        listed, token = self._listed(token)
+        versions = {ItemId(each): self._fetch.version(etag or _instead(news)) for each, etag in listed.items()}
+        digest = _digest(versions)
+        if place is not None and place.digest == digest:
+            self._remember(self._now() + HOUR)
+            return
+        made = Place(
+            token=token or news.token,
+            ctag=news.ctag,
+            syncs=bool(token),
+            digest=digest,
+            compared_at=self._now() if place is None else place.compared_at,
+            meaning=self._fetch.meaning,
+        )
+        yield Batch(items=(), versions=versions, cursor=made.cursor())
+
+    def _token(self) -> str | None:
+        """As it is before anything is listed; empty if only the report gives one, None if nothing does."""
+        if not self._collection.syncs:
+            return None
+        return self._collection.news.token or token_of(self._session, self._collection)
+
+    def _listed(self, token: str | None) -> tuple[dict[str, str], str]:
+        """Path -> etag of every object, and a sync-token no younger than the list; empty if there is none."""
+        if token == "":
+            try:
+                return self._synced()
+            except _BadToken:
+                pass  # it did not say which reports it knows, or was wrong
+        what = f"listing {self.name}"
+        listed, _ = self._session.multistatus(what, "PROPFIND", self._collection.url, xml.propfind([_ETAG]), depth=1)
+        if self._is_cut(listed):
+            try:
+                return self._synced()
+            except _BadToken as error:
+                raise Permanent(f"{what}: the server lists a part only") from error
+        if not listed.rows:
+            raise Retryable(f"{what}: the server sends an empty list, without even the calendar itself")
+        found = {path(row.href): row.text(_ETAG) for row in listed.rows if row.status not in GONE}
+        return self._members(found), token or ""
+
+    def _synced(self) -> tuple[dict[str, str], str]:
+        """All by sync-collection without a token, which a server may divide into pages. Raises _BadToken."""
+        found: dict[str, str] = {}
+        token = ""
+        for _ in range(PAGES):
+            page = self._page(token)
+            found = {each: etag for each, etag in (found | page.changed).items() if each not in page.removed}
+            if not page.is_cut:
+                return self._members(found), page.token
+            if page.token == token:
+                break
+            token = page.token
+        raise Retryable(f"listing {self.name}: the server's list does not end")
+
+    def _members(self, found: dict[str, str]) -> dict[str, str]:
+        members = {each: etag for each, etag in found.items() if self._is_member(each)}
+        self._fetch.etags.clear()
+        self._fetch.etags.update(members)
+        return members
+
+    def _is_member(self, each: str) -> bool:
+        """Not the collection itself, which iCloud lists too, nor one inside it."""
+        return not each.endswith("/") and each != self._collection.path.rstrip("/")
+
+    def _is_cut(self, listed: Multistatus) -> bool:
+        """RFC 6578 section 3.6: a row of the collection itself says so."""
+        return any(row.status == _NO_MORE_SPACE and not self._is_member(path(row.href)) for row in listed.rows)
+
+
+def _is_bad_token(response: Response) -> bool:
+    """A 403 without its precondition is one: the calendar is closed to this user (python-caldav 738)."""
+    if response.status == 403:
+        return b"valid-sync-token" in response.body or b"supported-report" in response.body
+    return response.status in _BAD_TOKEN
+
+
+def _instead(news: News) -> str:
+    """For an object without an etag: it may be another one as soon as anything in the calendar is."""
+    return f"of {news.ctag or news.token}"
+
+
+def _digest(versions: dict[ItemId, str]) -> str:
+    whole = "\n".join(f"{item} {version}" for item, version in sorted(versions.items()))
+    return hashlib.blake2s(whole.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
