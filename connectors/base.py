@@ -50,7 +50,7 @@ class Stream(Protocol):
 
     @property
     def kind(self) -> str:
-        """`mail`, `calendar` or `tasks`."""
+        """`mail`, `calendar`, `tasks` or `notes`."""
         ...
 
     @property
