@@ -1,5 +1,5 @@
 # Two commands on a fresh Debian machine (git, make, python3.11, pip; root or sudo for `make test`):
-#   make demo                 a local team with local mail, the real daemon, and mail arriving while you watch
+#   make demo                 a local team with local mail and calendars, the real daemon, and both moving while you watch
 #   make demo ARGS=--once     the same without the show: what was logged, what was skipped and why
 #   make test                 lint, types, import contracts and every test, on private servers
 # Nothing is installed outside .venv, except the Debian packages that the tests (or the bench) need and do not find.

@@ -85,5 +85,5 @@ def demo(
         from syncd import demo as stage
     except ModuleNotFoundError as error:
         # Its mail server is an extra that a production install lacks.
-        raise ConfigError([f"the demo needs {error.name}; type: pip install pymap"]) from error
+        raise ConfigError([f"the demo needs {error.name}; type: pip install pymap radicale"]) from error
     raise typer.Exit(stage.main(once, keep=keep))

@@ -1,9 +1,10 @@
-"""The show: the real daemon follows the mailboxes, mail keeps arriving, and a table says what becomes of it."""
+"""The show: the real daemon follows mail and calendars, both keep moving, and a table says what becomes of it."""
 
 from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stderr
 from threading import Event
@@ -14,6 +15,9 @@ from rich.live import Live
 from syncd import daemon
 from syncd.config import load
 from syncd.demo import show
+from syncd.demo.agenda import rearrangements
+from syncd.demo.mails import Mail
+from syncd.demo.meetings import Meeting
 from syncd.demo.stage import Stage
 from syncd.demo.story import arrivals
 from syncd.opening import opened
@@ -21,7 +25,7 @@ from syncd.opening import opened
 LOG = "daemon.log"
 FRAME = 0.5
 """Seconds between two looks at the store."""
-FRAMES_PER_MAIL = 5
+FRAMES_PER_ARRIVAL = 5
 
 
 def follow(stage: Stage, console: Console) -> None:
@@ -50,7 +54,7 @@ def _ending_with_it(stage: Stage, console: Console, ended: Event) -> None:
 
 
 def _show(stage: Stage, console: Console, ended: Event) -> None:
-    mail = arrivals()
+    news = _news()
     frame = 0
     with (
         opened(load(stage.config)) as store,
@@ -59,6 +63,13 @@ def _show(stage: Stage, console: Console, ended: Event) -> None:
         while not ended.wait(FRAME):
             live.update(show.board(store, console.height), refresh=True)
             frame += 1
-            if frame % FRAMES_PER_MAIL == 0:
-                stage.deliver(next(mail))
+            if frame % FRAMES_PER_ARRIVAL == 0:
+                stage.deliver(next(news))
         live.update(show.board(store, console.height), refresh=True)  # what stays on the screen is how it ended
+
+
+def _news() -> Iterator[Mail | Meeting]:
+    """A change in the calendars after every two mails."""
+    mail, meetings = arrivals(), rearrangements()
+    while True:
+        yield from (next(mail), next(meetings), next(mail))

@@ -22,7 +22,6 @@ class Meeting:
     organizer: Person
     guests: tuple[Person, ...]
     subject: str
-    text: str = field(default="", kw_only=True)
     weeks: int = field(default=1, kw_only=True)
     """How often it takes place, a week apart."""
     dropped: tuple[int, ...] = field(default=(), kw_only=True)
@@ -94,13 +93,11 @@ def _meeting(meeting: Meeting, now: datetime) -> list[str]:
         f"SEQUENCE:{meeting.version}",
         f"DTSTART:{_instant(starts)}",
         f"DTEND:{_instant(starts + timedelta(hours=1))}",
-        f"SUMMARY:{meeting.subject}",
+        f"SUMMARY:{_text(meeting.subject)}",
         f"STATUS:{'CANCELLED' if meeting.cancelled else 'CONFIRMED'}",
         f"ORGANIZER;CN={meeting.organizer.name}:mailto:{meeting.organizer.address}",
     ]
     lines += [_guest(person, meeting) for person in (meeting.organizer, *meeting.guests)]
-    if meeting.text:
-        lines.append(f"DESCRIPTION:{meeting.text}")
     if meeting.weeks > 1:
         lines.append(f"RRULE:FREQ=WEEKLY;COUNT={meeting.weeks}")
         lines += [f"EXDATE:{_instant(starts + number * _WEEK)}" for number in meeting.dropped]
@@ -117,17 +114,22 @@ def _guest(person: Person, meeting: Meeting) -> str:
 def _task(task: Task, now: datetime) -> list[str]:
     at = _instant(_hour(now - timedelta(days=task.days)))
     state = ["STATUS:COMPLETED", f"COMPLETED:{at}"] if task.done else ["STATUS:NEEDS-ACTION", f"DUE:{at}"]
-    return [*_begun("VTODO", task.key, now), f"SUMMARY:{task.subject}", *state, "END:VTODO"]
+    return [*_begun("VTODO", task.key, now), f"SUMMARY:{_text(task.subject)}", *state, "END:VTODO"]
 
 
 def _note(note: Note, now: datetime) -> list[str]:
     at = _instant(_hour(now - timedelta(days=note.days)))
-    said = [f"DTSTART:{at}", f"SUMMARY:{note.subject}", f"DESCRIPTION:{note.text}", "STATUS:FINAL"]
+    said = [f"DTSTART:{at}", f"SUMMARY:{_text(note.subject)}", f"DESCRIPTION:{_text(note.text)}", "STATUS:FINAL"]
     return [*_begun("VJOURNAL", note.key, now), *said, "END:VJOURNAL"]
 
 
 def _begun(component: str, key: str, now: datetime) -> list[str]:
     return [f"BEGIN:{component}", f"UID:{key}@calendar.example", f"DTSTAMP:{_instant(now)}"]
+
+
+def _text(words: str) -> str:
+    """RFC 5545 section 3.3.11."""
+    return words.replace("\\", "\\\\").replace(",", "\\,").replace(";", "\\;")
 
 
 def _hour(instant: datetime) -> datetime:

@@ -44,7 +44,7 @@ def _farewell(root: Path, keep: bool) -> str:
 
 
 def _show(stage: Stage, out: Console) -> bool:
-    out.print(f"A mail server, a team of three and the daemon, in {stage.root}. Ctrl-C ends it.\n", soft_wrap=True)
+    out.print(f"Mail, calendars, a team of three and the daemon, in {stage.root}. Ctrl-C ends it.\n", soft_wrap=True)
     follow(stage, out)
     return True
 

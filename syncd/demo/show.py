@@ -33,12 +33,12 @@ def report(store: Store) -> Iterable[RenderableType]:
     boxes, rules = status(store.engine), rule_counts(store.engine)
     logged = sorted(recent(store.engine, limit=_ALL), key=_at, reverse=True)
     yield _mailboxes(boxes)
-    yield _activities("Logged, each mail once", logged)
+    yield _activities("Logged, each mail and each meeting once", logged)
     yield _skipped(rules)
     copies = sum(rule.count for rule in rules if rule.verdict == "logged")
     skipped = sum(rule.count for rule in rules if rule.verdict == "skipped")
     never = sorted({stream.name for box in boxes for stream in box.streams if stream.excluded})
-    yield f"{copies + skipped} messages: {copies} logged as {len(logged)} activities, {skipped} skipped."
+    yield f"{copies + skipped} seen: {copies} logged as {len(logged)} activities, {skipped} skipped."
     yield f"Folders that are never read: {', '.join(never)}."
 
 
@@ -47,7 +47,7 @@ def _at(activity: Moment) -> datetime:
 
 
 def _mailboxes(rows: Iterable[MailboxStatus]) -> Table:
-    table = _table("Mailboxes", ("mailbox", "state", "last success"), ("messages", "logged", "skipped"))
+    table = _table("Mailboxes", ("mailbox", "state", "last success"), ("seen", "logged", "skipped"))
     for row in rows:
         numbers = [sum(getattr(stream, name) for stream in row.streams) for name in ("seen", "logged", "skipped")]
         table.add_row(row.name, row.state, _clock(row.last_success_at), *map(str, numbers))
@@ -57,13 +57,20 @@ def _mailboxes(rows: Iterable[MailboxStatus]) -> Table:
 def _activities(title: str, rows: Sequence[Moment]) -> Table:
     table = _table(title, ("when", "", "with", "subject"), ())
     for row in rows:
-        way = "sent" if row.direction == "outbound" else "received"
-        table.add_row(f"{row.occurred_at.astimezone():%d %b %H:%M}", way, _with(row), Text(row.subject or ""))
+        when = f"{row.occurred_at.astimezone():%d %b %H:%M}"
+        table.add_row(when, _became(row), _with(row), Text(row.subject or ""))
     return table
 
 
+def _became(row: Moment) -> str:
+    if row.kind == "email":
+        return "sent" if row.direction == "outbound" else "received"
+    moved = f", moved {row.rescheduled}x" if row.rescheduled else ""
+    return f"{row.kind} {row.status}{moved}".strip()
+
+
 def _skipped(rows: Iterable[RuleCount]) -> Table:
-    table = _table("Skipped, by rule", ("rule",), ("messages",))
+    table = _table("Skipped, by rule", ("rule",), ("seen",))
     for row in rows:
         if row.verdict == "skipped":
             table.add_row(row.rule, str(row.count))

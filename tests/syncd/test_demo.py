@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,7 +18,9 @@ import pytest
 from store.queries import Moment, recent, rule_counts, status
 from store.writer import Store
 from syncd.config import load
+from syncd.demo.agenda import AGENDA, INSPECTION
 from syncd.demo.mails import copies
+from syncd.demo.meetings import Meeting, Note, Task, entries
 from syncd.demo.stage import staged
 from syncd.demo.story import STORY
 from syncd.once import once
@@ -47,21 +50,61 @@ def logged(store: Store) -> Sequence[Moment]:
     return recent(store.engine, limit=1_000)
 
 
+def of_mail(store: Store) -> list[Moment]:
+    return [moment for moment in logged(store) if moment.kind == "email"]
+
+
+def of_calendars(store: Store) -> Counter[tuple[str, str, str | None]]:
+    """Kind, outcome, subject."""
+    return Counter((each.kind, each.status, each.subject) for each in logged(store) if each.kind != "email")
+
+
+def times(item: Meeting | Task | Note) -> int:
+    return item.weeks - len(item.dropped) if isinstance(item, Meeting) else 1
+
+
+def told_outcomes(item: Meeting | Task | Note) -> list[tuple[str, str, str | None]]:
+    """As `of_calendars` has them."""
+    match item:
+        case Meeting():
+            return [("meeting", outcome, item.subject) for outcome in item.outcomes]
+        case Task():
+            return [("task", "done", item.subject)]
+        case Note():
+            return [("note", "", item.subject)]
+
+
 def test_each_copy_in_the_story_is_decided_by_the_rule_that_the_story_names(after_one_pass: Store) -> None:
-    told = Counter(mail.rule for mail in STORY if mail.rule for _ in copies(mail, datetime.now(UTC)))
+    now = datetime.now(UTC)
+    told = Counter(mail.rule for mail in STORY if mail.rule for _ in copies(mail, now))
+    told.update(item.rule for item in AGENDA for _ in entries(item, now) for _ in range(times(item)))
     assert {each.rule: each.count for each in rule_counts(after_one_pass.engine)} == told
 
 
 def test_each_mail_of_the_story_that_sells_is_one_activity(after_one_pass: Store) -> None:
     told = Counter(mail.subject for mail in STORY if mail.rule == "logged")
-    assert Counter(moment.subject for moment in logged(after_one_pass)) == told
+    assert Counter(moment.subject for moment in of_mail(after_one_pass)) == told
+
+
+def test_each_meeting_task_and_note_of_the_agenda_has_become_what_the_agenda_says(after_one_pass: Store) -> None:
+    told = Counter(outcome for item in AGENDA if item.rule == "logged" for outcome in told_outcomes(item))
+    assert of_calendars(after_one_pass) == told
+
+
+def test_a_meeting_of_two_reps_is_one_activity_with_both_and_the_customer(after_one_pass: Store) -> None:
+    (fleet,) = [moment for moment in logged(after_one_pass) if moment.subject == "Fleet review on board"]
+    assert {person.name for person in fleet.people} == {"Ben Okoro", "Cleo Marsh", "Tom Whitby"}
+    assert fleet.contacts == ("Tom Whitby",)
+
+
+def test_nothing_is_stored_of_what_is_private(after_one_pass: Store) -> None:
+    assert "A surprise for Ben" not in {moment.subject for moment in logged(after_one_pass)}
 
 
 def test_the_mailboxes_of_the_story_are_well(after_one_pass: Store) -> None:
-    assert [(each.name, each.state) for each in status(after_one_pass.engine)] == [
-        ("ada", "ok"),
-        ("ben", "ok"),
-        ("cleo", "ok"),
+    rows = status(after_one_pass.engine)
+    assert [(each.name, each.state) for each in rows] == [
+        (f"{name}{kind}", "ok") for name in ("ada", "ben", "cleo") for kind in ("", "-calendar")
     ]
 
 
@@ -75,21 +118,31 @@ def test_once_says_what_was_logged_and_what_was_skipped_by_which_rule_and_leaves
     printed, complaints = running.communicate()
     assert (running.returncode, complaints) == (0, "")
     assert "Two ovens for the new shop" in printed
-    for rule in {mail.rule for mail in STORY} - {"", "logged"}:
+    assert re.search(r"meeting held +Rosa Lindqvist +Weekly tasting", printed)
+    assert re.search(r"meeting cancelled +Tom Whitby +Harbour visit", printed)
+    for rule in {item.rule for item in (*STORY, *AGENDA)} - {"", "logged"}:
         assert f"\n{rule} " in printed
-    assert f"{sum(mail.rule == 'logged' for mail in STORY)} activities" in printed
+    mails = sum(mail.rule == "logged" for mail in STORY)
+    others = sum(times(item) for item in AGENDA if item.rule == "logged")
+    assert f"{mails + others} activities" in printed
     assert list(tmp_path.iterdir()) == []
 
 
-def test_mail_that_arrives_while_one_watches_is_logged_and_an_interrupt_ends_it_cleanly(tmp_path: Path) -> None:
+def test_what_arrives_and_is_put_off_while_one_watches_is_shown_and_an_interrupt_ends_it_cleanly(
+    tmp_path: Path,
+) -> None:
     running = demo(tmp_path, "--keep")
     with interrupted_at_the_end(running):
         (root,) = eventually(lambda: list(tmp_path.glob("syncd-demo-*/daemon.log")))
         with opened(load(root.with_name("config.toml"))) as store:
             eventually(lambda: "Oven number 1" in {moment.subject for moment in logged(store)})
+            eventually(
+                lambda: [each for each in logged(store) if each.subject == INSPECTION.subject and each.rescheduled]
+            )
     printed, complaints = running.communicate()
     assert (running.returncode, complaints) == (0, "")
     assert "Oven number 1" in printed
+    assert "meeting planned, moved" in printed
     assert f"The store is {root.with_name('syncd.db')}." in printed
 
 
