@@ -24,7 +24,7 @@ Parameters: TypeAlias = "Callable[[Sequence[object], Mapping[str, Value]], Any]"
 CHUNK = 500
 """Keys of one IN list; SQLite allows 32,766."""
 
-_ROWS = (64, 8, 1)
+_ROWS = (128, 32, 8, 2, 1)
 """Rows of one INSERT; few sizes, so that few statements are ever prepared."""
 
 _SIZES = (4, 32, CHUNK)
@@ -62,10 +62,14 @@ def _compiled(statement: Select[Any], dialect: Dialect, size: int, others: tuple
     names = [f"keys_{place}" for place in range(1, size + 1)]
     fixed = {name: bind.effective_value for name, bind in compiled.binds.items() if not bind.required}
     order = compiled.positiontup
+    if order is None:
+        return str(compiled), lambda keys, more: {**fixed, **dict(zip(names, keys, strict=True)), **more}
+    first = order.index(names[0])
+    before, after = order[:first], order[first + size :]
 
-    def parameters(values: Sequence[object], more: Mapping[str, Value]) -> Any:
-        named = {**fixed, **dict(zip(names, values, strict=True)), **more}
-        return named if order is None else tuple([named[name] for name in order])
+    def parameters(keys: Sequence[object], more: Mapping[str, Value]) -> Any:
+        values = {**fixed, **more}
+        return (*[values[name] for name in before], *keys, *[values[name] for name in after])
 
     return str(compiled), parameters
 
@@ -109,8 +113,10 @@ def _whole_seconds(value: datetime | None) -> Value:
 
 
 def _text(value: datetime | None) -> Value:
+    if value is None:
+        return None
     # `isoformat` is several times faster than `strftime`, and writes the same for whole seconds.
-    return None if value is None else value.astimezone(UTC).isoformat(" ", "seconds")[:19]
+    return (value if value.tzinfo is UTC else value.astimezone(UTC)).isoformat(" ", "seconds")[:19]
 
 
 def _mark(paramstyle: str) -> str:
