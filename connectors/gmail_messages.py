@@ -5,7 +5,6 @@ from __future__ import annotations
 import binascii
 from base64 import urlsafe_b64decode
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -47,7 +46,7 @@ def completed(found: Message, resource: Resource) -> Message:
     """The message with its text and its attachments' names, of format full."""
     parts = list(_parts(resource.get("payload") or {}))
     attachments = tuple(_attachment(part) for part in parts if _is_attachment(part))
-    return replace(found, text=_text(parts), attachments=attachments)
+    return found._replace(text=_text(parts), attachments=attachments)
 
 
 class CalendarPart(NamedTuple):

@@ -81,7 +81,7 @@ class MailStream:
         files = self._attachments([id_ for id_, part in zip(ids, parts, strict=True) if _attaches(part)])
         for id_, part in zip(ids, parts, strict=True):
             item = self._item(id_, part)
-            yield replace(item, attachments=files[id_]) if isinstance(item, Message) and id_ in files else item
+            yield item._replace(attachments=files[id_]) if isinstance(item, Message) and id_ in files else item
 
     def inventory(self) -> Iterator[ItemId]:
         options = query(select="isDraft", filter=self._window(), orderby=_ORDER, top=str(IDS))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from connectors.imap_scan import Value, fetched, number
@@ -37,7 +37,7 @@ class Texts:
         wanted: list[int] = []
         for uid, message in messages.items():
             if (message.size or 0) > largest:
-                yield replace(message, text="", problem=_and(message.problem, "too large: only its header was read"))
+                yield message._replace(text="", problem=_and(message.problem, "too large: only its header was read"))
             elif self._suspects.is_condemned(uid):
                 yield Unreadable(message.id, "the connection broke each time its text was asked for")
             else:
@@ -54,7 +54,7 @@ class Texts:
             with self._suspects.watch(self._session.wire, uids):
                 shapes = _given(self._session.wire.send([fetch_command(uids, b"(UID BODYSTRUCTURE)")])).shapes
                 found = self._invitations(messages, shapes)
-            yield from (replace(messages[uid], invitation=found.get(uid)) for uid in uids)
+            yield from (messages[uid]._replace(invitation=found.get(uid)) for uid in uids)
         asked = frozenset(doubtful)
         yield from (message for uid, message in messages.items() if uid not in asked)
 
@@ -108,7 +108,7 @@ class Texts:
             else:
                 attachments = tuple(part.attachment() for part in shapes.get(uid, ()) if part.is_attachment)
                 text, invitation = texts[uid] or "", invitations.get(uid)
-                yield replace(message, text=text, attachments=attachments, invitation=invitation)
+                yield message._replace(text=text, attachments=attachments, invitation=invitation)
 
     def _further(self, wanted: Mapping[int, Part | None]) -> dict[int, bytes]:
         """More octets, in one round trip: of the text part, where the server told which one that is."""

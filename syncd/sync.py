@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
@@ -324,9 +324,9 @@ def _with(message: Message, read: Item) -> Message:
     match read:
         case Message():
             text, attachments, problem = read.text, read.attachments, read.problem
-            return replace(message, text=text, attachments=attachments, problem=problem, invitation=read.invitation)
+            return message._replace(text=text, attachments=attachments, problem=problem, invitation=read.invitation)
         case Unreadable(reason=reason):
-            return replace(message, problem=f"{message.problem}; {reason}".strip("; "))
+            return message._replace(problem=f"{message.problem}; {reason}".strip("; "))
     return message
 
 

@@ -107,7 +107,7 @@ class MemoryStream:
         for id_ in ids:
             number = int(id_.partition(".")[2])
             if number in self.provider.messages:
-                yield replace(self._message(number), text="Hello." if text else None)
+                yield self._message(number)._replace(text="Hello." if text else None)
             else:
                 yield Removed(id_)
 

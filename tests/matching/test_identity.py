@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -93,18 +92,18 @@ def test_a_list_copy_with_a_munged_author_is_the_same_mail() -> None:
 
 def test_a_reused_message_id_does_not_make_two_mails_one() -> None:
     first = mail("from: scan@client.example to: rep@ours.example", message_id="scan@device", subject="Page 1")
-    assert not one_mail(first, replace(first, subject="Page 2", sent_at=NOON + HOUR))
-    assert not one_mail(first, replace(first, sent_at=NOON + 3 * DAY))
+    assert not one_mail(first, first._replace(subject="Page 2", sent_at=NOON + HOUR))
+    assert not one_mail(first, first._replace(sent_at=NOON + 3 * DAY))
 
 
 @pytest.mark.parametrize("message_id", [None, "", "<>", "null"])
 def test_mails_without_a_message_id_do_not_become_one(message_id: str | None) -> None:
     first = mail(message_id=message_id)
     others = [
-        replace(first, subject="Another"),
-        replace(first, sent_at=NOON + timedelta(seconds=1)),
-        replace(first, participants=people("from: joe@client.example to: rep@ours.example")),
-        replace(first, participants=people("from: jane@client.example to: two@ours.example")),
+        first._replace(subject="Another"),
+        first._replace(sent_at=NOON + timedelta(seconds=1)),
+        first._replace(participants=people("from: joe@client.example to: rep@ours.example")),
+        first._replace(participants=people("from: jane@client.example to: two@ours.example")),
     ]
     assert not any(one_mail(first, other) for other in others)
 
@@ -117,8 +116,8 @@ def test_copies_without_a_message_id_are_one_whatever_their_recipients_order() -
 
 def test_mails_without_message_id_and_date_are_told_apart_by_their_receipt() -> None:
     first = mail(message_id=None, sent_at=None)
-    assert one_mail(first, replace(first))
-    assert not one_mail(first, replace(first, received_at=NOON + HOUR))
+    assert one_mail(first, first._replace())
+    assert not one_mail(first, first._replace(received_at=NOON + HOUR))
 
 
 def test_of_a_stored_copy_only_the_hashes_are_needed() -> None:
@@ -129,8 +128,8 @@ def test_of_a_stored_copy_only_the_hashes_are_needed() -> None:
 
 def test_what_is_missing_corroborates_nothing() -> None:
     nobody = mail("to: rep@ours.example", subject="")
-    assert not corroborates(identify(nobody, KEY), identify(replace(nobody, sent_at=NOON + HOUR), KEY))
-    assert not corroborates(identify(nobody, KEY), identify(replace(nobody, sent_at=None), KEY))
+    assert not corroborates(identify(nobody, KEY), identify(nobody._replace(sent_at=NOON + HOUR), KEY))
+    assert not corroborates(identify(nobody, KEY), identify(nobody._replace(sent_at=None), KEY))
 
 
 IDENTITIES = st.builds(

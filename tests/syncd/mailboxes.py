@@ -57,7 +57,7 @@ class Folder:
 
     def deliver(self, mail: Message) -> ItemId:
         uid, self.next_uid = self.next_uid, self.next_uid + 1
-        self.held[uid] = replace(mail, id=self.item(uid))
+        self.held[uid] = mail._replace(id=self.item(uid))
         return self.item(uid)
 
     def delete(self, uid: int) -> None:
@@ -134,7 +134,7 @@ class MemoryStream:
         if uid in self.folder.unreadable:
             return Unreadable(self.folder.item(uid), "the server gave no data")
         mail = self.folder.held[uid]
-        return mail if text else replace(mail, text=None)
+        return mail if text else mail._replace(text=None)
 
     def read(self, ids: Sequence[ItemId], *, text: bool) -> Iterator[Item]:
         self.folder.call()

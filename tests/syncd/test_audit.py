@@ -220,7 +220,7 @@ def test_a_suspicion_is_told_once_and_is_a_warning_until_it_is_over(
     now = datetime.now(UTC)
     for number in range(ENOUGH):
         mail = message(number, sender="zoe@client.example", to=("rita@ourco.example",))
-        account.folder("INBOX").deliver(replace(mail, sent_at=now - number * DAY, received_at=now - number * DAY))
+        account.folder("INBOX").deliver(mail._replace(sent_at=now - number * DAY, received_at=now - number * DAY))
     watch.run()
     for _ in range(2):
         _audit_now(watch)
@@ -230,7 +230,7 @@ def test_a_suspicion_is_told_once_and_is_a_warning_until_it_is_over(
     assert shown.is_warning
 
     reply = message(99, sender="rita@ourco.example", to=("zoe@client.example",))
-    account.folder("INBOX").deliver(replace(reply, sent_at=now, received_at=now))
+    account.folder("INBOX").deliver(reply._replace(sent_at=now, received_at=now))
     _audit_now(watch)
     assert inventory.findings(store.engine) == {}
     assert [line for line in caplog.messages if line.startswith("suspicion")] == ["suspicion", "suspicion_over"]

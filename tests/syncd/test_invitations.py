@@ -28,8 +28,8 @@ class Post:
 
     def mail(self, method: str, *events: Event, sender: str = CARL, headers: dict[str, str] | None = None) -> ItemId:
         self.sent += 1
-        plain = replace(message(self.sent, sender=sender, to=[SAM]), headers=headers or MULTIPART)
-        return self.world.folder("sam's mail").deliver(replace(plain, invitation=Invitation(method, events)))
+        plain = message(self.sent, sender=sender, to=[SAM])._replace(headers=headers or MULTIPART)
+        return self.world.folder("sam's mail").deliver(plain._replace(invitation=Invitation(method, events)))
 
     def sync(self, policy: Policy = POLICY) -> PassResult:
         return self.world.run("sam's mail", replace(policy, owner_addresses=frozenset({SAM})))
@@ -201,7 +201,7 @@ def test_a_series_by_mail_makes_each_of_its_meetings(post: Post) -> None:
 
 
 def test_only_the_sender_of_a_message_and_the_event_decide_nothing_about_plain_mail(post: Post) -> None:
-    post.world.folder("sam's mail").deliver(replace(message(1, sender=CARL, to=[SAM]), headers=MULTIPART))
+    post.world.folder("sam's mail").deliver(message(1, sender=CARL, to=[SAM])._replace(headers=MULTIPART))
     post.sync()
     assert [kind for kind, *_ in post.activities()] == ["email"]
     assert isinstance(post.world.folder("sam's mail").held[1], Message)

@@ -88,7 +88,7 @@ def test_bcc_recipients_of_the_senders_copy_join_the_recipients_copy(world: Worl
     mail = message(1)
     world.folder("sam").deliver(mail)
     hidden = Participant(Role.BCC, "carl@client.example")
-    world.folder("rita").deliver(replace(mail, participants=(*mail.participants, hidden)))
+    world.folder("rita").deliver(mail._replace(participants=(*mail.participants, hidden)))
     world.run("sam")
     world.run("rita")
     assert len(world.rows("SELECT 1 FROM activity")) == 1
@@ -256,7 +256,7 @@ def test_a_contact_that_is_known_by_now_is_logged_when_the_stream_is_read_anew(w
 def test_mail_below_the_rewound_uidnext_is_found_by_the_reconciliation(world: World) -> None:
     _fill(world, 3)
     world.run()
-    world.folder().held[9] = replace(message(50), id=world.folder().item(9))
+    world.folder().held[9] = message(50)._replace(id=world.folder().item(9))
     world.execute("UPDATE stream SET cursor = replace(cursor, '\"next\": 4', '\"next\": 20')")
     world.execute("UPDATE stream SET cursor = replace(cursor, '\"count\": 3', '\"count\": 4')")
     world.run()
