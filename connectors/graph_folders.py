@@ -148,12 +148,13 @@ def _children(kept: Iterable[_Kept]) -> dict[str, int]:
 
 
 def _named(kept: Mapping[str, _Kept], aliases: Mapping[str, str], settings: Settings) -> Sequence[Folder]:
-    """In the order of their names. Two of one path are told apart by the ends of their ids."""
+    """In the order of their names. Two of one path are told apart by the ends of their ids, and so is what is named as
+    the calendars are (graph_calendars)."""
     paths = {id_: _path(id_, kept, aliases) for id_ in kept if aliases.get(id_) != _ROOT}
     folders, taken = [], set()
     for id_, path in sorted(paths.items(), key=lambda item: ("/".join(item[1]).casefold(), item[0])):
         name = "/".join(path)
-        if name.casefold() in taken:
+        if name.casefold() in taken or name.casefold().partition(" ")[0] == "calendar":
             name = f"{name} ({id_[-12:]})"
         taken.add(name.casefold())
         folders.append(Folder(id_, name, _reason(id_, name, kept, aliases, settings)))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -52,9 +53,9 @@ def message(entry: Mapping[str, Any], folder: str) -> Message:
         size=None,
         folders=(folder, *categories),
     )
-    made = made._replace(sent_at=instant(entry.get("sentDateTime")))
+    made = replace(made, sent_at=instant(entry.get("sentDateTime")))
     body = entry.get("body")
-    return made._replace(text=_text(body)) if isinstance(body, Mapping) else made
+    return replace(made, text=body_text(body)) if isinstance(body, Mapping) else made
 
 
 def attachments(entries: Any) -> tuple[Attachment, ...]:
@@ -79,8 +80,8 @@ def instant(text: Any) -> datetime | None:
 
 def _fields(entry: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """What Graph tells, as the header fields that it was made of."""
-    yield "Subject", _line(entry.get("subject"))
-    yield "Message-ID", _line(entry.get("internetMessageId"))
+    yield "Subject", line(entry.get("subject"))
+    yield "Message-ID", line(entry.get("internetMessageId"))
     for name, people in (
         ("From", [entry.get("from")]),
         ("Sender", [entry.get("sender")]),
@@ -102,14 +103,15 @@ def _fields(entry: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _mailbox(recipient: Mapping[str, Any]) -> str:
     """`"Name" <address>`; empty where there is no address."""
     known = recipient.get("emailAddress")
-    address = _line(known.get("address")) if isinstance(known, Mapping) else ""
+    address = line(known.get("address")) if isinstance(known, Mapping) else ""
     if not address:
         return ""
-    name = _line(known.get("name") if known else "").replace("\\", "\\\\").replace('"', '\\"')
+    name = line(known.get("name") if known else "").replace("\\", "\\\\").replace('"', '\\"')
     return f'"{name}" <{address}>' if name and name != address else f"<{address}>"
 
 
-def _line(value: Any) -> str:
+def line(value: Any) -> str:
+    """Text on one line; empty for what is none."""
     text = value if isinstance(value, str) else ""
     return text if text.isprintable() else _UNPRINTABLE.sub(" ", text)
 
@@ -121,7 +123,7 @@ def _kept(entry: Mapping[str, Any]) -> dict[str, str]:
     for each in _objects(entry.get("singleValueExtendedProperties")):
         tag = str(each.get("id") or "").partition(" 0x")[2]
         if re.fullmatch(r"[0-9a-fA-F]{1,8}", tag):
-            found[int(tag, 16)] = _line(each.get("value"))
+            found[int(tag, 16)] = line(each.get("value"))
     fields = {
         "sensitivity": _SENSITIVITIES.get(found.get(_SENSITIVITY, ""), ""),
         "in-reply-to": found.get(_IN_REPLY_TO, ""),
@@ -138,7 +140,7 @@ def _invitation(entry: Mapping[str, Any]) -> dict[str, str]:
     return {"content-type": f"text/calendar; method={method}"}
 
 
-def _text(body: Mapping[str, Any]) -> str:
+def body_text(body: Mapping[str, Any]) -> str:
     """Text was asked for; a server that gives HTML nevertheless is read as well."""
     kind = "text/html" if str(body.get("contentType")).lower() == "html" else "text/plain"
     content = str(body.get("content") or "").encode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""How far a folder at Graph has been read: the cursor. No I/O."""
+"""How far a folder or calendar at Graph has been read: the cursor. No I/O."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ class Place:
     """While the backfill lasts: where its next page is; empty at its beginning."""
     done: bool = False
     """Whether it is over, and all that the folder held was listed."""
+    meaning: str = ""
+    """Of a calendar: what else its objects depend on, besides what Graph tells of them."""
 
     def cursor(self) -> Cursor:
         return Cursor(json.dumps({name: value for name, value in asdict(self).items() if value}))
@@ -36,7 +38,7 @@ def place(cursor: Cursor, folder: str) -> Place:
     try:
         fields = json.loads(cursor)
         found = Place(**fields)
-        texts = (found.folder, found.link, found.at, found.older)
+        texts = (found.folder, found.link, found.at, found.older, found.meaning)
         valid = all(isinstance(text, str) for text in texts) and found.given_at.tzinfo is not None
     except (ValueError, TypeError) as error:
         raise CursorExpired("the stored cursor cannot be read") from error

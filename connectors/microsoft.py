@@ -1,16 +1,21 @@
-"""The connector for mailboxes at Microsoft 365, by Microsoft Graph: an account whose mail folders are streams."""
+"""The connector for mailboxes at Microsoft 365, by Microsoft Graph: an account whose mail folders and
+calendars are streams."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
-from connectors.base import Context, Grant
+from connectors.base import Context, Grant, Stream
+from connectors.graph_calendar import CalendarStream, Window
+from connectors.graph_calendars import Calendars
 from connectors.graph_client import Graph
 from connectors.graph_folders import FolderTree
 from connectors.graph_mail import MailStream
 from connectors.microsoft_grant import grant
 from connectors.microsoft_login import Login
 from connectors.microsoft_settings import Settings
+from syncd.model import Level
 
 __all__ = ["MicrosoftAccount", "Settings", "open_account"]
 
@@ -22,16 +27,25 @@ class MicrosoftAccount:
         self._login = Login(settings, context)
         self._graph = Graph(settings, self._login)
         self._tree = FolderTree(self._graph)
+        self._calendars = Calendars(self._graph)
 
-    def streams(self) -> Sequence[MailStream]:
-        """Every folder; after the first time this is one request, for what has changed among them."""
-        return [
-            MailStream(folder, self._graph, self._tree, since=self._context.since, now=self._context.now)
-            for folder in self._tree.folders()
-        ]
+    def streams(self) -> Sequence[Stream]:
+        """Every folder and calendar; after the first time this is one request, for what has changed among the folders,
+        and now and then one for the calendars."""
+        since, now = self._context.since, self._context.now
+        folders = self._tree.folders() if "mail" in self._settings.read else ()
+        mail = [MailStream(folder, self._graph, self._tree, since=since, now=now) for folder in folders]
+        window = Window(
+            begins=since(),
+            ends=now() + timedelta(days=self._settings.ahead_days),
+            now=now(),
+            text=self._context.level is Level.FULL,
+        )
+        found = self._calendars.listed(now()) if "calendar" in self._settings.read else ()
+        return [*mail, *(CalendarStream(each, self._graph, window) for each in found)]
 
     def grant(self) -> Grant:
-        return grant(self._settings, self._login)
+        return grant(self._settings, self._login, self._calendars.refusal)
 
     def close(self) -> None:
         self._graph.close()

@@ -16,16 +16,18 @@ from connectors.microsoft_login import Login
 from connectors.microsoft_settings import Settings
 from syncd.errors import Permanent
 
+_CALENDARS = 'grant Calendars.Read beside Mail.Read (docs/microsoft.md), or write read = ["mail"] for the mailbox'
 _WRITES = ("write", "send", "fullcontrol", "access_as_user")
 
 
-def grant(settings: Settings, login: Login) -> Grant:
-    """Tries the mailbox that must not be readable, if the admin named one."""
+def grant(settings: Settings, login: Login, no_calendars: Permanent | None) -> Grant:
+    """Tries the mailbox that must not be readable, if the admin named one. `no_calendars` is why none could be read."""
     permissions = login.granted.permissions
+    lacking = [(f"its calendars are not read: {no_calendars}", _CALENDARS)] if no_calendars else []
     if settings.sign_in == "user":
         by = login.granted.person or settings.person
-        return Grant(by=by, permissions=tuple(sorted(permissions)), warnings=tuple(_writes(permissions)))
-    warnings = (*_writes(permissions), *_reach(settings, login, permissions))
+        return Grant(by=by, permissions=tuple(sorted(permissions)), warnings=(*lacking, *_writes(permissions)))
+    warnings = (*lacking, *_writes(permissions), *_reach(settings, login, permissions))
     return Grant(by=f"the app {settings.client_id}", permissions=tuple(sorted(permissions)), warnings=warnings)
 
 
@@ -45,7 +47,7 @@ def _reach(settings: Settings, login: Login, permissions: frozenset[str]) -> Ite
     if settings.unreachable:
         if _opens(replace(settings, user=settings.unreachable), login):
             yield f"the app can read {settings.unreachable}, too, which it must not", narrow
-    elif everybody := sorted(each for each in permissions if each.startswith("Mail.")):
+    elif everybody := sorted(each for each in permissions if each.startswith(("Mail.", "Calendars."))):
         words = f"Entra lets the app read every mailbox of the organisation ({', '.join(everybody)})"
         yield words, f"{narrow}; if a policy narrows it already, name a mailbox outside as `unreachable`"
 

@@ -163,10 +163,14 @@ class Login:
         return said
 
 
+_RIGHTS = {"mail": "Mail.Read", "calendar": "Calendars.Read"}
+
+
 def scopes(settings: Settings) -> list[str]:
     """What a person is asked to agree to: to read, and nothing else."""
-    names = ["Mail.Read", *(["Mail.Read.Shared"] if settings.delegate else []), "User.Read"]
-    return [f"{settings.graph}/{name}" for name in names]
+    names = [right for what, right in _RIGHTS.items() if what in settings.read]
+    shared = [f"{name}.Shared" for name in names] if settings.delegate else []
+    return [f"{settings.graph}/{name}" for name in (*names, *shared, "User.Read")]
 
 
 def person_app(settings: Settings, cache: msal.TokenCache) -> Any:

@@ -27,6 +27,12 @@ class Settings:
     include: tuple[str, ...] = ()
     """Folders to read; all but junk, drafts and bin when empty. A name stands for its sub-folders too."""
     exclude: tuple[str, ...] = ()
+    read: tuple[Literal["mail", "calendar"], ...] = ("mail", "calendar")
+    calendars: tuple[str, ...] = ()
+    """Calendars to read, by name; all that are the owner's when empty."""
+    exclude_calendars: tuple[str, ...] = ()
+    ahead_days: int = 60
+    """How far into the future meetings are looked for."""
     authority: str = "https://login.microsoftonline.com"
     endpoint: str = "https://graph.microsoft.com"
     """Both are other hosts in the clouds of governments and of China (docs/microsoft.md)."""
@@ -46,8 +52,8 @@ class Settings:
                 raise ValueError(f'{name} must be https:// and a host, such as "https://graph.microsoft.com"')
         if self.sign_in == "app" and self.delegate:
             raise ValueError('delegate is for sign_in = "user": an app signs in as nobody')
-        if self.timeout < 1:
-            raise ValueError("timeout must be at least 1")
+        if self.timeout < 1 or not 0 <= self.ahead_days <= 3650:
+            raise ValueError("timeout must be at least 1, ahead_days between 0 and 3650")
 
     @property
     def needs_secret(self) -> bool:

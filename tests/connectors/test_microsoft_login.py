@@ -101,7 +101,7 @@ class TestAsTheApp:
         assert len(_grants(world)) == 1  # msal goes by the machine's own clock, and still has one that lasts
 
     def test_the_roles_that_were_consented_to_are_told(self, world: GraphWorld) -> None:
-        assert Login(world.settings, world.context()).granted.permissions == {"Mail.Read"}
+        assert Login(world.settings, world.context()).granted.permissions == {"Calendars.Read", "Mail.Read"}
 
 
 class TestAsAPerson:
@@ -117,7 +117,7 @@ class TestAsAPerson:
         consent = sign_in(world.settings, world.context(), world.person)
         for visit in world.person.visits:
             visit.join()
-        assert (consent.user, consent.allowed) == ("anna@example.com", ("Mail.Read", "User.Read"))
+        assert (consent.user, consent.allowed) == ("anna@example.com", ("Calendars.Read", "Mail.Read", "User.Read"))
         assert world.account().streams()
 
     def test_whoever_has_not_signed_in_is_asked_to(self, world: GraphWorld) -> None:
@@ -133,7 +133,7 @@ class TestAsAPerson:
     def test_a_shared_mailbox_is_opened_by_one_who_may(self, world: GraphWorld) -> None:
         world.cloud.graph.mailbox("sales@example.com", "Sales")
         world.cloud.graph.delegates.add(("anna@example.com", "sales@example.com"))
-        world.cloud.login.consented |= {"Mail.Read.Shared"}
+        world.cloud.login.consented |= {"Calendars.Read.Shared", "Mail.Read.Shared"}
         world.settings = replace(world.settings, sign_in="user", user="sales@example.com", delegate="anna@example.com")
         world.as_person()
         assert world.account().streams()
@@ -245,7 +245,7 @@ class TestByWhatRight:
     ) -> None:
         found = world.account().grant()
         ((warning, cure),) = found.warnings
-        assert found.permissions == ("Mail.Read",)
+        assert found.permissions == ("Calendars.Read", "Mail.Read")
         assert "every mailbox" in warning
         assert "New-ManagementRoleAssignment" in cure
 
@@ -271,7 +271,8 @@ class TestByWhatRight:
 
     def test_a_person_s_rights_are_that_person_s(self, world: GraphWorld) -> None:
         found = world.as_person().account().grant()
-        assert (found.by, found.permissions, found.warnings) == ("anna@example.com", ("Mail.Read", "User.Read"), ())
+        assert (found.by, found.warnings) == ("anna@example.com", ())
+        assert found.permissions == ("Calendars.Read", "Mail.Read", "User.Read")
 
 
 @pytest.mark.parametrize(

@@ -17,15 +17,20 @@ from urllib.parse import unquote, urlsplit
 import trustme
 
 from tests.servers import fake_graph_query as queries
+from tests.servers.fake_graph_calendar import Agenda
 from tests.servers.fake_graph_delta import Deltas
 from tests.servers.fake_graph_http import Answer, Json, Request, serve
 from tests.servers.fake_graph_login import FakeLogin, Issued
 from tests.servers.fake_graph_mail import ROOT, Folder, Mailbox, opaque
 from tests.servers.fake_graph_query import Refused, failure, preferred
+from tests.servers.fake_graph_views import Views
 
 CONCURRENT = 4
 BATCH = 20
-_READERS = {"Mail.Read", "Mail.ReadBasic", "Mail.ReadBasic.All", "Mail.ReadWrite"}
+_READERS = {
+    "calendars": {"Calendars.Read", "Calendars.ReadBasic", "Calendars.ReadWrite"},
+    "mail": {"Mail.Read", "Mail.ReadBasic", "Mail.ReadBasic.All", "Mail.ReadWrite"},
+}
 
 
 @dataclass(slots=True)
@@ -42,7 +47,10 @@ class FakeGraph:
     delegates: set[tuple[str, str]] = field(default_factory=set)
     """Person, and the mailbox of another that the person may open."""
     groups: dict[str, list[str]] = field(default_factory=dict)
+    agendas: dict[str, Agenda] = field(default_factory=dict)
+    """By address; each mailbox has one."""
     deltas: Deltas = field(default_factory=Deltas)
+    views: Views = field(default_factory=Views)
     links_to: str = ""
     """The origin that links lead to, where it is another than ours."""
     loses_next_links: bool = False
@@ -64,6 +72,7 @@ class FakeGraph:
     def mailbox(self, address: str, name: str = "Anna") -> Mailbox:
         made = Mailbox(address, name, opaque("user", address)[6:42])
         self.mailboxes[address] = made
+        self.agendas[address] = Agenda(address)
         return made
 
     def __call__(self, request: Request) -> Answer:
@@ -133,17 +142,20 @@ class FakeGraph:
         found = next((each for each in self.mailboxes.values() if name in (each.address, each.user_id)), None)
         if found is None:
             raise Refused(404, "ErrorInvalidUser", f"The requested user '{name}' is invalid.")
-        if not self._may(issued, found.address):
+        if not self._may(issued, found.address, "calendars" if "/calendars" in request.url else "mail"):
             raise Refused(403, "ErrorAccessDenied", "Access is denied. Check credentials and try again.")
         return found
 
-    def _may(self, issued: Issued, address: str) -> bool:
+    def _may(self, issued: Issued, address: str, what: str) -> bool:
+        readers = _READERS[what]
         if issued.user:
-            shared = (issued.user, address) in self.delegates and "Mail.Read.Shared" in issued.permissions
-            return shared or (issued.user == address and bool(issued.permissions & _READERS))
+            shared = {f"{each}.Shared" for each in readers} & issued.permissions
+            return bool(issued.user == address and issued.permissions & readers) or bool(
+                shared and (issued.user, address) in self.delegates
+            )
         if address in self.denied:
             return False
-        return bool(issued.permissions & _READERS) or address in (self.scope or ())
+        return bool(issued.permissions & readers) or address in (self.scope or ())
 
     # ------------------------------------------------------------------------------------------------------- reading
 
@@ -173,6 +185,8 @@ class FakeGraph:
                 return self._messages(request, mailbox, _folder(mailbox, name))
             case ["mailFolders", name, "messages", "delta"]:
                 return self._delta(request, mailbox, _folder(mailbox, name))
+            case ["calendars", *_]:
+                return self._given(*self.views.answer(request, self.origin, self.agendas[mailbox.address], path))
             case ["messages", id_, *rest]:
                 return self._message(request, mailbox, id_, rest)
         raise Refused(400, "BadRequest", f"Resource not found for the segment '{path[-1]}'.")

@@ -55,9 +55,9 @@ class FakeLogin:
     """The origin of the Graph whose tokens these are."""
     secrets: set[str] = field(default_factory=lambda: {SECRET})
     certificates: list[bytes] = field(default_factory=list)
-    roles: frozenset[str] = frozenset({"Mail.Read"})
+    roles: frozenset[str] = frozenset({"Calendars.Read", "Mail.Read"})
     """What an admin consented to for the app itself, in Entra."""
-    consented: frozenset[str] = frozenset({"Mail.Read", "User.Read"})
+    consented: frozenset[str] = frozenset({"Calendars.Read", "Mail.Read", "User.Read"})
     user: str = "anna@example.com"
     """Who sits at the browser."""
     lifetime: int = 3600

@@ -71,7 +71,7 @@ def test_a_mailbox_that_the_app_opens_is_checked_read_and_shown(office: Office, 
     deliver(dora)
     checked = office.syncd("check")
     assert checked.code == 0
-    assert f"by the rights of the app {CLIENT}: Mail.Read" in checked.out
+    assert f"by the rights of the app {CLIENT}: Calendars.Read, Mail.Read" in checked.out
     assert "every mailbox of the organisation" in checked.out
     assert "New-ManagementRoleAssignment" in checked.out
     once = office.process("once")
@@ -91,7 +91,7 @@ def test_a_mailbox_that_its_owner_opens_needs_no_secret_and_leaves_no_token_in_t
     said = office.process("auth", "dora", "--no-browser")
     assert said.code == 0, said.err
     assert "https://microsoft.com/devicelogin" in said.out
-    assert f"Signed in as {DORA}; allowed: Mail.Read, User.Read." in said.out
+    assert f"Signed in as {DORA}; allowed: Calendars.Read, Mail.Read, User.Read." in said.out
     once = office.process("once")
     assert once.code == 0, once.err
     assert "The offer" in office.syncd("timeline", "zoe@client.example").out
