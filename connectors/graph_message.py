@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -53,9 +52,9 @@ def message(entry: Mapping[str, Any], folder: str) -> Message:
         size=None,
         folders=(folder, *categories),
     )
-    made = replace(made, sent_at=instant(entry.get("sentDateTime")))
+    made = made._replace(sent_at=instant(entry.get("sentDateTime")))
     body = entry.get("body")
-    return replace(made, text=body_text(body)) if isinstance(body, Mapping) else made
+    return made._replace(text=body_text(body)) if isinstance(body, Mapping) else made
 
 
 def attachments(entries: Any) -> tuple[Attachment, ...]:
