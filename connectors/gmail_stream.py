@@ -164,7 +164,7 @@ class MailStream:
         resource = fetched.found[message.id]
         if isinstance(resource, SyncError):
             return message
-        message = replace(message, invitation=self._invitation(message.id, resource))
+        message = message._replace(invitation=self._invitation(message.id, resource))
         return gmail_messages.completed(message, resource) if text else message
 
     def _invitation(self, id: ItemId, resource: Resource) -> Invitation | None:
