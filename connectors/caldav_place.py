@@ -25,6 +25,8 @@ class Place:
     """False where the token was refused soon after it was given: no other is tried before the next comparison."""
     digest: str
     """Of all ids and versions as last listed."""
+    size: int
+    """How many they were."""
     compared_at: datetime
     meaning: str
     """Of what else an object's content depends on, besides its own text."""

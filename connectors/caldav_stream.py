@@ -23,7 +23,8 @@ from syncd.errors import Permanent, Retryable
 from syncd.model import Batch, Cursor, Item, ItemId, Removed
 
 MANY = 100
-"""More changes at once than this are compared first: a token that means nothing any more may bring all there is."""
+"""More changes at once than this are compared first, and as many as there are objects: a token that means nothing any
+more may bring all there is, and leave out what is gone."""
 
 HOUR = timedelta(hours=1)
 PAGES = 1000
@@ -118,14 +119,14 @@ class CalendarStream:
                 again = self._now() - place.compared_at < HOUR
                 yield from self._compared(None, syncs=not again)
                 return
-            if len(page.changed) > MANY:
+            if len(page.changed) > MANY or len(page.changed) >= max(1, place.size):
                 yield from self._compared(None)
                 return
             if page.changed or page.removed:
                 ctag = place.ctag if page.is_cut else self._collection.news.ctag
                 place = replace(place, token=page.token, ctag=ctag)
                 yield Batch(items=tuple(self._items(page)), cursor=place.cursor())
-            elif not number and not page.is_cut:
+            elif not number and not page.is_cut and any(self._collection.news):
                 yield from self._doubted()
             if not page.is_cut:
                 return
@@ -194,6 +195,7 @@ class CalendarStream:
             ctag=news.ctag,
             syncs=bool(token),
             digest=digest,
+            size=len(versions),
             compared_at=self._now() if place is None else place.compared_at,
             meaning=self._fetch.meaning,
         )

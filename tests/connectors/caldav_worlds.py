@@ -1,4 +1,4 @@
-"""A calendar of a real CalDAV server, as its owner sees it, for the contract and what goes beyond it."""
+"""Calendars of real CalDAV servers and of the scripted one, as their owner sees them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import itertools
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from connectors import KINDS
@@ -13,7 +14,10 @@ from connectors.base import Account, Stream
 from connectors.caldav import Settings
 from tests.connectors.calendar_contract import CalendarWorld
 from tests.connectors.contexts import context
+from tests.connectors.contract import Reader, World
 from tests.servers.dav import Dav
+from tests.servers.scripted_caldav import ScriptedCalDav
+from tests.servers.scripted_calendar import Calendar
 
 
 class Server(Protocol):
@@ -89,6 +93,73 @@ class CalDavWorld(CalendarWorld):
 
     def _object(self, key: str) -> str:
         return f"{self.path}{key.partition('@')[0]}.ics"
+
+
+@dataclass
+class ScriptedWorld(World):
+    """One calendar of the scripted server, and a clock that a test turns on."""
+
+    server: ScriptedCalDav
+    calendar: Calendar
+    settings: Settings
+    now: datetime = datetime(2026, 11, 25, 9, tzinfo=UTC)
+    reach: timedelta = timedelta(days=90)
+    several_batches: int = 40
+    opened: list[Account] = field(default_factory=list)
+    restarts: bool = True
+    """Whether each pass has an account of its own, as after a restart."""
+
+    def account(self) -> Account:
+        if not self.restarts and self.opened:
+            return self.opened[-1]
+        given = context(self.server.door.password, since=lambda: self.now - self.reach, now=lambda: self.now)
+        self.opened.append(KINDS["caldav"].open(self.settings, given))
+        return self.opened[-1]
+
+    def stream(self, account: Account) -> Stream:
+        return next(stream for stream in account.streams() if stream.name == self.calendar.title)
+
+    def put(self, key: str, **content: str) -> None:
+        self.calendar.put(f"{key}.ics", meeting(key, **content))
+
+    def add(self, count: int) -> list[str]:
+        keys = [f"uid{len(self.calendar.objects) + number:04}" for number in range(count)]
+        for key in keys:
+            self.put(key)
+        return keys
+
+    def remove(self, key: str) -> None:
+        self.calendar.delete(f"{key}.ics")
+
+    def renumber(self) -> None:
+        self.calendar.expire_tokens()
+
+    def revoke(self) -> None:
+        self.server.door.password = "changed"
+
+    def vanish(self) -> None:
+        self.settings = replace(self.settings, url="http://127.0.0.1:1/")
+
+    def close(self) -> None:
+        for account in self.opened:
+            account.close()
+
+    def holds(self, reader: Reader) -> bool:
+        """Whether the reader has just what the calendar holds, each object in its version of now."""
+        etags = {f"{each.rpartition('/')[2]}": version.partition("|")[0] for each, version in reader.versions.items()}
+        return etags == {name: stored.etag.strip('"') for name, stored in self.calendar.objects.items()}
+
+    def asked(self) -> list[str]:
+        """What was asked since the last call."""
+        kinds = self.server.kinds()
+        self.server.asked.clear()
+        return kinds
+
+
+def scripted(server: ScriptedCalDav, **knobs: object) -> ScriptedWorld:
+    """A world whose calendar has these knobs."""
+    settings = Settings(url=f"{server.url}/dav/", user=server.door.user)
+    return ScriptedWorld(server, server.add("work", **knobs), settings)
 
 
 def meeting(
