@@ -18,7 +18,7 @@ from tests.servers.fake_graph_http import Answer, Request
 from tests.servers.fake_graph_mail import Mail
 from tests.servers.fake_graph_query import Refused, failure
 
-SEEDS = range(10)
+SEEDS = range(12)
 FOLDERS = {"Inbox": "inbox", "Archive": "archive"}
 HOURS = 3600
 
@@ -121,7 +121,7 @@ def test_whatever_goes_wrong_nothing_is_lost_doubled_or_asked_for_too_soon(
     story = Story(world, Random(seed), {name: Reader(world) for name in FOLDERS})
     world.add(40)
     graph.hook = story.trouble
-    for _ in range(25):
+    for _ in range(12):
         story.happen()
         story.read(story.dice.choice(list(FOLDERS)))
     graph.hook = lambda request: None

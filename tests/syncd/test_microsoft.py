@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -116,6 +116,38 @@ def test_the_same_mail_over_imap_and_over_graph_is_one_activity(
     why = office.syncd("why", activity["id"]).out
     assert "dora" in why
     assert "anna" in why
+
+
+def test_a_meeting_in_two_calendars_is_one_activity_and_follows_its_organizer(
+    office: Office, microsoft: Cloud, dora: Mailbox
+) -> None:
+    microsoft.graph.mailbox("anna@example.com", "Anna")
+    anna = block(microsoft).replace(DORA, "anna@example.com").replace('name = "dora"', 'name = "anna"')
+    office.configure(block(microsoft), anna, extra=CONTACTS)
+    foreign = b"vCal-Uid\x01\x00\x00\x00review@client.example\x00"
+    wrapped = bytes.fromhex("040000008200E00074C5B7101A82E008") + bytes(20) + len(foreign).to_bytes(4, "little")
+    zoe = [("zoe@client.example", "accepted")]
+    starts_at = datetime.now(UTC).replace(microsecond=0) - timedelta(days=2)
+    theirs, ours = microsoft.graph.agendas[DORA], microsoft.graph.agendas["anna@example.com"]
+    meeting = theirs.add("review@client.example", [starts_at], attendees=zoe, subject="Review of the offer")
+    organizer = {"emailAddress": {"name": "Dora", "address": DORA}}
+    copy = ours.add(
+        (wrapped + foreign).hex(), [starts_at], attendees=zoe, isOrganizer=False, organizer=organizer, subject="Review"
+    )
+    assert office.process("once").code == 0
+    assert _meetings(office) == [("Review of the offer", "held")]
+    for agenda, each in ((theirs, meeting), (ours, copy)):
+        agenda.move(each, starts_at, datetime.now(UTC) + timedelta(days=3))
+    assert office.process("once").code == 0
+    assert _meetings(office) == [("Review of the offer", "planned")]
+    theirs.change(meeting, isCancelled=True)
+    assert office.process("once").code == 0
+    assert _meetings(office) == [("Review of the offer", "cancelled")]
+
+
+def _meetings(office: Office) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(office.folder / "syncd.db")) as database:
+        return database.execute("SELECT subject, status FROM v1_activity WHERE kind = 'meeting'").fetchall()
 
 
 def test_moves_between_two_passes_lose_nothing_and_tell_nothing_twice(office: Office, dora: Mailbox) -> None:
