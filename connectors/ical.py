@@ -21,7 +21,7 @@ from connectors.ical_zone import Zones, named, zone_of_timezones
 from syncd.model import CalendarObject, Event, Invitation, ItemId, Note, Task, Unreadable
 
 _Part = TypeVar("_Part", bound=Event | Task | Note)
-_NO_SUCH_DATE = "it has a date that no calendar has"
+_NO_SUCH_DATE = "it has a date before the year 1 or after the year 9999"
 
 
 class _Group(NamedTuple):
@@ -152,7 +152,7 @@ def _groups(calendar: Calendar, id: ItemId) -> list[_Group]:
         nameless += not uid and not component.value("RECURRENCE-ID")
         found.setdefault((component.name, uid, 0 if uid else nameless), []).append(component)
     return [
-        _Group(kind, ItemId(f"{id}/{uid or number}") if number else id, uid, components)
+        _Group(kind, ItemId(f"{id}/{kind}/{uid or number}") if number else id, uid, components)
         for number, ((kind, uid, _), components) in enumerate(found.items())
     ]
 

@@ -112,7 +112,7 @@ def _values(component: Component, name: str, zones: Zones) -> Iterator[tuple[Mom
             try:
                 yield _period(line, value, zones)
             except NotReadable:
-                zones.problems[f"one of its dates ({name}) is none"] = None
+                zones.problems[f"one of its dates ({name}) cannot be read"] = None
 
 
 def _period(line: Property, value: str, zones: Zones) -> tuple[Moment, Length | None]:
@@ -134,7 +134,7 @@ def _until(value: str, when: Span, zones: Zones) -> datetime:
     try:
         found = moment(_LINE, value, zones)
     except NotReadable:
-        raise NotReadable("its rule has an UNTIL that is no date") from None
+        raise NotReadable("its rule has an UNTIL that cannot be read") from None
     if when.start.is_date:
         day = (_midnight_of(found, zones) if found.zone is UTC else None) or found.wall.date()
         return datetime.combine(day, time())

@@ -62,6 +62,7 @@ _READ = frozenset(
 )
 """All other properties are passed over: attachments and other makers' own can be megabytes."""
 _DATES = frozenset(["DTSTART", "DTEND", "DUE", "COMPLETED", "RECURRENCE-ID", "EXDATE", "RDATE"])
+_PEOPLE = frozenset(["ORGANIZER", "ATTENDEE"])
 _CONTENTS = frozenset(["VEVENT", "VTODO", "VJOURNAL"])
 _OTHERS = frozenset(["VFREEBUSY", "VAVAILABILITY"])
 _KEPT = _CONTENTS | _OTHERS | frozenset(["VCALENDAR", "VTIMEZONE", "STANDARD", "DAYLIGHT"])
@@ -171,7 +172,10 @@ def _lines(data: bytes) -> list[str]:
     data = data.replace(b"\n ", b"").replace(b"\n\t", b"")
     if data.count(b"\n") > MAX_LINES:
         raise NotReadable(f"it has more than {MAX_LINES:,} lines")
-    return decode_unlabelled(data, "").lstrip("\ufeff \n").split("\n")
+    lines = decode_unlabelled(data, "").lstrip("\ufeff \n").split("\n")
+    if not lines[-1].upper().startswith("END"):
+        del lines[-1]  # nothing, or a line that was cut: a date and a time that ends after the date is another date
+    return lines
 
 
 def _split(line: str) -> tuple[str, Property] | None:
@@ -183,9 +187,11 @@ def _split(line: str) -> tuple[str, Property] | None:
     name = name.upper()
     if not semicolon:
         return name, Property("", value)
-    if name in _DATES:  # no date has a colon in it, and some zones have one without quotes: `(UTC+01:00) Berlin`
+    if name in _DATES and not value[:4].isdigit():  # a zone with a colon, often without quotes: `(UTC+01:00) Berlin`
         head, _, value = line.rpartition(":")
         return name, Property(head[len(name) :], value)
+    if name in _PEOPLE and (at := line.lower().rfind(":mailto:")) >= 0:  # a name may have a colon without quotes
+        return name, Property(line[len(name) : at], line[at + 1 :])
     if '"' in given and (match := _PARAMETERS.match(line, len(name))):
         return name, Property(match[1], line[match.end() :])
     return name, Property(f";{given}", value)

@@ -107,7 +107,7 @@ def _without_series(parts: Sequence[Component], id: ItemId, uid: str, source: So
     """Return occurrences that came alone, as to somebody who was asked to these only."""
     written = _overrides(parts, None, source)
     if not written:
-        raise NotReadable("it has a date that is none")
+        raise NotReadable("it has a date that cannot be read")
     wanted, next_at = _sorted_out(written, source)
     return Found(tuple(_with_problem(_event(one, id, uid, source), problem) for one in wanted), next_at)
 

@@ -51,7 +51,7 @@ def moment(line: Property, value: str, zones: Zones) -> Moment:
     value = value.strip()
     match = _STAMP.fullmatch(value)
     if match is None:
-        raise NotReadable("it has a date that is none")
+        raise NotReadable("it has a date that cannot be read")
     year, month, day, hour, minute, second, utc = match.groups()
     try:
         wall = datetime(int(year), int(month), int(day))
@@ -61,7 +61,7 @@ def moment(line: Property, value: str, zones: Zones) -> Moment:
             hours=_below(hour, 25), minutes=_below(minute, 60), seconds=min(_below(second or "0", 61), 59)
         )
     except (ValueError, OverflowError):
-        raise NotReadable("it has a date that is none") from None
+        raise NotReadable("it has a date that cannot be read") from None
     given = parameters(line)
     if given.get("VALUE", "").upper() == "DATE" and wall.time() == datetime.min.time():
         return Moment(wall, True, None)

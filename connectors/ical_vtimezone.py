@@ -129,7 +129,7 @@ def _rule(text: str, before: timedelta) -> Rule:
 def _wall(text: str) -> datetime:
     match = _WALL.fullmatch(text)
     if match is None:
-        raise NotReadable("its VTIMEZONE has a date that is none")
+        raise NotReadable("its VTIMEZONE has a date that cannot be read")
     year, month, day, hour, minute, second = (int(part or 0) for part in match.groups())
     return datetime(year, month, day, hour, minute, second)
 
@@ -138,7 +138,7 @@ def _offset(text: str) -> timedelta:
     """Read an offset; Synology writes seconds without hours, so that no hour above 17 can be one (`+5730` is 57:30)."""
     match = _OFFSET.fullmatch(text.partition(",")[0])
     if match is None:
-        raise NotReadable("its VTIMEZONE has an offset that is none")
+        raise NotReadable("its VTIMEZONE has an offset that cannot be read")
     hours, minutes, seconds = int(match[2]), int(match[3]), int(match[4] or 0)
     if hours > 17:
         hours, minutes, seconds = 0, hours, minutes

@@ -207,7 +207,9 @@ def test_an_override_of_another_uid_is_of_another_meeting() -> None:
     foreign = vevent("RECURRENCE-ID:20261012T070000Z", "DTSTART:20261012T130000Z", uid="other@example.com")
     found = events(calendar(vevent(*WEEKLY), foreign))
     assert keys(found) == sorted([*KEYS, "20261012T070000Z"])
-    assert [one.id for one in found if one.uid == "other@example.com"] == ["o/other@example.com#20261012T070000Z"]
+    assert [one.id for one in found if one.uid == "other@example.com"] == [
+        "o/VEVENT/other@example.com#20261012T070000Z"
+    ]
 
 
 def test_of_two_versions_of_one_occurrence_the_later_counts() -> None:
@@ -243,10 +245,10 @@ def test_a_series_that_cannot_be_read_does_not_cost_what_overrides_it() -> None:
     assert "the series cannot be read: it has no start" in found[0].problem
 
 
-def test_an_excluded_date_that_is_none_does_not_cost_the_series() -> None:
+def test_an_excluded_date_that_cannot_be_read_does_not_cost_the_series() -> None:
     found = events(calendar(vevent(*WEEKLY, "EXDATE:20261012T070000Z,tomorrow")))
     assert keys(found) == [KEYS[0], *KEYS[2:]]
-    assert "one of its dates (EXDATE) is none" in found[0].problem
+    assert "one of its dates (EXDATE) cannot be read" in found[0].problem
 
 
 # ---------------------------------------------------------------------------------------------- UNTIL
