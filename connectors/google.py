@@ -1,22 +1,29 @@
-"""The Google connector: an account whose mail is a stream."""
+"""The Google connector: an account whose mail, calendars and task lists are streams."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from connectors.base import Context, Stream
-from connectors.gmail_api import Gmail
-from connectors.gmail_labels import Labels, labels
-from connectors.gmail_stream import MailStream
-from connectors.google_api import Caller
-from connectors.google_http import Http
+from connectors.base import Context, Grant, Stream
+from connectors.gmail import MailSource
+from connectors.google_calendar import CalendarSource
+from connectors.google_opening import Opening, Source
 from connectors.google_quota import QUOTAS, Quotas
 from connectors.google_settings import Settings
-from connectors.google_sign_in import MAIL, mail_scope, sign_in
+from connectors.google_tasks import TaskSource
+from syncd.errors import Permanent, ReauthNeeded, SyncError
+from syncd.model import Batch, Cursor, Item, ItemId
 
 RELIST = 900.0
-"""Seconds between two looks at the labels."""
+"""Seconds between two looks at the labels, calendars and task lists."""
+
+SOURCES: Mapping[str, Callable[[Opening], Source]] = {
+    "mail": MailSource,
+    "calendar": CalendarSource,
+    "tasks": TaskSource,
+}
 
 
 class GoogleAccount:
@@ -28,57 +35,72 @@ class GoogleAccount:
         clock: Callable[[], float] = time.monotonic,
         quotas: Quotas = QUOTAS,
     ) -> None:
-        self._settings = settings
-        self._context = context
+        self._opening = Opening(settings, context, quotas)
         self._clock = clock
-        self._quotas = quotas
-        self._gmail: Gmail | None = None
-        self._mail: MailStream | None = None
-        self._labels: Labels | None = None
+        self._sources = [made(self._opening) for name, made in SOURCES.items() if name in settings.read]
+        self._streams: list[Stream] = []
         self._listed_at = 0.0
+        self._is_open = False
 
     def streams(self) -> Sequence[Stream]:
-        """One for the mail. Asks Google who signed in at first, and then now and then."""
-        if self._gmail is None:
-            self._gmail = self._signed_in()
-        if self._labels is None or self._clock() - self._listed_at > RELIST:
-            self._labels = self._listed_labels()
-        if self._mail is None:
-            self._mail = MailStream(self._opened, self._named, self._context.since, self._context.now)
-        return [self._mail]
+        """Of everything that is to be read. Asks Google at first, and then now and then."""
+        if not self._is_open or self._clock() - self._listed_at > RELIST:
+            self._streams = [stream for number, source in enumerate(self._sources) for stream in _of(source, number)]
+            self._listed_at = self._clock()
+            self._is_open = True
+        return self._streams
 
     def close(self) -> None:
         """Forget who signed in: the next pass asks again. Connections are the process's."""
-        self._gmail = None
+        self._is_open = False
+        for source in self._sources:
+            source.close()
 
-    def _opened(self) -> Gmail:
-        if self._gmail is None:
-            self._gmail = self._signed_in()
-        return self._gmail
+    def grant(self) -> Grant:
+        """Of all that is read; what a source other than the first was not granted is a warning."""
+        first, *others = [self._opening.sign_in(source.scopes) for source in self._sources]
+        found = first.grant()
+        for who in others:
+            try:
+                more = who.grant()
+                permissions = sorted({*found.permissions, *more.permissions})
+                found = replace(found, permissions=tuple(permissions))
+            except SyncError as error:
+                found = replace(found, warnings=(*found.warnings, (str(error), error.cure)))
+        return found
 
-    def _named(self, ids: Iterable[str]) -> Labels:
-        """A label that no one has heard of may be new, and one that keeps mail out."""
-        if self._labels is None or not self._labels.names.keys() >= set(ids):
-            self._labels = self._listed_labels()
-        return self._labels
 
-    def _listed_labels(self) -> Labels:
-        listed = labels(self._opened().labels(), self._settings)
-        self._listed_at = self._clock()
-        return listed
+def _of(source: Source, number: int) -> Sequence[Stream]:
+    """What the first source fails of is the account's; the calendars' fault must not stop the mail."""
+    if number == 0:
+        return source.streams()
+    try:
+        return source.streams()
+    except ReauthNeeded as error:
+        # Else the owner would be asked to sign in for the sake of a box that was left out on purpose.
+        cure = f"{error.cure}; or leave {source.name} out of `read`"
+        return [Unavailable(source.name, source.name, Permanent(str(error), cure=cure))]
+    except SyncError as error:
+        return [Unavailable(source.name, source.name, error)]
 
-    def _signed_in(self) -> Gmail:
-        settings, context = self._settings, self._context
-        scope = mail_scope(context.level)
-        who = sign_in(context, user=settings.user, scopes=frozenset({scope}), timeout=settings.timeout)
-        quota = self._quotas.of(
-            who.project, settings.user,
-            per_user=settings.units_per_minute, per_project=settings.project_units_per_minute,
-        )  # fmt: skip
-        caller = Caller(Http(who, settings.timeout), quota, settings.user, context.now)
-        gmail = Gmail(caller, settings, searches=scope == MAIL)
-        gmail.require_owner()
-        return gmail
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """In place of the streams of a source that cannot be listed: it says why when it is read."""
+
+    name: str
+    kind: str
+    error: SyncError
+    excluded: str = ""
+
+    def changes(self, cursor: Cursor | None) -> Iterator[Batch]:
+        raise self.error
+
+    def read(self, ids: Sequence[ItemId], *, text: bool) -> Iterator[Item]:
+        raise self.error
+
+    def inventory(self) -> Iterator[ItemId]:
+        raise self.error
 
 
 def open_account(settings: Settings, context: Context) -> GoogleAccount:

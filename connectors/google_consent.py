@@ -5,11 +5,13 @@ from __future__ import annotations
 from connectors import google_tokens as endpoint
 from connectors.base import Context
 from connectors.gmail_api import Gmail
+from connectors.google import SOURCES
 from connectors.google_api import Caller
 from connectors.google_http import Http
+from connectors.google_opening import Opening
 from connectors.google_quota import QUOTAS
 from connectors.google_settings import Settings
-from connectors.google_sign_in import Client, ServiceKey, credentials, kept, mail_scope, missing, short
+from connectors.google_sign_in import Client, ServiceKey, credentials, kept, missing, short
 from connectors.google_tokens import Issued, Refused
 from connectors.oauth import Challenge, Consent, Person, address, code_in, new_challenge, visit
 from syncd.errors import Permanent, ReauthNeeded
@@ -20,7 +22,7 @@ def sign_in(settings: Settings, context: Context, person: Person) -> Consent:
     client = credentials(context.secret())
     if isinstance(client, ServiceKey):
         raise Permanent(f"a service account opens {settings.user}: nobody has to sign in", cure="syncd check")
-    wanted = frozenset({mail_scope(context.level)})
+    needed, wanted = _scopes(settings, context)
     challenge = new_challenge()
     redirects: list[str] = []
 
@@ -34,18 +36,26 @@ def sign_in(settings: Settings, context: Context, person: Person) -> Consent:
 
     code = code_in(visit(person, begin), challenge)
     issued = _exchanged(client, code, redirects[-1], challenge, settings, context)
-    if lacking := missing(wanted, issued.scopes):
+    if lacking := missing(needed, issued.scopes):
         raise ReauthNeeded(
             f"{short(lacking)} was not allowed, so syncd could read nothing", cure="sign in again, and tick every box"
         )
     if not issued.refresh_token:
         cure = "remove syncd's access at https://myaccount.google.com/permissions, and sign in again"
         raise ReauthNeeded("Google gave no token that lasts", cure=cure)
-    _require_owner(issued, client, settings, context)
+    if "mail" in settings.read:
+        _require_owner(issued, client, settings, context)
     context.tokens.save(kept(issued, client, context.now()))
     return Consent(
-        settings.user, tuple(short(frozenset({scope})) for scope in sorted(issued.scopes)), _warnings(issued)
+        settings.user, tuple(short(frozenset({scope})) for scope in sorted(issued.scopes)), _warnings(issued, wanted)
     )
+
+
+def _scopes(settings: Settings, context: Context) -> tuple[frozenset[str], frozenset[str]]:
+    """Those without which nothing is read, and all that are asked for."""
+    opening = Opening(settings, context, QUOTAS)
+    scopes = [made(opening).scopes for name, made in SOURCES.items() if name in settings.read]
+    return scopes[0], frozenset().union(*scopes)
 
 
 def _exchanged(
@@ -89,11 +99,14 @@ def _require_owner(issued: Issued, client: Client, settings: Settings, context: 
     Gmail(Caller(http, quota, settings.user, context.now), settings, searches=False).require_owner()
 
 
-def _warnings(issued: Issued) -> tuple[str, ...]:
-    if issued.grant_lasts is None:
-        return ()
-    days = max(1, round(issued.grant_lasts.total_seconds() / 86400))
-    return (
-        f"the app is in Testing, so this consent ends in {days} days: make the app Internal, or publish it, at "
-        f"{endpoint.AUDIENCE_PAGE}, and sign in again",
-    )
+def _warnings(issued: Issued, wanted: frozenset[str]) -> tuple[str, ...]:
+    warnings = []
+    if lacking := missing(wanted, issued.scopes):
+        warnings.append(f"{short(lacking)} was not allowed: tick its box at another sign-in, or leave it out of `read`")
+    if issued.grant_lasts is not None:
+        days = max(1, round(issued.grant_lasts.total_seconds() / 86400))
+        warnings.append(
+            f"the app is in Testing, so this consent ends in {days} days: make the app Internal, or publish it, at "
+            f"{endpoint.AUDIENCE_PAGE}, and sign in again"
+        )
+    return tuple(warnings)

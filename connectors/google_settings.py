@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import ClassVar
+from typing import ClassVar, Literal
 from urllib.parse import urlsplit
 
 
@@ -18,6 +18,10 @@ class Settings:
     """Labels to read; every message that is neither spam, bin, draft nor chat when empty. A name stands for those below
     it, too."""
     exclude: tuple[str, ...] = ()
+    read: tuple[Literal["mail", "calendar", "tasks"], ...] = ("mail", "calendar", "tasks")
+    calendars: tuple[str, ...] = ()
+    """Calendars to read, by name or id; all of the owner's list when empty."""
+    exclude_calendars: tuple[str, ...] = ()
     units_per_minute: int = 6_000
     """Google's quota for each user; 15,000 for projects that used the API before May 2026."""
     units_per_message: int = 20
@@ -37,6 +41,8 @@ class Settings:
             raise ValueError('user must be the account\'s address, such as "anna@example.com"')
         if min(self.units_per_minute, self.project_units_per_minute) < 10 * self.units_per_message:
             raise ValueError("units_per_minute must allow ten messages a minute: at least 10 times units_per_message")
+        if not self.read:
+            raise ValueError('read must name something of "mail", "calendar" and "tasks"')
         if self.units_per_message < 1 or self.timeout < 1:
             raise ValueError("units_per_message and timeout must be at least 1")
         if self.endpoint and not _is_safe(self.endpoint):

@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from google.auth import crypt, jwt
 
 from connectors import google_tokens as endpoint
-from connectors.base import Context
+from connectors.base import Context, Grant
 from connectors.google_errors import SIGN_IN
 from connectors.google_tokens import Issued, Refused
 from syncd.errors import Permanent, ReauthNeeded
@@ -89,6 +89,19 @@ def short(scopes: frozenset[str]) -> str:
     return ", ".join(sorted(scope.rpartition("/")[2] or scope for scope in scopes))
 
 
+def _names(scopes: frozenset[str]) -> tuple[str, ...]:
+    return tuple(sorted(short(frozenset({scope})) for scope in scopes))
+
+
+def _writing(scopes: frozenset[str]) -> list[tuple[str, str]]:
+    """What reads only says so in its name."""
+    more = sorted(each for each in scopes if "google" in each and not each.endswith((".readonly", ".metadata")))
+    if not more:
+        return []
+    cure = f"remove syncd's access at https://myaccount.google.com/permissions, then: {SIGN_IN}"
+    return [(f"it could also write ({', '.join(more)}), which syncd never does", cure)]
+
+
 @dataclass(slots=True)
 class _Access:
     token: str = ""
@@ -96,6 +109,23 @@ class _Access:
 
     def good(self, now: datetime) -> bool:
         return bool(self.token) and self.until is not None and now < self.until
+
+
+class SignIn(Protocol):
+    @property
+    def project(self) -> str:
+        """Whose quota is used."""
+        ...
+
+    def access_token(self) -> str: ...
+
+    def renew(self) -> None:
+        """The token was refused: the next one must be another."""
+        ...
+
+    def grant(self) -> Grant:
+        """What was allowed. Raises the SyncErrors."""
+        ...
 
 
 class OwnerSignIn:
@@ -116,6 +146,7 @@ class OwnerSignIn:
         self._scopes = scopes
         self._ask = _asker(client.token_uri, context.now, timeout)
         self._access = _Access()
+        self._granted: frozenset[str] = frozenset()
 
     @property
     def project(self) -> str:
@@ -128,6 +159,15 @@ class OwnerSignIn:
 
     def renew(self) -> None:
         self._access = _Access()
+
+    def grant(self) -> Grant:
+        self._refresh()
+        kept = _Kept.read(self._context.tokens.load())
+        warnings = []
+        if kept.ends_at is not None:
+            told = f"the app is in Testing, so this consent ends on {kept.ends_at:%Y-%m-%d}"
+            warnings.append((told, f"make the app Internal or publish it ({endpoint.AUDIENCE_PAGE}), then: {SIGN_IN}"))
+        return Grant(by=self._user, permissions=_names(self._granted), warnings=(*warnings, *_writing(self._granted)))
 
     def _refresh(self) -> None:
         kept = _Kept.read(self._context.tokens.load())
@@ -146,7 +186,8 @@ class OwnerSignIn:
         self._take(issued, kept)
 
     def _take(self, issued: Issued, kept: _Kept) -> None:
-        if lacking := missing(self._scopes, issued.scopes or kept.scopes):
+        self._granted = issued.scopes or kept.scopes
+        if lacking := missing(self._scopes, self._granted):
             raise ReauthNeeded(
                 f"{self._user} has not allowed {short(lacking)}: its box was not ticked",
                 cure=f"{SIGN_IN} (and leave every box ticked)",
@@ -207,6 +248,11 @@ class ServiceSignIn:
     def renew(self) -> None:
         self._access = _Access()
 
+    def grant(self) -> Grant:
+        """Delegation is all or nothing: with a token, all that was asked for is allowed."""
+        self.access_token()
+        return Grant(by=f"the service account {self._key.email}", permissions=_names(self._scopes))
+
     def _assertion(self, now: datetime) -> str:
         claims = {
             "iss": self._key.email,
@@ -220,7 +266,7 @@ class ServiceSignIn:
         return made.decode()
 
 
-def sign_in(context: Context, *, user: str, scopes: frozenset[str], timeout: float) -> OwnerSignIn | ServiceSignIn:
+def sign_in(context: Context, *, user: str, scopes: frozenset[str], timeout: float) -> SignIn:
     """Reads the secret; asks Google nothing yet."""
     found = credentials(context.secret())
     if isinstance(found, ServiceKey):

@@ -46,7 +46,7 @@ class GmailWorld(World):
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def __post_init__(self) -> None:
-        self.settings = Settings(user=USER, endpoint=self.fake.url, timeout=5)
+        self.settings = Settings(user=USER, endpoint=self.fake.url, timeout=5, read=("mail",))
         self.secret = self.fake.oauth.client_file(f"{self.fake.url}/token")
         self.sign_in(MAIL)
 

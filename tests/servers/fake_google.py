@@ -20,6 +20,7 @@ from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 from tests.servers import google_documents as documents
 from tests.servers import google_errors as errors
 from tests.servers.fake_gmail import Mailbox, Query
+from tests.servers.fake_google_calendar import Calendar, TaskList
 from tests.servers.fake_google_oauth import Access, OAuth
 from tests.servers.google_documents import Method
 from tests.servers.google_errors import Refusal
@@ -78,6 +79,9 @@ class FakeGoogle:
     clock: Clock
     url: str = ""
     mailboxes: dict[str, Mailbox] = field(default_factory=dict)
+    calendars: dict[str, dict[str, Calendar]] = field(default_factory=dict)
+    """By user and id."""
+    task_lists: dict[str, dict[str, TaskList]] = field(default_factory=dict)
     directory: list[dict[str, Any]] = field(default_factory=list)
     """What the Admin SDK knows of the domain's users."""
     admins: set[str] = field(default_factory=set)
@@ -108,6 +112,16 @@ class FakeGoogle:
             self.mailboxes[address] = Mailbox(address, self.clock)
             self.oauth.users.add(address)
         return self.mailboxes[address]
+
+    def calendar(self, user: str, id: str = "") -> Calendar:
+        """The user's own without an id; made when it is first asked for."""
+        self.oauth.users.add(user)
+        held = self.calendars.setdefault(user, {})
+        return held.setdefault(id or user, Calendar(id or user, self.clock, user))
+
+    def task_list(self, user: str, id: str = "list1") -> TaskList:
+        self.oauth.users.add(user)
+        return self.task_lists.setdefault(user, {}).setdefault(id, TaskList(id, self.clock))
 
     def fail_next(self, *faults: Fault | None, method: str = "") -> None:
         """Plan these for the next calls (of this method), one each; None lets one pass."""
@@ -174,6 +188,10 @@ class FakeGoogle:
     def _called(self, call: Call, *, metadata_only: bool) -> dict[str, Any] | Refusal:
         if call.method == "directory.users.list":
             return self._users(call)
+        if call.method.startswith("calendar."):
+            return self._calendars(call)
+        if call.method.startswith("tasks."):
+            return self._tasks(call)
         user = call.path["userId"]
         if user not in ("me", call.user):
             return errors.delegation_denied(user)
@@ -194,6 +212,28 @@ class FakeGoogle:
             case "history.list":
                 return mailbox.history(call.query)
         raise AssertionError(f"the fake knows no {call.method}")
+
+    def _calendars(self, call: Call) -> dict[str, Any] | Refusal:
+        held = self.calendars.get(call.user, {})
+        if call.method == "calendar.calendarList.list":
+            return {"kind": "calendar#calendarList", "items": [each.entry() for each in held.values()]}
+        calendar = held.get(call.path["calendarId"])
+        if calendar is None:
+            return errors.refusal(404, "Not Found", "notFound", "NOT_FOUND")
+        if call.method == "calendar.events.list":
+            return calendar.list(call.query)
+        assert call.method == "calendar.events.get"
+        return calendar.get(call.path["eventId"])
+
+    def _tasks(self, call: Call) -> dict[str, Any] | Refusal:
+        held = self.task_lists.get(call.user, {})
+        if call.method == "tasks.tasklists.list":
+            lists = [{"kind": "tasks#taskList", "id": each.id, "title": each.title} for each in held.values()]
+            return {"kind": "tasks#taskLists", "items": lists}
+        tasks = held.get(call.path["tasklist"])
+        if tasks is None:
+            return errors.refusal(404, "Not found.", "notFound", "NOT_FOUND")
+        return tasks.list(call.query) if call.method == "tasks.tasks.list" else tasks.get(call.path["task"])
 
     def _users(self, call: Call) -> dict[str, Any] | Refusal:
         """Admin SDK: the users of a domain, whom only an admin may list."""

@@ -12,8 +12,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from connectors.google_calendar import CalendarSource
 from connectors.google_directory import SCOPE as DIRECTORY
 from connectors.google_sign_in import MAIL
+from connectors.google_tasks import TaskSource
 from tests.servers.dovecot import Dovecot
 from tests.servers.fake_google import FakeGoogle
 from tests.syncd.doors import PROGRAM, Office, mailbox
@@ -64,9 +66,12 @@ def test_a_mailbox_is_signed_in_checked_read_and_shown(office: Office, google: F
     assert "syncd auth" in before.out
 
     said = sign_in(office, google)
-    assert f"Signed in as {CARL}; allowed: gmail.readonly." in said
+    allowed = "calendar.calendarlist.readonly, calendar.events.readonly, gmail.readonly, tasks.readonly"
+    assert f"Signed in as {CARL}; allowed: {allowed}." in said
 
-    assert office.syncd("check").code == 0
+    checked = office.syncd("check")
+    assert checked.code == 0
+    assert f"by the rights of {CARL}: {allowed}" in checked.out
     once = office.process("once")
     assert once.code == 0, once.err
     assert "The offer" in office.syncd("timeline", "zoe@client.example").out
@@ -118,7 +123,7 @@ def by_service_account(office: Office, google: FakeGoogle, *users: str) -> None:
     google.oauth.users.add("admin@example.com")
     google.admins.add("admin@example.com")
     google.directory = [{"primaryEmail": user, "suspended": False, "isMailboxSetup": True} for user in users]
-    google.oauth.service_account.allowed = frozenset({MAIL, DIRECTORY})
+    google.oauth.service_account.allowed = frozenset({MAIL, DIRECTORY, *CalendarSource.scopes, *TaskSource.scopes})
     office.write("key.json", google.oauth.service_account.key_file(f"{google.url}/token"))
     office.configure(DOMAIN.format(url=google.url), extra=CONTACTS)
 
@@ -154,6 +159,46 @@ def test_a_domain_that_could_never_be_listed_says_why(office: Office, google: Fa
     assert ran.code == 1
     assert "Admin SDK API is not enabled" in ran.err
     assert "https://console.developers.google.com" in ran.err
+
+
+MEETING_ICS = (
+    "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nMETHOD:REQUEST\r\nBEGIN:VEVENT\r\nUID:offer@client.example\r\n"
+    "DTSTAMP:20261101T100000Z\r\nDTSTART:20261120T090000Z\r\nDTEND:20261120T100000Z\r\nSUMMARY:The offer\r\n"
+    "ORGANIZER:mailto:zoe@client.example\r\nATTENDEE:mailto:carl@example.com\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+)
+INVITATION = (
+    "From: Zoe <zoe@client.example>\r\nTo: carl@example.com\r\nSubject: Invitation: The offer\r\n"
+    "Date: Sun, 01 Nov 2026 10:00:00 +0000\r\nMessage-ID: <invitation@client.example>\r\n"
+    'Content-Type: multipart/alternative; boundary="b"\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nCome\r\n'
+    f"--b\r\nContent-Type: text/calendar; method=REQUEST\r\n\r\n{MEETING_ICS}--b--\r\n"
+)
+
+
+def test_a_meeting_in_the_calendar_and_its_invitation_in_the_mail_are_one_activity(
+    office: Office, google: FakeGoogle
+) -> None:
+    google.mailbox(CARL).deliver(INVITATION.encode())
+    google.calendar(CARL).put(
+        {
+            "iCalUID": "offer@client.example",
+            "summary": "The offer",
+            "start": {"dateTime": "2026-11-20T09:00:00Z"},
+            "end": {"dateTime": "2026-11-20T10:00:00Z"},
+            "organizer": {"email": "zoe@client.example"},
+            "attendees": [{"email": CARL, "self": True, "responseStatus": "accepted"}],
+        }
+    )
+    google.task_list(CARL).put({"title": "Call zoe@client.example", "status": "completed"})
+    sign_in(office, google)
+
+    once = office.process("once")
+
+    assert once.code == 0, once.err
+    activities = json.loads(office.syncd("timeline", "zoe@client.example", "--json").out)["activities"]
+    assert [(each["kind"], each["subject"]) for each in activities if each["kind"] == "meeting"] == [
+        ("meeting", "The offer")
+    ]
+    assert [each for each in activities if each["kind"] == "email"] == []
 
 
 def test_three_weeks_offline_lose_nothing_and_announce_nothing_twice(office: Office, google: FakeGoogle) -> None:

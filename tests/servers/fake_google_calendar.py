@@ -1,0 +1,205 @@
+"""Google calendars and task lists in memory: events with their exceptions, sync tokens that end, and done tasks."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from tests.servers import google_errors as errors
+from tests.servers.fake_gmail import Query
+from tests.servers.google_errors import Refusal
+
+Event = dict[str, Any]
+
+SYNC_TOKEN_IS_OVER = errors.refusal(
+    410, "Sync token is no longer valid, a full sync is required.", "fullSyncRequired", "GONE", domain="calendar"
+)
+_NOT_WITH_A_TOKEN = {"iCalUID", "orderBy", "q", "timeMin", "timeMax", "updatedMin"}
+_SAME_WITH_A_TOKEN = ("singleEvents", "eventTypes", "maxAttendees", "showHiddenInvitations")
+
+
+@dataclass
+class Calendar:
+    id: str
+    clock: Any
+    owner: str
+    summary: str = "Calendar"
+    zone: str = "Europe/Berlin"
+    role: str = "owner"
+    events: dict[str, Event] = field(default_factory=dict)
+    """By id; what was deleted stays as a tombstone for a while."""
+    changed: dict[str, int] = field(default_factory=dict)
+    """Event id -> the number of its last change."""
+    change: int = 100
+    oldest: int = 0
+    """A sync token of before this change is over."""
+    page: int = 2500
+    empty_pages: bool = False
+    parameters: dict[str, list[str]] = field(default_factory=dict)
+    """What the listing that gave the first token was asked with."""
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    # ------------------------------------------------------------------------------------------- what its owner does
+
+    def put(self, event: Event) -> str:
+        """A new event, or another version of one; returns its id."""
+        self.change += 1
+        id = str(event.get("id") or f"event{next(self._numbers):06}")
+        now = datetime.fromtimestamp(self.clock(), UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+        whole = {
+            "kind": "calendar#event",
+            "status": "confirmed",
+            "iCalUID": f"{event.get('recurringEventId') or id}@google.com",
+            "created": now,
+            **event,
+            "id": id,
+            "etag": f'"{self.change}"',
+            "updated": now,
+        }
+        self.events[id] = whole
+        self.changed[id] = self.change
+        return id
+
+    def cancel_occurrence(self, master: str, original: Event) -> str:
+        """Of such an exception Google promises three fields, and no others."""
+        start = str(original.get("dateTime") or original["date"]).replace("-", "").replace(":", "")[:15]
+        id = f"{master}_{start}"
+        self.put({"id": id, "recurringEventId": master})
+        bare = {"kind": "calendar#event", "id": id, "status": "cancelled", "etag": self.events[id]["etag"]}
+        self.events[id] = {**bare, "recurringEventId": master, "originalStartTime": original}
+        return id
+
+    def delete(self, id: str) -> None:
+        """Of a deleted event its id is promised, and nothing else."""
+        self.put({"id": id})
+        etag = self.events[id]["etag"]
+        self.events[id] = {"kind": "calendar#event", "id": id, "status": "cancelled", "etag": etag}
+        for other in [each for each, held in self.events.items() if held.get("recurringEventId") == id]:
+            del self.events[other], self.changed[other]
+
+    def end_tokens(self) -> None:
+        """As after weeks. Tombstones are gone by then as well."""
+        self.change += 1
+        self.oldest = self.change
+        gone = [
+            id
+            for id, event in self.events.items()
+            if event["status"] == "cancelled" and "recurringEventId" not in event
+        ]
+        for id in gone:
+            del self.events[id], self.changed[id]
+
+    # -------------------------------------------------------------------------------------------------- the methods
+
+    def list(self, query: Query) -> dict[str, Any] | Refusal:
+        token = query.get("syncToken", [""])[0]
+        if token and _NOT_WITH_A_TOKEN & query.keys():
+            return errors.bad_request("Sync token cannot be used with other query restrictions.")
+        if token and (not token.isdecimal() or int(token) < self.oldest):
+            return SYNC_TOKEN_IS_OVER if token.isdecimal() else errors.bad_request("Invalid sync token value.")
+        shape = {name: query[name] for name in _SAME_WITH_A_TOKEN if name in query}
+        if token:
+            assert shape == self.parameters, "a sync token is used with other parameters than it was given for"
+        elif "iCalUID" not in query:
+            self.parameters = shape
+        found = [
+            self.events[id] for id in sorted(self.events, key=self.changed.__getitem__) if self._is_wanted(id, query)
+        ]
+        return self._paged(found, query)
+
+    def _is_wanted(self, id: str, query: Query) -> bool:
+        event, token = self.events[id], query.get("syncToken", [""])[0]
+        if token:
+            return self.changed[id] > int(token)
+        if "iCalUID" in query:
+            uid = query["iCalUID"][0]
+            master = self.events.get(event.get("recurringEventId", ""), event)
+            return uid in (event.get("iCalUID"), master.get("iCalUID"))
+        return event["status"] != "cancelled" or "recurringEventId" in event
+
+    def _paged(self, found: list[Event], query: Query) -> dict[str, Any]:
+        answer: dict[str, Any] = {
+            "kind": "calendar#events",
+            "summary": self.summary,
+            "timeZone": self.zone,
+            "accessRole": self.role,
+            "items": [],
+        }
+        token = query.get("pageToken", ["0"])[0]
+        start = int(token.removeprefix("e"))
+        if self.empty_pages and not token.startswith("e") and found:
+            return {**answer, "nextPageToken": f"e{start}"}
+        size = min(int(query.get("maxResults", ["250"])[0]), self.page)
+        answer["items"] = found[start : start + size]
+        if start + size < len(found):
+            return {**answer, "nextPageToken": str(start + size)}
+        return answer if "iCalUID" in query else {**answer, "nextSyncToken": str(self.change)}
+
+    def get(self, id: str) -> dict[str, Any] | Refusal:
+        return self.events.get(id) or errors.refusal(404, "Not Found", "notFound", "NOT_FOUND")
+
+    def entry(self) -> dict[str, Any]:
+        """As the owner's list of calendars has it."""
+        primary = {"primary": True} if self.id == self.owner else {}
+        return {
+            "kind": "calendar#calendarListEntry",
+            "id": self.id,
+            "summary": self.summary,
+            "timeZone": self.zone,
+            "accessRole": self.role,
+            **primary,
+        }
+
+
+@dataclass
+class TaskList:
+    id: str
+    clock: Any
+    title: str = "My Tasks"
+    tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    page: int = 100
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def put(self, task: dict[str, Any]) -> str:
+        """A new task, or another version of one; returns its id."""
+        number = next(self._numbers)
+        id = str(task.get("id") or f"task{number:06}")
+        now = datetime.fromtimestamp(self.clock(), UTC)
+        updated = f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03}Z"
+        self.tasks[id] = {
+            "kind": "tasks#task", "status": "needsAction", **task, "id": id, "etag": f'"{number}"', "updated": updated,
+        }  # fmt: skip
+        return id
+
+    def done(self, id: str, at: str) -> None:
+        """As Google's own apps do it, which hide the task as well."""
+        self.put({**self.tasks[id], "status": "completed", "completed": at, "hidden": True})
+
+    def delete(self, id: str) -> None:
+        self.put({**self.tasks[id], "deleted": True})
+
+    def list(self, query: Query) -> dict[str, Any]:
+        def shown(name: str) -> bool:
+            return query.get(f"show{name}", ["true" if name == "Completed" else "false"])[0] == "true"
+
+        since = query.get("updatedMin", [""])[0]
+        found = [
+            task
+            for task in self.tasks.values()
+            if task["updated"] >= since
+            and (shown("Deleted") or not task.get("deleted"))
+            and (shown("Hidden") or not task.get("hidden"))
+            and (shown("Completed") or task["status"] != "completed")
+        ]
+        start = int(query.get("pageToken", ["0"])[0])
+        size = min(int(query.get("maxResults", ["20"])[0]), self.page)
+        answer: dict[str, Any] = {"kind": "tasks#tasks", "etag": '"x"'}
+        if found[start : start + size]:
+            answer["items"] = found[start : start + size]
+        return {**answer, "nextPageToken": str(start + size)} if start + size < len(found) else answer
+
+    def get(self, id: str) -> dict[str, Any] | Refusal:
+        return self.tasks.get(id) or errors.refusal(404, "Not found.", "notFound", "NOT_FOUND")
