@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib import import_module
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from connectors import caldav_settings, google_settings, imap_settings, microsoft_settings
 from connectors.base import Account, Context
-from connectors.oauth import Consent, Person
 from syncd.errors import Permanent
+
+if TYPE_CHECKING:  # signing in needs a web server, and a pass needs none
+    from connectors.oauth import Consent, Person
 
 
 class _Connector(Protocol):

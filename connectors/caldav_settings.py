@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from connectors.http_reach import is_loopback
+from connectors.places import is_loopback
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 import httpcore2
 
 from connectors import http_errors, tls
-from connectors.http_reach import Guarded, is_loopback
+from connectors.http_reach import Guarded
+from connectors.places import is_loopback
 from connectors.retry import persistently
 from syncd import __version__
 from syncd.errors import Permanent, Retryable

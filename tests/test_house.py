@@ -139,3 +139,14 @@ def _exists(words: list[str]) -> bool:
         command, words = inner, words[1:]
     options = {name for parameter in command.params for name in parameter.opts} | {"--help"}
     return not isinstance(command, TyperGroup) and {word for word in words if word.startswith("-")} <= options
+
+
+def test_a_pass_over_one_mailbox_imports_no_library_that_it_does_not_need() -> None:
+    """Of `syncd once` by cron most is the start: each of these would take a tenth of it, or more."""
+    others = ("alembic", "apscheduler", "googleapiclient", "h11", "http.server", "httpcore2", "msal")
+    others += ("multiprocessing.connection", "phonenumbers", "prometheus_client", "psycopg", "rich")
+    program = (
+        f"import sys, syncd.cli.running, connectors.imap; print(*[name for name in {others} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == []

@@ -17,7 +17,7 @@ import pytest
 import trustme
 
 from connectors.http import Client, Response, TooLarge
-from connectors.http_reach import Place, place
+from connectors.places import Place, place
 from syncd.errors import Permanent, Retryable
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nX-One: a\r\nX-One: b\r\n\r\nwell"
