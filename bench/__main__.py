@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from bench import idle, linear, report, stages, workplace
+from bench import agenda, calendar_race, idle, linear, ours_calendars, radicale, report, stages, workplace
 from bench.corpus import Shape
 from bench.dovecot import serve
 from bench.maildir import make
@@ -18,6 +18,7 @@ from bench.mbsync import Mbsync
 from bench.measure import Failed
 from bench.ours import prepared
 from bench.race import Run, Tool, Track
+from bench.vdirsyncer import Vdirsyncer
 
 Answer = tuple[str, object]
 """The same for a person, and as JSON."""
@@ -42,7 +43,27 @@ def race(options: argparse.Namespace) -> Answer:
         shutil.rmtree(options.directory / "mbsync")
     figures = report.medians(runs)
     size = f"{mailboxes} mailboxes of {messages:,} messages, {corpus.bytes / mailboxes / messages / 1e3:.1f} kB each"
-    return f"{size}; medians of {rounds} rounds\n\n{report.table(figures)}", report.as_json(figures)
+    return f"{size}; medians of {rounds} rounds\n\n{report.table(figures, 'mbsync')}", report.as_json(figures, "mbsync")
+
+
+def calendars(options: argparse.Namespace) -> Answer:
+    shape, rounds = (agenda.Size(3, 60), 1) if options.quick else (agenda.Size(10, 1_000), options.rounds)
+    with radicale.serve(shape, options.directory / "radicale") as held:
+        tools: list[calendar_race.Tool] = [
+            ours_calendars.prepared(options.directory / "syncd", held),
+            Vdirsyncer(options.directory / "vdirsyncer", held.password),
+        ]
+        track = calendar_race.Track(held, tools, options.directory)
+        runs: list[Run] = []
+        print("a round to count the requests and to warm up", file=sys.stderr, flush=True)
+        counted = list(track.counted())
+        for number in range(1, rounds + 1):
+            print(f"round {number}", file=sys.stderr, flush=True)
+            runs += track.round(number)
+        shutil.rmtree(options.directory / "vdirsyncer")
+    figures = report.medians(calendar_race.with_traffic(runs, counted))
+    size = f"{shape.calendars} calendars of {shape.meetings:,} events; medians of {rounds} rounds"
+    return f"{size}\n\n{report.table(figures, 'vdirsyncer', 'calendars')}", report.as_json(figures, "vdirsyncer")
 
 
 def linearity(options: argparse.Namespace) -> Answer:
@@ -64,6 +85,7 @@ def profile(options: argparse.Namespace) -> Answer:
 
 COMMANDS = {
     "race": (race, "syncd and mbsync in turn: a first sync, a poll that finds nothing, one that finds new mail"),
+    "calendars": (calendars, "syncd and vdirsyncer in turn: a first sync, a poll that finds nothing, one with changes"),
     "linearity": (linearity, "the first sync of 10,000 and of 100,000 messages"),
     "idle": (idleness, "the running daemon with 1,000 mailboxes in which nothing happens"),
     "profile": (profile, "where the time of a first sync goes"),

@@ -136,7 +136,7 @@ class _Secretary:
 
     def _alone(self, free: Sequence[int]) -> Meeting:
         """An appointment with nobody."""
-        return replace(self._meeting(free[:1], None, (), ()), guests=(), rule="no_known_contact")
+        return replace(self._meeting(free[:1], None, (), ()), guests=(), rule="not_a_meeting")
 
     def _meeting(
         self, holders: Sequence[int], organizer: Person | None, reps: Sequence[Person], others: Sequence[Person]

@@ -11,13 +11,15 @@ from bench.agenda import AHEAD, PAST
 from bench.meetings import Meeting, Occurrence, occurrences
 from bench.truth import LOGGED
 
+OUTSIDE = "outside_window"
+
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
     activities: Counter[str]
     """Status -> meetings that concern a known contact, each once however many calendars hold it."""
     sightings: Counter[tuple[int, str]]
-    """Index of the calendar, rule (or `logged`) -> occurrences within the window."""
+    """Index of the calendar, rule (or `logged`) -> occurrences within the window, and objects that have none in it."""
     objects: int
     """Copies in all calendars."""
 
@@ -28,7 +30,8 @@ def outcomes(meetings: Sequence[Meeting], contacts: Collection[str], now: dateti
     sightings: Counter[tuple[int, str]] = Counter()
     for meeting in meetings:
         seen = list(_in_window(meeting, now))
-        sightings.update((holder, meeting.rule) for holder in meeting.holders for _ in seen)
+        rules = [meeting.rule] * len(seen) or [OUTSIDE]
+        sightings.update((holder, rule) for holder in meeting.holders for rule in rules)
         if meeting.rule == LOGGED:
             activities.update(_outcome(meeting, each, contacts, now) for each in seen)
     return Outcomes(activities, sightings, sum(len(meeting.holders) for meeting in meetings))

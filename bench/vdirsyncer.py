@@ -52,7 +52,7 @@ class Vdirsyncer:
     def command(self) -> list[str]:
         return [sys.executable, "-m", "vdirsyncer", "--config", str(self._configuration), "sync"]
 
-    def problems(self, truth: Outcomes) -> list[str]:
+    def problems(self, truth: Outcomes, *, unchanged: bool) -> list[str]:
         held = sum(1 for _ in self.directory.glob("copy/*/*.ics"))
         return [] if held == truth.objects else [f"its copy has {held} objects, and the server {truth.objects}"]
 

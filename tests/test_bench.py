@@ -14,12 +14,13 @@ import pytest
 
 from bench import agenda
 from bench.__main__ import main
+from bench.calendar_race import CHANGED
 from bench.cast import cast
 from bench.corpus import Shape, mail, user
 from bench.maildir import deliver, make, withdraw
 from bench.meetings import ZONE, Guest, Meeting, Series, occurrences, written
 from bench.outcomes import outcomes
-from bench.race import STEPS
+from bench.race import FIRST, NOTHING, STEPS
 from bench.truth import LOGGED, Truth, from_json
 
 TODAY = date(2026, 11, 25)
@@ -137,6 +138,15 @@ def test_a_quick_race_gives_every_figure_and_finds_the_counts_that_the_corpus_ha
         (n, step) for n in (1, 3) for step in STEPS
     ]
     assert all(row["wall"] > 0 and row["cpu"] > 0 and row["received"] > 0 for row in figures["ratios"])
+
+
+def test_a_quick_race_of_calendars_counts_requests_and_finds_the_outcomes_that_the_meetings_have(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["calendars", "--quick", "--json", "--directory", str(tmp_path)]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert [row["step"] for row in figures["ratios"]] == [FIRST, NOTHING, CHANGED]
+    assert all(row["requests"] > 0 and row["received"] > 0 and row["wall"] > 0 for row in figures["medians"])
 
 
 @pytest.mark.parametrize("what", ["linearity", "idle", "profile"])
