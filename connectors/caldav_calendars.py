@@ -105,8 +105,14 @@ def _rows(session: Session, found: Found, names: Iterable[str]) -> Iterator[tupl
             raise Retryable("the list of calendars is empty", cure="nothing, if it passes; else check `url`")
         for row in listed.rows:
             if row.has(_TYPE, f"{CALDAV}calendar") or _by_type(row):
-                url = located(row.href, base)
-                yield session.approved(url if url.endswith("/") else f"{url}/", seen_at=base), row
+                yield _member(session, row.href, base), row
+
+
+def _member(session: Session, href: str, base: str) -> str:
+    """What lies below the home is at its host, whatever a server behind another one calls itself."""
+    below = path(href).startswith(path(base))
+    url = located(path(href) if below else href, base)
+    return session.approved(url if url.endswith("/") else f"{url}/", seen_at=base)
 
 
 def _collection(url: str, row: Row, title: str, has_twin: bool, settings: Settings) -> Collection:
