@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 
 from matching import address, contacts
 from matching.parties import Parties, Party
-from matching.rules import hashes, internal_only, listed, no_known_contact
+from matching.rules import erased, hashes, internal_only, listed, no_known_contact
 from syncd.model import Decision, Event, Note, Participant, Policy, Role, Task, Verdict
 
 Part: TypeAlias = Event | Task | Note
@@ -31,6 +31,7 @@ class _Facts(NamedTuple):
     part: Part
     policy: Policy
     people: Sequence[Party]
+    parties: Parties
 
 
 def people_of(part: Part) -> tuple[Participant, ...]:
@@ -45,7 +46,7 @@ def people_of(part: Part) -> tuple[Participant, ...]:
 
 def decide(part: Part, participants: Sequence[Participant], parties: Parties) -> Decision:
     """Log it with its links, or skip it by the first rule that speaks. `participants` are `people_of(part)`."""
-    facts = _Facts(part, parties.policy, [parties[each.address] for each in participants])
+    facts = _Facts(part, parties.policy, [parties[each.address] for each in participants], parties)
     for name, rule in _RULES[type(part)]:
         answer = rule(facts)
         if answer is not None:
@@ -82,6 +83,10 @@ def _private(facts: _Facts) -> str | None:
     return facts.part.private or None
 
 
+def _erased(facts: _Facts) -> str | None:
+    return erased(facts.people, facts.parties)
+
+
 def _not_a_meeting(facts: _Facts) -> str | None:
     assert isinstance(facts.part, Event)
     return facts.part.not_a_meeting or (None if facts.people else "nobody else takes part")
@@ -114,6 +119,7 @@ _ALWAYS: tuple[tuple[str, _Rule], ...] = (
     ("never_log", _never_log),
     ("never_log_personal", _never_log_personal),
     ("private", _private),
+    ("erased", _erased),
 )
 
 _RULES: dict[type[Part], tuple[tuple[str, _Rule], ...]] = {

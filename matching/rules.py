@@ -94,6 +94,10 @@ def _private(facts: _Facts) -> str | None:
     return f"Sensitivity: {sensitivity}" if sensitivity in _SENSITIVITIES else None
 
 
+def _erased(facts: _Facts) -> str | None:
+    return erased(facts.people, facts.parties)
+
+
 def _automated(facts: _Facts) -> str | None:
     return automated.evidence(facts.message, facts.policy) or None
 
@@ -130,6 +134,7 @@ RULES = (
     ("never_log", _never_log),
     ("never_log_personal", _never_log_personal),
     ("private", _private),
+    ("erased", _erased),
     ("automated", _automated),
     ("automated", _role_sender),
     ("invitation", _invitation),
@@ -169,6 +174,15 @@ def hashes(outside: Iterable[str], key: bytes) -> tuple[bytes, ...]:
     addresses = list(outside)[:_MOST_HASHES]
     domains = {domain for each in addresses for domain in employer_domains(address.domain_of(each))}
     return tuple([address_hash(key, each) for each in (*addresses, *map(known_as, sorted(domains)))])
+
+
+def erased(people: Iterable[Party], parties: Parties) -> str | None:
+    """Whoever was erased stays so, with all that they took part in."""
+    marks = parties.directory.erased
+    if not marks:
+        return None
+    count = sum(address_hash(parties.policy.key, key) in marks for key in {each.key for each in people if each.key})
+    return f"{count} of its people" if count else None
 
 
 def known_as(domain_key: str) -> str:

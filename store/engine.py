@@ -35,6 +35,8 @@ _PRAGMAS = (
     "foreign_keys = ON",
     "cache_size = -8000",
     "temp_store = MEMORY",
+    # What is erased is overwritten, not only unlinked.
+    "secure_delete = ON",
     # 16 MB: by default each batch of a first sync would have its pages copied into the file at once, and the same ones
     # again by the next.
     "wal_autocheckpoint = 4000",

@@ -23,6 +23,7 @@ from store.schema import (
     sighting,
     stream,
     thread,
+    tombstone,
     user_address,
 )
 from syncd.ledger import Mark, Stored, StoredActivity, StoredSighting, Wanted
@@ -145,6 +146,7 @@ def directory(connection: Connection, addresses: Iterable[str], domains: Iterabl
         accounts=_grouped(accounts),
         users=dict(among(connection, _USERS, addresses)),
         opportunities=tuple(_opportunities(connection, contact_ids, account_ids)),
+        erased=frozenset(connection.execute(select(tombstone.c.hash)).scalars()),
     )
 
 

@@ -24,6 +24,7 @@ from store.columns import metadata as metadata
 from store.trust_tables import directory_change as directory_change
 from store.trust_tables import finding as finding
 from store.trust_tables import token as token
+from store.trust_tables import tombstone as tombstone
 from store.trust_tables import trail as trail
 
 # ------------------------------------------------------------------ directory: the CRM, or `[directory]`, fills these
@@ -332,6 +333,8 @@ change = Table(
     Column("sequence", Key, primary_key=True, autoincrement=False),
     Column("kind", Text, nullable=False),
     Column("activity_id", Key, nullable=False),
+    # Of what was erased, since its row no longer says it.
+    Column("public_id", Text),
     Column("changed_at", Instant, nullable=False),
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Integer, Table, Text
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Integer, LargeBinary, Table, Text
 
 from store.columns import Instant, Key, metadata
 
@@ -56,4 +56,13 @@ directory_change = Table(
     # address, domain, contact, opportunity
     Column("kind", Text, nullable=False),
     Column("name", Text, nullable=False),
+)
+
+# Whoever was erased stays so: the keyed hash of each address, and when.
+tombstone = Table(
+    "tombstone",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("at", Instant, nullable=False),
+    sqlite_with_rowid=False,
 )

@@ -153,7 +153,7 @@ LEFT JOIN (
 """.replace("{still}", "('throttled', 'retrying', 'reauth_needed', 'misconfigured')")
 
 _CHANGE = """
-SELECT c.sequence, c.kind, a.public_id AS activity_id, c.changed_at
+SELECT c.sequence, c.kind, COALESCE(c.public_id, a.public_id) AS activity_id, c.changed_at
 FROM change c LEFT JOIN activity a ON a.id = c.activity_id
 """
 

@@ -18,6 +18,7 @@ from signal import SIGHUP
 from store import trail
 from store.engine import hold
 from store.occasions import settle
+from store.retention import expire
 from store.writer import Store
 from syncd import logs
 from syncd.config import Config, load
@@ -26,7 +27,7 @@ from syncd.health import Metrics, Snapshot, serve
 from syncd.logs import fields
 from syncd.membership import complete_if_possible
 from syncd.notify import Notifier, notifier
-from syncd.opening import opened
+from syncd.opening import opened, periods
 from syncd.roster import Roster
 from syncd.schedule import Alive, Schedule
 from syncd.signals import STOP, Signals, listening
@@ -42,6 +43,8 @@ MEMBERS = timedelta(days=1)
 """How soon who joins a registered domain is read, and who leaves it is not."""
 SETTLE = timedelta(minutes=1)
 """How soon after its end a meeting is held."""
+RETAIN, RETAIN_FIRST = timedelta(hours=6), timedelta(minutes=5)
+"""How often what was kept long enough is taken out, and how soon after the start."""
 GRACE = timedelta(seconds=20)
 """For passes to come to their next batch. One that is ended in the middle loses nothing either."""
 JUMP = timedelta(seconds=5)
@@ -91,6 +94,7 @@ class Daemon:
             self._roster.begin()
         self._schedule.put("directory", self._keep_directory, first=timedelta(0))
         self._schedule.put("members", self._keep_members, first=timedelta(hours=1))
+        self._schedule.put("retention", self._retain, first=RETAIN_FIRST)
         self._schedule.put("meetings", self._settle_meetings, first=timedelta(0))
         self._schedule.start()
         self._told.ready()
@@ -195,6 +199,17 @@ class Daemon:
         except SyncError as error:
             log.warning("members_not_followed", extra=fields(error=str(error), cure=error.cure))
         return MEMBERS
+
+    def _retain(self, alive: Alive) -> timedelta:
+        try:
+            done = expire(self._store.engine, periods(self._config), _now())
+        except SyncError as error:
+            log.warning("retention_failed", extra=fields(error=str(error), cure=error.cure))
+        else:
+            if done:
+                counts = fields(texts=done.texts, subjects=done.subjects, activities=done.activities)
+                log.info("retention_done", extra=counts)
+        return RETAIN
 
     def _settle_meetings(self, alive: Alive) -> timedelta:
         """That a meeting is over is news which no server sends."""

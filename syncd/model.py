@@ -281,6 +281,8 @@ class Directory:
     """address key -> user id"""
     opportunities: tuple[Opportunity, ...] = ()
     """Of all the contacts and accounts above, whatever their dates."""
+    erased: frozenset[bytes] = frozenset()
+    """Keyed hashes of all addresses that were erased, of this batch or not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

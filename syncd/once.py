@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from store import health
 from store.engine import hold
 from store.occasions import settle
+from store.retention import expire
 from store.writer import Store
 from syncd.config import Config
 from syncd.errors import Permanent, SyncError
 from syncd.logs import fields
-from syncd.opening import opened, registrations
+from syncd.opening import opened, periods, registrations
 from syncd.readers import Result, Task, readers
 from syncd.upkeep import Upkeep
 from syncd.watch import Progress
@@ -44,6 +45,7 @@ def once(
         finally:
             _save(store, results.values())
         settle(store.engine, datetime.now(UTC))
+        expire(store.engine, periods(config), datetime.now(UTC))
         return {name: results[name] for name in wanted}
 
 

@@ -13,6 +13,7 @@ from connectors.base import Account, Context, Tokens
 from store import migrations
 from store.health import Registration
 from store.key import require_key
+from store.retention import Periods
 from store.vault import Vault
 from store.writer import Store, open_store
 from syncd import secrets
@@ -55,6 +56,11 @@ def context(mailbox: Mailbox, tokens: Tokens, now: Callable[[], datetime]) -> Co
         tokens=tokens,
         level=mailbox.level,
     )
+
+
+def periods(config: Config) -> Periods:
+    kept = config.retention
+    return Periods(text=kept.text, subject=kept.subject, activities=kept.activities)
 
 
 def registrations(config: Config) -> list[Registration]:

@@ -86,6 +86,8 @@ class Pass:
     removed: int = 0
     batches: int = 0
     doubted: int = 0
+    buried: int | None = None
+    """How many addresses were erased when what is in hand was decided on."""
 
     def run(self) -> PassResult:
         """Bring the store up to date with the stream; raises one of the four SyncErrors, with all that came before
@@ -173,7 +175,10 @@ class Pass:
 
     def _parties(self, people: Sequence[Sequence[Participant]]) -> Parties:
         wanted = contacts.lookups(people, self.policy)
-        return Parties(self.store.directory(wanted.addresses, wanted.domains), self.policy)
+        directory = self.store.directory(wanted.addresses, wanted.domains)
+        if self.buried is None:
+            self.buried = len(directory.erased)
+        return Parties(directory, self.policy)
 
     def _completed(self, decided: list[Decided], parties: Parties) -> list[Decided]:
         """Read the text of what is logged, if it may be stored and is not yet; and what may invite to a meeting."""
@@ -214,6 +219,8 @@ class Pass:
         than the one that died, so that what comes next is to be blamed anew."""
         now = self.now()
         with self.store.transaction() as transaction:
+            if self.buried is not None and transaction.buried() != self.buried:
+                raise Retryable("somebody was erased while their mail may have been in hand")
             stored = transaction.stored(self.stream_id, _wanted(handled))
             plan = dedup.plan(handled, stored, self.policy.level, now)
             transaction.apply(self.stream_id, plan, now)
@@ -227,6 +234,7 @@ class Pass:
             self.by_rule[Verdict(verdict), rule] += count
         self.removed += len(plan.gone)
         self.batches += 1
+        self.buried = None
 
     # ----------------------------------------------------------------------------------------- what went wrong before
 

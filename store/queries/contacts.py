@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Engine, or_, select
+from sqlalchemy import Engine, func, or_, select
 
 from store.engine import read
 from store.schema import account, contact, contact_address, contact_phone
@@ -52,3 +53,20 @@ def contacts(engine: Engine, words: str = "", *, limit: int) -> tuple[KnownConta
         )
         for row in rows
     )
+
+
+def addresses_of(engine: Engine, contact_id: str) -> frozenset[str]:
+    """The address keys of a contact."""
+    own = select(contact_address.c.address_key).where(contact_address.c.contact_id == contact_id)
+    with read(engine) as connection:
+        return frozenset(key for key in connection.execute(own).scalars() if key)
+
+
+def holders_of(engine: Engine, address_keys: Collection[str]) -> frozenset[str]:
+    """The contacts all of whose addresses are among these, by id."""
+    held = contact_address.c
+    among = func.count(held.address).filter(held.address_key.in_(address_keys))
+    whole = select(held.contact_id).group_by(held.contact_id).having(among == func.count())
+    some = select(held.contact_id).where(held.address_key.in_(address_keys))
+    with read(engine) as connection:
+        return frozenset(connection.execute(whole.where(held.contact_id.in_(some))).scalars())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, func, select
 
 from store.engine import read
 from store.schema import activity, change
@@ -15,7 +15,7 @@ from store.schema import activity, change
 class Change:
     sequence: int
     kind: str
-    """`created` or `updated`"""
+    """`created`, `updated`, `erased` or `restored`"""
     activity_id: str | None
     """The public id; None where the activity is no longer there."""
     changed_at: datetime
@@ -23,7 +23,8 @@ class Change:
 
 def changes(engine: Engine, *, after: int, limit: int) -> tuple[Change, ...]:
     """What was committed after this place, oldest first."""
-    columns = (change.c.sequence, change.c.kind, activity.c.public_id, change.c.changed_at)
+    named = func.coalesce(change.c.public_id, activity.c.public_id)
+    columns = (change.c.sequence, change.c.kind, named, change.c.changed_at)
     page = (
         select(*columns)
         .select_from(change.outerjoin(activity, activity.c.id == change.c.activity_id))

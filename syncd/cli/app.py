@@ -28,6 +28,8 @@ _COMMANDS = {
     "trail": "trailing",
     "log": "entering",
     "link": "linking",
+    "erase": "erasing",
+    "export": "erasing",
     "contacts": "contacts",
     "db": "keeping",
     "demo": "running",

@@ -26,12 +26,12 @@ if TYPE_CHECKING:  # each command brings what it shows
 
 def as_json(value: object) -> None:
     """One document on stdout, in ASCII: nothing in it can steer a terminal."""
-    typer.echo(json.dumps(_jsonable(value), indent=2))
+    typer.echo(json.dumps(jsonable(value), indent=2))
 
 
-def _jsonable(value: object) -> object:
+def jsonable(value: object) -> object:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {each.name: _jsonable(getattr(value, each.name)) for each in dataclasses.fields(value)}
+        return {each.name: jsonable(getattr(value, each.name)) for each in dataclasses.fields(value)}
     match value:
         case enum.IntEnum():
             return value.name.lower()
@@ -44,9 +44,9 @@ def _jsonable(value: object) -> object:
         case timedelta():
             return value.total_seconds()
         case Mapping():
-            return {_name(name): _jsonable(each) for name, each in value.items()}
+            return {_name(name): jsonable(each) for name, each in value.items()}
         case Sequence() | Set():
-            return [_jsonable(each) for each in value]
+            return [jsonable(each) for each in value]
     return str(value)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
@@ -24,6 +24,7 @@ SECTIONS: Mapping[str, type] = {
     "daemon": values.DaemonSettings,
     "organisation": values.Organisation,
     "directory": values.DirectorySource,
+    "retention": values.Retention,
     "mailboxes": values.Mailbox,
 }
 
@@ -49,8 +50,11 @@ def load(path: Path) -> values.Config:
     daemon = _section("daemon", values.DaemonSettings, table, problems)
     organisation = _section("organisation", values.Organisation, table, problems, required=True)
     directory = _section("directory", values.DirectorySource, table, problems) if "directory" in table else None
+    retention = _section("retention", values.Retention, table, problems)
     mailboxes, registered = _mailboxes(table, problems)
-    if problems.lines or store is None or daemon is None or organisation is None:
+    if retention is not None:
+        _refuse_returning(mailboxes, retention, problems)
+    if problems.lines or store is None or daemon is None or organisation is None or retention is None:
         raise ConfigError(problems.lines)
     config = values.Config(
         path=path,
@@ -59,9 +63,19 @@ def load(path: Path) -> values.Config:
         organisation=organisation,
         directory=directory,
         mailboxes=tuple(mailboxes),
+        retention=retention,
         groups=tuple(registered),
     )
     return _anchored(config, path.resolve().parent)
+
+
+def _refuse_returning(mailboxes: Iterable[values.Mailbox], retention: values.Retention, problems: _Problems) -> None:
+    """What was taken out because of its age would be read again by the next first sync."""
+    for mailbox in mailboxes:
+        if retention.activities is not None and mailbox.reach > retention.activities:
+            days = retention.activities.days
+            said = f'backfill: reaches back further than activities are kept; write backfill = "{days}d" or less'
+            problems.add(f'mailboxes "{mailbox.name}"', said)
 
 
 def _read(path: Path) -> Table:

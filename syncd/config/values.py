@@ -63,6 +63,20 @@ class Organisation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How long each is kept after it happened; None is for ever."""
+
+    text: Duration | None = None
+    subject: Duration | None = None
+    activities: Duration | None = None
+
+    def __post_init__(self) -> None:
+        kept = [each for each in (self.text, self.subject, self.activities) if each is not None]
+        if kept != sorted(kept):
+            raise ValueError("a text must not be kept longer than its subject, nor that longer than the activity")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DirectorySource:
     """Where the known contacts come from: paths of files, or queries on the CRM's own database."""
 
@@ -140,6 +154,7 @@ class Config:
     organisation: Organisation
     directory: DirectorySource | None
     mailboxes: tuple[Mailbox, ...]
+    retention: Retention = Retention()
     groups: tuple[Group, ...] = ()
     own_addresses: frozenset[str] = field(init=False)
     """Address keys of all mailboxes: a colleague is one in each of them."""

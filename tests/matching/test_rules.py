@@ -42,6 +42,7 @@ def test_the_rules_are_tried_in_the_order_of_the_design() -> None:
         "never_log",
         "never_log_personal",
         "private",
+        "erased",
         "automated",
         "invitation",
         "internal_only",

@@ -372,6 +372,7 @@ sa.Table(
     sa.Column("sequence", KEY, autoincrement=False, nullable=False),
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("activity_id", KEY, nullable=False),
+    sa.Column("public_id", sa.Text),
     sa.Column("changed_at", INSTANT, nullable=False),
     sa.PrimaryKeyConstraint("sequence"),
 )

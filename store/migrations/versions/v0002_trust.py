@@ -71,6 +71,15 @@ sa.Table(
     sa.PrimaryKeyConstraint("id"),
 )
 
+sa.Table(
+    "tombstone",
+    tables,
+    sa.Column("hash", sa.LargeBinary, nullable=False),
+    sa.Column("at", INSTANT, nullable=False),
+    sa.PrimaryKeyConstraint("hash"),
+    sqlite_with_rowid=False,
+)
+
 
 def upgrade() -> None:
     connection = op.get_bind()
