@@ -18,7 +18,7 @@ from connectors.ical_rule import FREQUENCIES, Rule
 
 HORIZON = datetime(2200, 1, 1)
 """No rule is followed further."""
-_MAX_STEPS = 300_000
+_MAX_STEPS = 100_000
 _DAY = timedelta(days=1)
 _UNITS = {"HOURLY": 24, "MINUTELY": 24 * 60, "SECONDLY": 24 * 60 * 60}
 """How many periods of a frequency a day has."""
@@ -81,14 +81,20 @@ def _moments(rule: Rule, start: datetime, first: datetime, last: datetime, steps
     if rule.frequency in _UNITS:
         periods = _periods_within_days(rule, start, first.date(), last.date(), steps)
     else:
-        times = [time(*clock) for clock in _clocks(rule, start)]
-        periods = (
-            [datetime.combine(day, clock) for day in days for clock in times]
-            for days in _periods_of_days(rule, start.date(), first.date(), last.date(), steps)
-        )
+        periods = _periods_of_days_and_clocks(rule, start, first.date(), last.date(), steps)
     for period in periods:
-        steps.spend(len(period))
         yield from _placed(period, rule.positions) if rule.positions else period
+
+
+def _periods_of_days_and_clocks(
+    rule: Rule, start: datetime, first: date, last: date, steps: Steps
+) -> Iterator[list[datetime]]:
+    clocks = [time(*clock) for clock in _clocks(rule, start)]
+    for days in _periods_of_days(rule, start.date(), first, last, steps):
+        steps.spend(
+            len(days) * len(clocks)
+        )  # before they are made: a rule of one line may ask for each second of a year
+        yield [datetime.combine(day, clock) for day in days for clock in clocks]
 
 
 def _placed(period: Sequence[datetime], positions: Iterable[int]) -> list[datetime]:
@@ -278,11 +284,13 @@ def _periods_of_a_day(rule: Rule, start: datetime, day: date, origin: int, steps
                     steps.spend(1)
                     continue
                 if this != unit and period:
+                    steps.spend(len(period))
                     yield period
                     period = []
                 unit = this
                 period.append(datetime.combine(day, time(hour, minute, second)))
     if period:
+        steps.spend(len(period))
         yield period
 
 

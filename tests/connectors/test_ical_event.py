@@ -92,7 +92,7 @@ def test_a_meeting_stands_as_its_status_says(status: str, expected: EventStatus)
         ("SEQUENCE:99999999999999999999999999", 2**63 - 1),
         ("SEQUENCE:abc", 0),
         ("SEQUENCE:-1", 0),
-        ("SEQUENCE:１２", 0),
+        ("SEQUENCE:\uff11\uff12", 0),
         ("SEQUENCE:", 0),
     ],
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from itertools import islice, takewhile
+from itertools import islice
 
 import pytest
 from dateutil.rrule import rrulestr

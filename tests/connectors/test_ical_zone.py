@@ -17,20 +17,19 @@ from connectors.ical import zone_of
 from connectors.ical_read import Component, read
 from connectors.ical_vtimezone import own_zone
 from connectors.ical_zone import named
-from tests.odd_calendars import calendar, component, event, events, utc, vevent
+from tests.odd_calendars import calendar, component, event, events, observance, utc, vevent
 
+EACH_DAY = ",".join(map(str, range(1, 367)))
 _UNCERTAIN = "its time zone is not known: the calendar's own is taken, which is uncertain"
 
-BERLIN_RULES = component(
-    "DAYLIGHT", "DTSTART:19810329T020000", "RRULE:FREQ=YEARLY;BYMONTH=3;BYDAY=-1SU", "TZOFFSETFROM:+0100", "TZOFFSETTO:+0200"
-) + component(
-    "STANDARD", "DTSTART:19961027T030000", "RRULE:FREQ=YEARLY;BYMONTH=10;BYDAY=-1SU", "TZOFFSETFROM:+0200", "TZOFFSETTO:+0100"
-)  # fmt: skip
-NEW_YORK_RULES = component(
-    "STANDARD", "DTSTART:16010101T020000", "RRULE:FREQ=YEARLY;BYDAY=1SU;BYMONTH=11", "TZOFFSETFROM:-0400", "TZOFFSETTO:-0500"
-) + component(
-    "DAYLIGHT", "DTSTART:16010101T020000", "RRULE:FREQ=YEARLY;BYDAY=2SU;BYMONTH=3", "TZOFFSETFROM:-0500", "TZOFFSETTO:-0400"
-)  # fmt: skip
+BERLIN_RULES = [
+    *observance("DAYLIGHT", "19810329T020000", "+0100", "+0200", "RRULE:FREQ=YEARLY;BYMONTH=3;BYDAY=-1SU"),
+    *observance("STANDARD", "19961027T030000", "+0200", "+0100", "RRULE:FREQ=YEARLY;BYMONTH=10;BYDAY=-1SU"),
+]
+NEW_YORK_RULES = [
+    *observance("STANDARD", "16010101T020000", "-0400", "-0500", "RRULE:FREQ=YEARLY;BYDAY=1SU;BYMONTH=11"),
+    *observance("DAYLIGHT", "16010101T020000", "-0500", "-0400", "RRULE:FREQ=YEARLY;BYDAY=2SU;BYMONTH=3"),
+]
 
 
 def vtimezone(tzid: str, *lines: str) -> list[str]:
@@ -38,7 +37,7 @@ def vtimezone(tzid: str, *lines: str) -> list[str]:
 
 
 def fixed(offset: str) -> list[str]:
-    return component("STANDARD", "DTSTART:16010101T000000", f"TZOFFSETFROM:{offset}", f"TZOFFSETTO:{offset}")
+    return observance("STANDARD", "16010101T000000", offset, offset)
 
 
 @pytest.fixture(params=["UTC", "America/Los_Angeles", "Pacific/Kiritimati"])
@@ -184,13 +183,11 @@ def test_the_hours_around_a_change_are_as_in_the_zone_copied_from(hours: int) ->
 
 def test_rules_that_ended_hold_until_the_next_and_the_last_for_ever() -> None:
     lines = [
-        *component("STANDARD", "DTSTART:19900101T000000", "TZOFFSETFROM:+0300", "TZOFFSETTO:+0200"),
-        *component("DAYLIGHT", "DTSTART:20000401T000000", "RRULE:FREQ=YEARLY;UNTIL=20030331T220000Z",
-                   "TZOFFSETFROM:+0200", "TZOFFSETTO:+0300"),
-        *component("STANDARD", "DTSTART:20001001T000000", "RRULE:FREQ=YEARLY;COUNT=4", "TZOFFSETFROM:+0300", "TZOFFSETTO:+0200"),
-        *component("STANDARD", "DTSTART:20100101T000000", "RDATE:20100101T000000,20150101T000000",
-                   "TZOFFSETFROM:+0200", "TZOFFSETTO:+0400"),
-    ]  # fmt: skip
+        *observance("STANDARD", "19900101T000000", "+0300", "+0200"),
+        *observance("DAYLIGHT", "20000401T000000", "+0200", "+0300", "RRULE:FREQ=YEARLY;UNTIL=20030331T220000Z"),
+        *observance("STANDARD", "20001001T000000", "+0300", "+0200", "RRULE:FREQ=YEARLY;COUNT=4"),
+        *observance("STANDARD", "20100101T000000", "+0200", "+0400", "RDATE:20100101T000000,20150101T000000"),
+    ]
     own = own_zone(_zone(*lines))
 
     def hours(*day: int) -> float:
@@ -207,7 +204,7 @@ def test_rules_that_ended_hold_until_the_next_and_the_last_for_ever() -> None:
 
 
 def test_an_offset_of_synology_is_read_as_minutes_and_seconds() -> None:
-    own = own_zone(_zone(*component("STANDARD", "DTSTART:19000101T000000", "TZOFFSETFROM:+5730", "TZOFFSETTO:+5730")))
+    own = own_zone(_zone(*fixed("+5730")))
     assert own.utcoffset(datetime(2026, 1, 1)) == timedelta(minutes=57, seconds=30)
 
 
@@ -216,14 +213,13 @@ def test_an_offset_of_synology_is_read_as_minutes_and_seconds() -> None:
     [
         [],
         fixed("+25"),
-        component("STANDARD", "DTSTART:soon", "TZOFFSETFROM:+0100", "TZOFFSETTO:+0100"),
-        component("STANDARD", "DTSTART:20260101T000000", "TZOFFSETTO:+0100"),
-        component("STANDARD", "DTSTART:20260101T000000", "RRULE:FREQ=SECONDLY", "TZOFFSETFROM:+0100", "TZOFFSETTO:+0200"),
-        component("STANDARD", "DTSTART:16010101T000000", "RRULE:FREQ=YEARLY;BYDAY=MO,TU,WE,TH,FR,SA,SU;BYHOUR=1,2,3,4,5,6",
-                  "TZOFFSETFROM:+0100", "TZOFFSETTO:+0200"),
+        observance("STANDARD", "soon", "+0100", "+0100"),
+        observance("STANDARD", "20260101T000000", "", "+0100"),
+        observance("STANDARD", "20260101T000000", "+0100", "+0200", "RRULE:FREQ=SECONDLY"),
+        observance("STANDARD", "16010101T000000", "+0100", "+0200", f"RRULE:FREQ=YEARLY;BYYEARDAY={EACH_DAY}"),
         [line for _ in range(600) for line in fixed("+0100")],
     ],
-)  # fmt: skip
+)
 def test_rules_that_make_no_zone_leave_the_calendars(lines: list[str]) -> None:
     (found,) = events(calendar(vtimezone("own", *lines), vevent("DTSTART;TZID=own:20261125T090000")))
     assert (found.starts_at, found.problem) == (utc(2026, 11, 25, 8), _UNCERTAIN)

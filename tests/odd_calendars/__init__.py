@@ -24,6 +24,11 @@ def calendar(*parts: Iterable[str]) -> bytes:
     return "".join(f"{line}\r\n" for line in component("VCALENDAR", "VERSION:2.0", *lines)).encode()
 
 
+def observance(kind: str, start: str, before: str, after: str, *more: str) -> list[str]:
+    """Return a STANDARD or DAYLIGHT of a VTIMEZONE."""
+    return component(kind, f"DTSTART:{start}", f"TZOFFSETFROM:{before}", f"TZOFFSETTO:{after}", *more)
+
+
 def read(
     data: bytes,
     *,
