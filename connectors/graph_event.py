@@ -35,7 +35,7 @@ _MIDNIGHT = time()
 
 def event(entry: Mapping[str, Any], id: ItemId, master: Mapping[str, Any] | None) -> Event | None:
     """A single meeting, or with its `master` one occurrence of a series; None without dates that make sense."""
-    starts_at, ends_at = _moment(entry.get("start")), _moment(entry.get("end"))
+    starts_at, ends_at = moment(entry.get("start")), moment(entry.get("end"))
     if starts_at is None or ends_at is None or ends_at < starts_at:
         return None
     planned = named(str(entry.get("originalStartTimeZone") or ""))
@@ -82,7 +82,7 @@ def _described(made: Event, entry: Mapping[str, Any]) -> Event:
     )
 
 
-def _moment(value: Any) -> datetime | None:
+def moment(value: Any) -> datetime | None:
     """`{"dateTime": "2026-11-25T09:00:00.0000000", "timeZone": "UTC"}`. What is told in another zone than was asked for
     (guarda/davmail PR 479) is read in that."""
     if not isinstance(value, Mapping):
@@ -94,11 +94,11 @@ def _moment(value: Any) -> datetime | None:
     return wall.replace(tzinfo=zone(told)).astimezone(UTC)
 
 
-def _date(moment: datetime, planned: str) -> datetime:
+def _date(at: datetime, planned: str) -> datetime:
     """00:00 UTC of the date that was meant. A whole day that was planned in a zone may come as that zone's midnight."""
-    if moment.time() == _MIDNIGHT or not planned:
-        return moment.replace(hour=0, minute=0, second=0, microsecond=0)
-    wall = moment.astimezone(zone(planned)) + timedelta(hours=12)  # the nearest midnight, where a rule changed since
+    if at.time() == _MIDNIGHT or not planned:
+        return at.replace(hour=0, minute=0, second=0, microsecond=0)
+    wall = at.astimezone(zone(planned)) + timedelta(hours=12)  # the nearest midnight, where a rule changed since
     return datetime(wall.year, wall.month, wall.day, tzinfo=UTC)
 
 

@@ -1,5 +1,5 @@
-"""The connector for mailboxes at Microsoft 365, by Microsoft Graph: an account whose mail folders and
-calendars are streams."""
+"""The connector for mailboxes at Microsoft 365, by Microsoft Graph: an account whose mail folders,
+calendars and task lists are streams."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from connectors.graph_calendars import Calendars
 from connectors.graph_client import Graph
 from connectors.graph_folders import FolderTree
 from connectors.graph_mail import MailStream
+from connectors.graph_tasks import TaskLists, TaskStream
 from connectors.microsoft_grant import grant
 from connectors.microsoft_login import Login
 from connectors.microsoft_settings import Settings
@@ -28,10 +29,11 @@ class MicrosoftAccount:
         self._graph = Graph(settings, self._login)
         self._tree = FolderTree(self._graph)
         self._calendars = Calendars(self._graph)
+        self._task_lists = TaskLists(self._graph)
 
     def streams(self) -> Sequence[Stream]:
-        """Every folder and calendar; after the first time this is one request, for what has changed among the folders,
-        and now and then one for the calendars."""
+        """Every folder, calendar and task list; after the first time this is one request, for what has changed among
+        the folders, and now and then one for the others."""
         since, now = self._context.since, self._context.now
         folders = self._tree.folders() if "mail" in self._settings.read else ()
         mail = [MailStream(folder, self._graph, self._tree, since=since, now=now) for folder in folders]
@@ -42,10 +44,14 @@ class MicrosoftAccount:
             text=self._context.level is Level.FULL,
         )
         found = self._calendars.listed(now()) if "calendar" in self._settings.read else ()
-        return [*mail, *(CalendarStream(each, self._graph, window) for each in found)]
+        calendars = [CalendarStream(each, self._graph, window) for each in found]
+        lists = self._task_lists.listed(now()) if "tasks" in self._settings.read else ()
+        return [*mail, *calendars, *(TaskStream(each, self._graph, since(), now()) for each in lists)]
 
     def grant(self) -> Grant:
-        return grant(self._settings, self._login, self._calendars.refusal)
+        refused = {"Calendars.Read": self._calendars.refusal, "Tasks.Read": self._task_lists.refusal}
+        lacking = {right: error for right, error in refused.items() if error is not None}
+        return grant(self._settings, self._login, lacking)
 
     def close(self) -> None:
         self._graph.close()

@@ -7,28 +7,33 @@ and is told nowhere (https://learn.microsoft.com/exchange/permissions-exo/applic
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from connectors.base import Grant
 from connectors.graph_client import Graph
 from connectors.microsoft_login import Login
 from connectors.microsoft_settings import Settings
-from syncd.errors import Permanent
+from syncd.errors import Permanent, SyncError
 
-_CALENDARS = 'grant Calendars.Read beside Mail.Read (docs/microsoft.md), or write read = ["mail"] for the mailbox'
 _WRITES = ("write", "send", "fullcontrol", "access_as_user")
 
 
-def grant(settings: Settings, login: Login, no_calendars: Permanent | None) -> Grant:
-    """Tries the mailbox that must not be readable, if the admin named one. `no_calendars` is why none could be read."""
+def grant(settings: Settings, login: Login, lacking: Mapping[str, SyncError]) -> Grant:
+    """Tries the mailbox that must not be readable, if the admin named one. `lacking` are rights without which
+    something was not read, and what was said instead."""
     permissions = login.granted.permissions
-    lacking = [(f"its calendars are not read: {no_calendars}", _CALENDARS)] if no_calendars else []
     if settings.sign_in == "user":
         by = login.granted.person or settings.person
-        return Grant(by=by, permissions=tuple(sorted(permissions)), warnings=(*lacking, *_writes(permissions)))
-    warnings = (*lacking, *_writes(permissions), *_reach(settings, login, permissions))
+        return Grant(by=by, permissions=tuple(sorted(permissions)), warnings=(*_lacks(lacking), *_writes(permissions)))
+    warnings = (*_lacks(lacking), *_writes(permissions), *_reach(settings, login, permissions))
     return Grant(by=f"the app {settings.client_id}", permissions=tuple(sorted(permissions)), warnings=warnings)
+
+
+def _lacks(lacking: Mapping[str, SyncError]) -> Iterator[tuple[str, str]]:
+    for right, error in lacking.items():
+        what = right.partition(".")[0].lower()
+        yield f"its {what} are not read: {error}", f"grant {right} (docs/microsoft.md), or leave it out of `read`"
 
 
 def _writes(permissions: frozenset[str]) -> Iterator[tuple[str, str]]:
@@ -47,7 +52,7 @@ def _reach(settings: Settings, login: Login, permissions: frozenset[str]) -> Ite
     if settings.unreachable:
         if _opens(replace(settings, user=settings.unreachable), login):
             yield f"the app can read {settings.unreachable}, too, which it must not", narrow
-    elif everybody := sorted(each for each in permissions if each.startswith(("Mail.", "Calendars."))):
+    elif everybody := sorted(each for each in permissions if each.startswith(("Mail.", "Calendars.", "Tasks."))):
         words = f"Entra lets the app read every mailbox of the organisation ({', '.join(everybody)})"
         yield words, f"{narrow}; if a policy narrows it already, name a mailbox outside as `unreachable`"
 

@@ -163,7 +163,7 @@ class Login:
         return said
 
 
-_RIGHTS = {"mail": "Mail.Read", "calendar": "Calendars.Read"}
+_RIGHTS = {"mail": "Mail.Read", "calendar": "Calendars.Read", "tasks": "Tasks.Read"}
 
 
 def scopes(settings: Settings) -> list[str]:

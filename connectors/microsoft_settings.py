@@ -27,7 +27,8 @@ class Settings:
     include: tuple[str, ...] = ()
     """Folders to read; all but junk, drafts and bin when empty. A name stands for its sub-folders too."""
     exclude: tuple[str, ...] = ()
-    read: tuple[Literal["mail", "calendar"], ...] = ("mail", "calendar")
+    read: tuple[Literal["mail", "calendar", "tasks"], ...] = ("mail", "calendar")
+    """Tasks only when asked for: Exchange cannot grant an app those of some mailboxes only."""
     calendars: tuple[str, ...] = ()
     """Calendars to read, by name; all that are the owner's when empty."""
     exclude_calendars: tuple[str, ...] = ()
@@ -50,6 +51,8 @@ class Settings:
             url = urlsplit(getattr(self, name))
             if url.scheme != "https" or not url.hostname or url.path.strip("/") or url.query:
                 raise ValueError(f'{name} must be https:// and a host, such as "https://graph.microsoft.com"')
+        if not self.read:
+            raise ValueError('read must name something of "mail", "calendar" and "tasks"')
         if self.sign_in == "app" and self.delegate:
             raise ValueError('delegate is for sign_in = "user": an app signs in as nobody')
         if self.timeout < 1 or not 0 <= self.ahead_days <= 3650:

@@ -23,11 +23,13 @@ from tests.servers.fake_graph_http import Answer, Json, Request, serve
 from tests.servers.fake_graph_login import FakeLogin, Issued
 from tests.servers.fake_graph_mail import ROOT, Folder, Mailbox, opaque
 from tests.servers.fake_graph_query import Refused, failure, preferred
+from tests.servers.fake_graph_todo import ToDo
 from tests.servers.fake_graph_views import Views
 
 CONCURRENT = 4
 BATCH = 20
 _READERS = {
+    "todo": {"Tasks.Read", "Tasks.Read.All", "Tasks.ReadWrite", "Tasks.ReadWrite.All"},
     "calendars": {"Calendars.Read", "Calendars.ReadBasic", "Calendars.ReadWrite"},
     "mail": {"Mail.Read", "Mail.ReadBasic", "Mail.ReadBasic.All", "Mail.ReadWrite"},
 }
@@ -49,6 +51,7 @@ class FakeGraph:
     groups: dict[str, list[str]] = field(default_factory=dict)
     agendas: dict[str, Agenda] = field(default_factory=dict)
     """By address; each mailbox has one."""
+    todos: dict[str, ToDo] = field(default_factory=dict)
     deltas: Deltas = field(default_factory=Deltas)
     views: Views = field(default_factory=Views)
     links_to: str = ""
@@ -73,6 +76,7 @@ class FakeGraph:
         made = Mailbox(address, name, opaque("user", address)[6:42])
         self.mailboxes[address] = made
         self.agendas[address] = Agenda(address)
+        self.todos[address] = ToDo(address)
         return made
 
     def __call__(self, request: Request) -> Answer:
@@ -142,7 +146,7 @@ class FakeGraph:
         found = next((each for each in self.mailboxes.values() if name in (each.address, each.user_id)), None)
         if found is None:
             raise Refused(404, "ErrorInvalidUser", f"The requested user '{name}' is invalid.")
-        if not self._may(issued, found.address, "calendars" if "/calendars" in request.url else "mail"):
+        if not self._may(issued, found.address, _kind(request.path)):
             raise Refused(403, "ErrorAccessDenied", "Access is denied. Check credentials and try again.")
         return found
 
@@ -187,6 +191,8 @@ class FakeGraph:
                 return self._delta(request, mailbox, _folder(mailbox, name))
             case ["calendars", *_]:
                 return self._given(*self.views.answer(request, self.origin, self.agendas[mailbox.address], path))
+            case ["todo", "lists", *rest]:
+                return self._given(*self.todos[mailbox.address].answer(request, self.origin, rest))
             case ["messages", id_, *rest]:
                 return self._message(request, mailbox, id_, rest)
         raise Refused(400, "BadRequest", f"Resource not found for the segment '{path[-1]}'.")
@@ -265,6 +271,10 @@ class FakeGraph:
     def _given(self, kind: str, body: Json) -> Answer:
         self.answers.append((kind, body))
         return Answer(200, {"@odata.context": f"{self.origin}/v1.0/$metadata#{kind}", **body})
+
+
+def _kind(path: str) -> str:
+    return next((kind for kind in ("calendars", "todo") if f"/{kind}/" in f"{path}/"), "mail")
 
 
 def _folder(mailbox: Mailbox, name: str) -> Folder:

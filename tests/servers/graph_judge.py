@@ -67,6 +67,17 @@ TYPES: Mapping[str, Mapping[str, str]] = {
     },
     "dateTimeTimeZone": {"dateTime": "text", "timeZone": "text"},
     "location": {"displayName": "text", "locationType": "text"},
+    "todoTaskList": {
+        "id": "text", "displayName": "text", "isOwner": "bool", "isShared": "bool",
+        "wellknownListName": "none|defaultList|flaggedEmails",
+    },
+    "todoTask": {
+        "id": "text", "body": "itemBody", "bodyLastModifiedDateTime": "instant", "categories": "[text]",
+        "completedDateTime": "dateTimeTimeZone", "createdDateTime": "instant", "dueDateTime": "dateTimeTimeZone",
+        "hasAttachments": "bool", "importance": "low|normal|high", "isReminderOn": "bool",
+        "lastModifiedDateTime": "instant", "status": "notStarted|inProgress|completed|waitingOnOthers|deferred",
+        "title": "text",
+    },
     "user": {"id": "text", "displayName": "text", "mail": "text", "userPrincipalName": "text"},
     "itemBody": {"content": "text", "contentType": "text|html"},
     "recipient": {"emailAddress": "emailAddress"},
