@@ -10,7 +10,18 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from bench import agenda, calendar_race, idle, linear, ours_calendars, radicale, report, stages, workplace
+from bench import (
+    agenda,
+    calendar_idle,
+    calendar_race,
+    idle,
+    linear,
+    ours_calendars,
+    radicale,
+    report,
+    stages,
+    workplace,
+)
 from bench.corpus import Shape
 from bench.dovecot import serve
 from bench.maildir import make
@@ -61,9 +72,12 @@ def calendars(options: argparse.Namespace) -> Answer:
             print(f"round {number}", file=sys.stderr, flush=True)
             runs += track.round(number)
         shutil.rmtree(options.directory / "vdirsyncer")
+        print("the daemon, watched for a while", file=sys.stderr, flush=True)
+        quiet = calendar_idle.watch(held, options.directory / "syncd", interval=2, seconds=4 if options.quick else 20)
     figures = report.medians(calendar_race.with_traffic(runs, counted))
     size = f"{shape.calendars} calendars of {shape.meetings:,} events; medians of {rounds} rounds"
-    return f"{size}\n\n{report.table(figures, 'vdirsyncer', 'calendars')}", report.as_json(figures, "vdirsyncer")
+    text = f"{size}\n\n{report.table(figures, 'vdirsyncer', 'calendars')}\n\n{quiet.line}"
+    return text, {**report.as_json(figures, "vdirsyncer"), "daemon": asdict(quiet)}
 
 
 def linearity(options: argparse.Namespace) -> Answer:

@@ -37,10 +37,6 @@ class Syncd:
     """Of the server's plain IMAP."""
     name: str = "syncd"
 
-    @property
-    def configuration(self) -> Path:
-        return self.installation.configuration
-
     def reset(self, users: Sequence[str]) -> None:
         self.installation.reset("".join(_MAILBOX.format(user=user, port=self.port) for user in users))
 
@@ -59,11 +55,6 @@ class Syncd:
             if seen[key] != wanted[key]:
                 found.append(f"{' '.join(key)}: {seen[key]} sightings, not {wanted[key]}")
         return found
-
-    def streams(self) -> int:
-        """How many folders it reads, of all mailboxes together."""
-        ((count,),) = self.installation.ask("SELECT count(*) FROM stream WHERE excluded = ''")
-        return int(count)
 
 
 def prepared(directory: Path, server: Server, people: Cast, daemon: str = "") -> Syncd:

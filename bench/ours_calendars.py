@@ -67,8 +67,8 @@ class SyncdCalendars:
         return found
 
 
-def prepared(directory: Path, calendars: Calendars) -> SyncdCalendars:
-    """One with an empty store and everybody known."""
-    installation = Installation(directory, calendars.people, calendars.password)
+def prepared(directory: Path, calendars: Calendars, daemon: str = "") -> SyncdCalendars:
+    """One with an empty store and everybody known; `daemon` is lines of the configuration's section of that name."""
+    installation = Installation(directory, calendars.people, calendars.password, daemon)
     installation.prepare()
     return SyncdCalendars(installation, calendars.users)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import http.client
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,8 @@ _REFUSED = Told(401, b"Who are you?\n", (("WWW-Authenticate", 'Basic realm="cale
 class Exchange:
     asked: Asked
     told: Told
+    seconds: float
+    """How long the answer took."""
 
     @property
     def bytes_sent(self) -> int:
@@ -63,8 +66,9 @@ class Recording:
         self.exchanges.clear()
 
     def answer(self, asked: Asked) -> Told:
+        began = time.monotonic()
         told = self._told(asked)
-        self.exchanges.append(Exchange(asked, told))
+        self.exchanges.append(Exchange(asked, told, time.monotonic() - began))
         return told
 
     def _told(self, asked: Asked) -> Told:

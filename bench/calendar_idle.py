@@ -1,0 +1,58 @@
+"""What calendars cost in which nothing happens: the running daemon, as the server and /proc see it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import ours_calendars
+from bench.daemon import on_a_free_port
+from bench.measure import run
+from bench.radicale import Calendars
+from tests.servers.recording_http import record
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """Of one poll of one calendar in the daemon, on average."""
+
+    polls: int
+    requests: float
+    received: float
+    """Bytes from the server."""
+    cpu: float
+    """Seconds; whatever else the daemon does in the meantime is in it."""
+    waited: float
+    """Seconds until the server, and the proxy that listens in, had answered."""
+
+    @property
+    def line(self) -> str:
+        return (
+            f"in the running daemon, {self.polls} polls that find nothing: {self.requests:.1f} requests, "
+            f"{self.received:.0f} bytes, {self.cpu * 1e3:.1f} ms of CPU and {self.waited * 1e3:.1f} ms of waiting for "
+            "the server each"
+        )
+
+
+def watch(calendars: Calendars, directory: Path, *, interval: int, seconds: int) -> Quiet:
+    """Sync all calendars once, run the daemon on them, and watch it for `seconds` after its first rounds."""
+    daemon = on_a_free_port(interval)
+    syncd = ours_calendars.prepared(directory, calendars, daemon.section)
+    with record(calendars.server.port) as recording:
+        syncd.reset(calendars.users, recording.url)
+        run(syncd.command(), directory)
+        with daemon.running(syncd.installation, len(calendars.users)) as pid:
+            recording.clear()
+            before = daemon.moment(pid)
+            time.sleep(seconds)
+            after = daemon.moment(pid)
+            heard = list(recording.exchanges)
+    polls = after.polls - before.polls
+    return Quiet(
+        polls=polls,
+        requests=len(heard) / polls,
+        received=sum(each.bytes_received for each in heard) / polls,
+        cpu=(after.cpu - before.cpu) / polls,
+        waited=sum(each.seconds for each in heard) / polls,
+    )
