@@ -38,7 +38,17 @@ from store.schema import (
 
 _KEYS = keys()
 
-_HOLDING = (activity, participant, attachment, link, sighting, sighting_address, contact, contact_address, contact_phone)
+_HOLDING = (
+    activity,
+    participant,
+    attachment,
+    link,
+    sighting,
+    sighting_address,
+    contact,
+    contact_address,
+    contact_phone,
+)
 
 ERASED = "erased"
 """The rule of what was taken out because of a person in it."""
