@@ -61,7 +61,7 @@ def test_a_backup_brings_back_every_row_in_another_place(seeds: Seeds, empty_url
         found, wanted = tables(engine), tables(seeds.engine)
         entry = found["change"].pop()
         assert found == wanted
-        assert entry[1:] == ("restored", 0, RESTORED)
+        assert entry[1:] == ("restored", 0, None, RESTORED)
 
 
 def test_a_store_moves_from_one_database_to_the_other(seeds: Seeds, url: str, tmp_path: Path, backend: str) -> None:
