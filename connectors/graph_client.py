@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from connectors.graph_errors import decoded, raised_for
-from connectors.http import Client, Response
+from connectors.http import Client, Response, TooLarge
 from connectors.microsoft_login import Login
 from connectors.microsoft_settings import Settings
 from connectors.retry import persistently
@@ -28,7 +28,9 @@ IMMUTABLE = 'IdType="ImmutableId"'
 BATCH = 20
 """Parts of one batch (https://learn.microsoft.com/graph/json-batching)."""
 MOST_PAGES = 100_000
-_LIMIT = 32 * 1024 * 1024
+LIMIT = 32 * 1024 * 1024
+"""Octets of one answer."""
+TOO_LARGE = 413
 _OK = range(200, 300)
 _PASSES = {424, 429, 500, 502, 503, 504, 509}
 
@@ -118,9 +120,21 @@ class Graph:
         """One GET for each path below `/v1.0`, in the order asked. A part that was throttled is asked for again."""
         done: dict[int, Part] = {}
         for start in range(0, len(paths), BATCH):
-            numbers = range(start, min(start + BATCH, len(paths)))
-            persistently(partial(self._settle, paths, numbers, prefer, done))
+            self._answer(paths, range(start, min(start + BATCH, len(paths))), prefer, done)
         return [done[number] for number in range(len(paths))]
+
+    def _answer(self, paths: Sequence[str], numbers: range, prefer: Sequence[str], done: dict[int, Part]) -> None:
+        """What is too large together is asked for in halves, and what is so alone is said to be: one giant mail must
+        not keep the others from being read."""
+        try:
+            persistently(partial(self._settle, paths, numbers, prefer, done))
+        except TooLarge:
+            if len(numbers) == 1:
+                done[numbers[0]] = Part(TOO_LARGE, None)
+                return
+            half = len(numbers) // 2
+            for some in (numbers[:half], numbers[half:]):
+                self._answer(paths, some, prefer, done)
 
     def _settle(
         self, paths: Sequence[str], numbers: Sequence[int], prefer: Sequence[str], done: dict[int, Part]
@@ -165,7 +179,7 @@ class Graph:
 
     def _sent(self, method: str, url: str, headers: Mapping[str, str], body: bytes, token: str) -> Response:
         signed = {**headers, "Authorization": f"Bearer {token}", "Accept": "application/json"}
-        return self._client.send(method, url, headers=signed, body=body, max_bytes=_LIMIT)
+        return self._client.send(method, url, headers=signed, body=body, max_bytes=LIMIT)
 
     def _ours(self, link: str) -> str:
         """A link is used as it came, byte for byte; one that leads elsewhere would carry the token there."""

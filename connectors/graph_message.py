@@ -30,13 +30,8 @@ EXPAND = (
 SELECT_ATTACHMENTS = "name,contentType,size,isInline"
 
 _SENSITIVITIES = {"1": "Personal", "2": "Private", "3": "Company-Confidential"}
-_METHODS = {
-    "meetingRequest": "REQUEST",
-    "meetingCancelled": "CANCEL",
-    "meetingAccepted": "REPLY",
-    "meetingTenativelyAccepted": "REPLY",  # Microsoft's own spelling
-    "meetingDeclined": "REPLY",
-}
+_METHODS = {"eventMessageRequest": "REQUEST", "eventMessageResponse": "REPLY", "eventMessage": "CANCEL"}
+"""By the type that Outlook gives a mail about a meeting; a cancellation has none of its own."""
 _OURS = {"from", "sender", "reply-to", "to", "cc", "bcc", "subject", "message-id", "date"}
 _WANTED = {name.lower() for name in HEADER_FIELDS} - _OURS
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]+")
@@ -133,10 +128,8 @@ def _kept(entry: Mapping[str, Any]) -> dict[str, str]:
 
 def _invitation(entry: Mapping[str, Any]) -> dict[str, str]:
     """Outlook keeps an invitation by mail without its calendar part, but as a type of its own."""
-    if not str(entry.get("@odata.type") or "").startswith("#microsoft.graph.eventMessage"):
-        return {}
-    method = _METHODS.get(str(entry.get("meetingMessageType") or ""), "REQUEST")
-    return {"content-type": f"text/calendar; method={method}"}
+    method = _METHODS.get(str(entry.get("@odata.type") or "").rpartition(".")[2])
+    return {"content-type": f"text/calendar; method={method}"} if method else {}
 
 
 def body_text(body: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -18,11 +18,9 @@ from connectors.graph_errors import Missing, code_of
 from connectors.graph_event import moment
 from connectors.graph_message import body_text, instant, line
 from connectors.graph_place import Place, place
-from syncd.errors import Permanent, Retryable
+from syncd.errors import Retryable
 from syncd.model import PARSER_VERSION, Batch, CalendarObject, Cursor, Item, ItemId, Removed, Task, Unreadable
 
-RELIST = timedelta(minutes=15)
-"""Between two looks for new lists."""
 IDS = 500
 _SELECT = "id,title,status,body,completedDateTime,dueDateTime,lastModifiedDateTime"
 _REPEATS = {"flaggedEmails": "repeats mail"}
@@ -37,26 +35,9 @@ class TaskList:
     excluded: str = ""
 
 
-@dataclass(slots=True)
-class TaskLists:
-    graph: Graph
-    refusal: Permanent | None = None
-    """Why there are none: a right that is missing must not keep the rest from being read. `syncd check` tells it."""
-    _found: Sequence[TaskList] = ()
-    _listed_at: datetime | None = field(default=None)
-
-    def listed(self, now: datetime) -> Sequence[TaskList]:
-        if self._listed_at is None or not timedelta(0) <= now - self._listed_at < RELIST:
-            try:
-                self._found, self.refusal = self._list(), None
-            except Permanent as error:
-                self._found, self.refusal = (), error
-            self._listed_at = now
-        return self._found
-
-    def _list(self) -> Sequence[TaskList]:
-        path = f"{self.graph.mailbox}/todo/lists{query(top='100')}"
-        return [_task_list(entry) for page in self.graph.pages(path) for entry in page.value]
+def task_lists(graph: Graph) -> Sequence[TaskList]:
+    path = f"{graph.mailbox}/todo/lists{query(top='100')}"
+    return [_task_list(entry) for page in graph.pages(path) for entry in page.value]
 
 
 def _task_list(entry: Mapping[str, Any]) -> TaskList:

@@ -5,14 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 
 from connectors.base import Context, Grant, Stream
 from connectors.graph_calendar import CalendarStream, Window
-from connectors.graph_calendars import Calendars
+from connectors.graph_calendars import calendars
 from connectors.graph_client import Graph
 from connectors.graph_folders import FolderTree
+from connectors.graph_lists import Listing
 from connectors.graph_mail import MailStream
-from connectors.graph_tasks import TaskLists, TaskStream
+from connectors.graph_tasks import TaskStream, task_lists
 from connectors.microsoft_grant import grant
 from connectors.microsoft_login import Login
 from connectors.microsoft_settings import Settings
@@ -28,8 +30,8 @@ class MicrosoftAccount:
         self._login = Login(settings, context)
         self._graph = Graph(settings, self._login)
         self._tree = FolderTree(self._graph)
-        self._calendars = Calendars(self._graph)
-        self._task_lists = TaskLists(self._graph)
+        self._calendars = Listing(partial(calendars, self._graph))
+        self._task_lists = Listing(partial(task_lists, self._graph))
 
     def streams(self) -> Sequence[Stream]:
         """Every folder, calendar and task list; after the first time this is one request, for what has changed among
@@ -43,10 +45,10 @@ class MicrosoftAccount:
             now=now(),
             text=self._context.level is Level.FULL,
         )
-        found = self._calendars.listed(now()) if "calendar" in self._settings.read else ()
-        calendars = [CalendarStream(each, self._graph, window) for each in found]
-        lists = self._task_lists.listed(now()) if "tasks" in self._settings.read else ()
-        return [*mail, *calendars, *(TaskStream(each, self._graph, since(), now()) for each in lists)]
+        found = self._calendars.at(now()) if "calendar" in self._settings.read else ()
+        agenda = [CalendarStream(each, self._graph, window) for each in found]
+        lists = self._task_lists.at(now()) if "tasks" in self._settings.read else ()
+        return [*mail, *agenda, *(TaskStream(each, self._graph, since(), now()) for each in lists)]
 
     def grant(self) -> Grant:
         refused = {"Calendars.Read": self._calendars.refusal, "Tasks.Read": self._task_lists.refusal}

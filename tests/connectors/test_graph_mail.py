@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from connectors import graph_client
 from connectors.graph_mail import CHECK_EVERY, PAGE
 from syncd.errors import CursorExpired, Permanent, Retryable
-from syncd.model import ItemId, Message, Removed
+from syncd.model import ItemId, Message, Removed, Unreadable
 from tests.connectors.contract import ConnectorContract, Reader, World
 from tests.connectors.graph_worlds import START, GraphWorld, graph_world
 from tests.servers.fake_graph import Cloud, too_many
@@ -290,6 +291,17 @@ class TestManners:
         items = {item.id: item for item in reader.stream().read([*reader.seen, malformed], text=False)}
         assert {id_ for id_, item in items.items() if isinstance(item, Removed)} == {gone, malformed}
         assert len(items) == 46
+
+    def test_one_giant_mail_does_not_keep_the_others_from_being_read(
+        self, world: GraphWorld, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(graph_client, "LIMIT", 60_000)
+        keys = world.add(7)
+        world.mails[keys[2]].text = "Too much. " * 10_000
+        reader = _read_all(world)
+        items = {reader.seen[item.id]: item for item in reader.stream().read(list(reader.seen), text=True)}
+        assert [key for key, item in items.items() if isinstance(item, Unreadable)] == [keys[2]]
+        assert len(items) == 7
 
     def test_a_part_that_has_to_wait_longer_makes_the_account_wait(self, world: GraphWorld) -> None:
         world.add(2)

@@ -82,9 +82,13 @@ def test_categories_are_labels_beside_the_folder(world: GraphWorld) -> None:
     assert _one(world).folders == ("Inbox", "Private", "Red category")
 
 
-def test_an_invitation_is_known_by_its_type(world: GraphWorld) -> None:
-    world.mailbox.deliver("1@example.org", kind="eventMessageRequest")
-    assert _one(world).headers["content-type"].startswith("text/calendar")
+@pytest.mark.parametrize(
+    ("kind", "method"),
+    [("eventMessageRequest", "REQUEST"), ("eventMessageResponse", "REPLY"), ("eventMessage", "CANCEL")],
+)
+def test_a_mail_about_a_meeting_is_known_by_its_type(world: GraphWorld, kind: str, method: str) -> None:
+    world.mailbox.deliver("1@example.org", kind=kind)
+    assert _one(world).headers["content-type"] == f"text/calendar; method={method}"
 
 
 def test_the_text_is_what_is_new_and_attachments_have_name_type_and_size(world: GraphWorld) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 import trustme
@@ -90,15 +89,6 @@ class TestAsTheApp:
         refusal = failure(401, "InvalidAuthenticationToken", "Invalid audience.")
         world.cloud.graph.hook = lambda request: refusal
         assert "clock" in _failed(world, Permanent).cure
-
-    def test_a_token_is_replaced_before_it_ends(self, world: GraphWorld) -> None:
-        login = Login(world.settings, world.context())
-        login.token()
-        before = login.token()
-        world.now += timedelta(minutes=56)
-        login.token()
-        assert before
-        assert len(_grants(world)) == 1  # msal goes by the machine's own clock, and still has one that lasts
 
     def test_the_roles_that_were_consented_to_are_told(self, world: GraphWorld) -> None:
         assert Login(world.settings, world.context()).granted.permissions == {"Calendars.Read", "Mail.Read"}
