@@ -51,7 +51,8 @@ def calendar_object(
     """Read one object of a calendar or task list.
 
     `zone` is IANA's name for the calendar's own zone, empty if it has none: times without a zone are of it, and days
-    end by it. An event is in the window if some of [starts_at, ends_at) is. An open task and an undated note always
+    end by it. An event is in the window if some of [starts_at, ends_at) is; one that no rule works out also if it comes
+    later, or was moved away from a date within. An open task and an undated note always
     are, other tasks and notes unless they were done or written before it.
     """
     try:
@@ -109,15 +110,15 @@ def _found(calendar: Calendar, id: ItemId, source: Source) -> _Found:
     """Read each group; one that cannot be read is named in the others' `problem`, and raised if there is no other."""
     groups = _groups(calendar, id)
     read_groups: list[_Found] = []
+    errors: list[NotReadable] = []
     for group in groups:
         try:
             read_groups.append(_read(group, source))
         except NotReadable as error:
-            if len(groups) == 1:
-                raise
+            errors.append(error)
             source.zones.problems[f"another meeting in the same file cannot be read: {error}"] = None
-    if groups and not read_groups:
-        raise NotReadable("nothing in it can be read")
+    if errors and not read_groups:
+        raise errors[0]
     return _Found(
         tuple(_noted(part, source.zones) for found in read_groups for part in found.parts),
         min((found.next_at for found in read_groups if found.next_at is not None), default=None),

@@ -35,7 +35,10 @@ class Window(NamedTuple):
 
     def has(self, starts: datetime, ends: datetime) -> bool:
         """Whether some of it lies within; of what takes no time, its one instant."""
-        return starts < self.ends and (ends > self.begins or starts >= self.begins)
+        return starts < self.ends and self.is_not_past(starts, ends)
+
+    def is_not_past(self, starts: datetime, ends: datetime) -> bool:
+        return ends > self.begins or starts >= self.begins
 
 
 class Source(NamedTuple):

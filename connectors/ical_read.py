@@ -65,6 +65,7 @@ _DATES = frozenset(["DTSTART", "DTEND", "DUE", "COMPLETED", "RECURRENCE-ID", "EX
 _PEOPLE = frozenset(["ORGANIZER", "ATTENDEE"])
 _CONTENTS = frozenset(["VEVENT", "VTODO", "VJOURNAL"])
 _OTHERS = frozenset(["VFREEBUSY", "VAVAILABILITY"])
+_CONTINUED = frozenset(["SUMMARY", "DESCRIPTION", "LOCATION", "ORGANIZER", "ATTENDEE", "URL"])
 _KEPT = _CONTENTS | _OTHERS | frozenset(["VCALENDAR", "VTIMEZONE", "STANDARD", "DAYLIGHT"])
 
 _ENDS = re.compile(rb"\r+\n?")
@@ -205,13 +206,15 @@ def _content_lines(lines: list[str]) -> Iterator[tuple[str, Property]]:
         if split is None:
             more.append(raw)
             continue
-        yield name, _continued(line, more)
+        yield name, _continued(name, line, more)
         (name, line), more = split, []
-    yield name, _continued(line, more)
+    yield name, _continued(name, line, more)
 
 
-def _continued(line: Property, more: list[str]) -> Property:
-    return Property(line.parameters, "\\n".join([line.value, *more])) if any(more) else line
+def _continued(name: str, line: Property, more: list[str]) -> Property:
+    if name not in _CONTINUED or not any(more):
+        return line
+    return Property(line.parameters, "\\n".join([line.value, *more]))
 
 
 def _nested(lines: list[str]) -> Component:

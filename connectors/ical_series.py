@@ -34,7 +34,7 @@ _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 class Found(NamedTuple):
     events: tuple[Event, ...] = ()
     next_at: datetime | None = None
-    """When the first occurrence after the window begins."""
+    """When the first occurrence after the window begins, of those that a rule works out."""
 
 
 class _Written(NamedTuple):
@@ -95,8 +95,7 @@ def events_of(components: Sequence[Component], *, id: ItemId, uid: str, source: 
     master = _Written(Place(when.start.wall, ""), masters[-1], when)
     if parts or is_recurring(masters[-1]):
         return _with_series(master, parts, id, uid, source)
-    wanted, next_at = _sorted_out([master], source)
-    return Found(tuple(_event(one, id, uid, source) for one in wanted), next_at)
+    return Found(tuple(_event(one, id, uid, source) for one in _wanted([master], source)))
 
 
 def version_of(component: Component, source: Source) -> tuple[int, datetime]:
@@ -108,8 +107,8 @@ def _without_series(parts: Sequence[Component], id: ItemId, uid: str, source: So
     written = _overrides(parts, None, source)
     if not written:
         raise NotReadable("it has a date that cannot be read")
-    wanted, next_at = _sorted_out(written, source)
-    return Found(tuple(_with_problem(_event(one, id, uid, source), problem) for one in wanted), next_at)
+    events = [_event(one, id, uid, source) for one in _wanted(written, source)]
+    return Found(tuple(_with_problem(one, problem) for one in events))
 
 
 def _with_problem(found: Event, problem: str) -> Event:
@@ -149,16 +148,20 @@ def _override(component: Component, master: Span | None, source: Source) -> _Wri
     return _Written(place(named, master or when, source.zones), component, when, following, problem)
 
 
-def _sorted_out(written: Sequence[_Written], source: Source) -> tuple[list[_Written], datetime | None]:
-    """Return those in the window, and when the first after it begins."""
-    window, wanted, later = source.window, list[_Written](), list[datetime]()
-    for one in written:
-        starts_at, ends_at = one.when.at(one.when.start.wall)
-        if source.all_written or window.has(starts_at, ends_at):
-            wanted.append(one)
-        if starts_at >= window.ends:
-            later.append(starts_at)
-    return wanted, min(later, default=None)
+def _wanted(written: Sequence[_Written], source: Source) -> list[_Written]:
+    """Return those that are not over before the window, and those moved out of it.
+
+    What is written down is finite, and a meeting that is put off to next year must be seen to be: the window's end
+    bounds only what rules work out.
+    """
+    return [one for one in written if source.all_written or _is_wanted(one, source)]
+
+
+def _is_wanted(one: _Written, source: Source) -> bool:
+    window, wall = source.window, one.place.wall
+    starts_at, ends_at = one.when.at(one.when.start.wall)
+    was_within = window.begins.replace(tzinfo=None) <= wall < window.ends.replace(tzinfo=None)
+    return window.is_not_past(starts_at, ends_at) or (bool(one.place.key) and was_within)
 
 
 def _event(one: _Written, id: ItemId, uid: str, source: Source) -> Event:
@@ -198,11 +201,7 @@ def _with_series(master: _Written, parts: Sequence[Component], id: ItemId, uid: 
         source=source,
     )
     worked_out, next_at = _worked_out(series)
-    wanted, next_written = _sorted_out(written, source)
-    return Found(
-        _events(series, worked_out, wanted),
-        min((at for at in (next_at, next_written) if at is not None), default=None),
-    )
+    return Found(_events(series, worked_out, _wanted(written, source)), next_at)
 
 
 def _events(series: _Series, worked_out: Sequence[_WorkedOut], written: Sequence[_Written]) -> tuple[Event, ...]:

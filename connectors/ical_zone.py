@@ -42,8 +42,8 @@ def _named(tzid: str) -> str:
         if spelling in known:
             return known[spelling]
     words = [word for word in re.split(r"/+", plain) if word]
-    for length in (3, 2):  # one word alone is no path: `/company.example/Customized`
-        if len(words) > length and (name := known.get("/".join(words[-length:]))):
+    for length in (3, 2):  # one word alone is no path: `/company.example/Singapore`
+        if len(words) >= length and (name := known.get("/".join(words[-length:]))):
             return name
     return ""
 

@@ -104,6 +104,11 @@ def test_what_holds_nothing_of_use_says_what_it_holds(data: bytes, why: str) -> 
     assert whole(data).nothing == why
 
 
+def test_junk_between_the_lines_does_no_harm_to_dates() -> None:
+    (found,) = events(calendar(vevent("DTSTART:20261125T090000Z", "SUMMARY=Talk", "???")))
+    assert found.starts_at == utc(2026, 11, 25, 9)
+
+
 def test_one_unreadable_meeting_does_not_cost_the_others_in_its_file() -> None:
     found = events(calendar(vevent("SUMMARY:When?", uid="bad"), vevent("DTSTART:20261125T090000Z", uid="good")))
     assert [one.uid for one in found] == ["good"]

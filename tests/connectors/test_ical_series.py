@@ -309,11 +309,25 @@ def test_a_series_moved_as_a_whole_by_weeks_is_found_where_it_is_now() -> None:
     ]
 
 
-def test_outside_the_window_there_is_nothing_and_the_next_date_is_told() -> None:
+def test_before_the_window_there_is_nothing_and_after_it_only_what_no_rule_works_out() -> None:
     past = whole(calendar(vevent("DTSTART:20200101T090000Z")))
     assert (past.parts, past.nothing, past.next_at) == ((), "all its dates are outside the window", None)
     future = whole(calendar(vevent("DTSTART:20280101T090000Z")))
-    assert (future.parts, future.nothing, future.next_at) == ((), past.nothing, utc(2028, 1, 1, 9))
+    assert [part.id for part in future.parts] == [future.id]
+    series = whole(calendar(vevent("DTSTART:20280101T090000Z", "RRULE:FREQ=DAILY")))
+    assert (series.parts, series.next_at) == ((), utc(2028, 1, 1, 9))
+
+
+def test_an_occurrence_that_was_put_off_beyond_the_window_or_moved_before_it_is_seen_where_it_is_now() -> None:
+    off = vevent("RECURRENCE-ID:20261109T090000Z", "DTSTART:20280301T090000Z")
+    back = vevent("RECURRENCE-ID:20261116T090000Z", "DTSTART:20200301T090000Z")
+    found = events(calendar(vevent("DTSTART:20261102T090000Z", "RRULE:FREQ=WEEKLY;COUNT=4"), off, back))
+    assert {one.original_start: one.starts_at for one in found} == {
+        "20261102T090000Z": utc(2026, 11, 2, 9),
+        "20261109T090000Z": utc(2028, 3, 1, 9),
+        "20261116T090000Z": utc(2020, 3, 1, 9),
+        "20261123T090000Z": utc(2026, 11, 23, 9),
+    }
 
 
 def test_the_next_date_is_the_first_occurrence_after_the_window() -> None:
@@ -327,7 +341,7 @@ def test_the_next_date_is_the_first_occurrence_after_the_window() -> None:
     assert next_at("RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29") == utc(2028, 2, 29, 9)
     assert next_at("RDATE:20300101T090000Z") == utc(2030, 1, 1, 9)
     moved = vevent("RECURRENCE-ID:20270125T090000Z", "DTSTART:20270124T120000Z")
-    assert next_at(weekly, others=(moved,)) == utc(2027, 1, 24, 12)
+    assert next_at(weekly, others=(moved,)) == utc(2027, 2, 1, 9)
 
 
 def test_windows_side_by_side_hold_each_occurrence_and_nothing_else() -> None:

@@ -65,6 +65,8 @@ def host_zone(request: pytest.FixtureRequest) -> Iterator[str]:
         ("America/New York", "America/New_York"),
         ("W. Europe Standard Time", "Europe/Berlin"),
         ("Pacific Standard Time", "America/Los_Angeles"),
+        ("/Europe/Stockholm", "Europe/Stockholm"),
+        ("posix/Europe/Vaduz", "Europe/Vaduz"),
         ("/freeassociation.sourceforge.net/Europe/Vienna", "Europe/Vienna"),
         ("/freeassociation.sourceforge.net/Tzfile/Europe/Vienna", "Europe/Vienna"),
         ("/mozilla.org/20070129_1/America/Argentina/Ushuaia", "America/Argentina/Ushuaia"),
