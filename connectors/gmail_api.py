@@ -33,10 +33,10 @@ class Gmail:
         self._settings = settings
         self._cost = settings.units_per_message
         self._api = api("gmail", "v1", "Gmail API", settings.endpoint)
-        self._users = self._api.service.users()
-        self._messages = self._users.messages()
-        self._history = self._users.history()
-        self._labels = self._users.labels()
+        self._users = self._api.collection("users")
+        self._messages = self._api.collection("users.messages")
+        self._history = self._api.collection("users.history")
+        self._labels = self._api.collection("users.labels")
 
     @property
     def at_once(self) -> int:
@@ -100,7 +100,9 @@ class Gmail:
 
     def attachment(self, message_id: str, id: str) -> bytes:
         """Raises Missing when it is gone."""
-        request = self._messages.attachments().get(userId="me", messageId=message_id, id=id, fields="data")
+        request = self._api.collection("users.messages.attachments").get(
+            userId="me", messageId=message_id, id=id, fields="data"
+        )
         return decoded(str(self._caller.call(self._api, request, cost=self._cost).get("data", "")))
 
 

@@ -74,8 +74,8 @@ class Calendar:
     def __init__(self, caller: Caller, settings: Settings) -> None:
         self._caller = caller
         self._api = api("calendar", "v3", "Google Calendar API", settings.endpoint)
-        self._list = self._api.service.calendarList()
-        self._events = self._api.service.events()
+        self._list = self._api.collection("calendarList")
+        self._events = self._api.collection("events")
 
     def entries(self) -> Iterator[Resource]:
         """The owner's list of calendars."""

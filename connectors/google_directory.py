@@ -28,7 +28,7 @@ def members(settings: Settings, context: Context, domain: str) -> Sequence[str]:
     )  # fmt: skip
     caller = Caller(Http(who, settings.timeout), quota, settings.user, context.now)
     admin = api("admin", "directory_v1", "Admin SDK API", settings.endpoint)
-    users = admin.service.users()
+    users = admin.collection("users")
 
     def page(token: str) -> Resource:
         place = {"pageToken": token} if token else {}

@@ -65,7 +65,7 @@ class Connections:
             connection = kept or _new(place, timeout)
             try:
                 answer, reusable = _exchange(connection, verb, target, body, headers, timeout)
-            except (OSError, http.client.HTTPException) as error:
+            except (OSError, http.client.HTTPException, zlib.error) as error:
                 connection.close()
                 if kept is None or not isinstance(error, ConnectionError):
                     raise _unreachable(error, place.host) from error
@@ -148,10 +148,12 @@ def _read(response: http.client.HTTPResponse, encoding: str) -> bytes:
             raise Permanent(f"Google's answer is larger than {LARGEST} octets", cure="please report it")
         if time.monotonic() > ends:
             raise Retryable(f"Google took over {LONGEST:.0f} seconds for one answer")
+    if response.length or (unpacker and content and not unpacker.eof):
+        raise http.client.IncompleteRead(bytes(content))  # which read(n) does not raise by itself
     return bytes(content)
 
 
-def _unreachable(error: OSError | http.client.HTTPException, host: str) -> SyncError:
+def _unreachable(error: Exception, host: str) -> SyncError:
     cure = f"check the network between here and {host}, and any firewall before it"
     match error:
         case socket.gaierror():

@@ -59,8 +59,8 @@ class Tasks:
     def __init__(self, caller: Caller, settings: Settings) -> None:
         self._caller = caller
         self._api = api("tasks", "v1", "Google Tasks API", settings.endpoint)
-        self._lists = self._api.service.tasklists()
-        self._tasks = self._api.service.tasks()
+        self._lists = self._api.collection("tasklists")
+        self._tasks = self._api.collection("tasks")
 
     def lists(self) -> Iterator[Resource]:
         def page(token: str) -> Resource:

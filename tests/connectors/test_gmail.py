@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from random import Random
 
 import pytest
 
 from connectors.google_sign_in import HEADERS, MAIL
-from syncd.errors import CursorExpired, Retryable
-from syncd.model import Attachment, Batch, Cursor, ItemId, Level, Message, Removed, Unreadable
+from syncd.errors import CursorExpired
+from syncd.model import Attachment, Cursor, ItemId, Level, Message, Removed
 from tests.connectors.contract import ConnectorContract, Reader, World
 from tests.connectors.google_worlds import USER, GmailWorld, items, mail
-from tests.servers import google_errors as errors
-from tests.servers.fake_google import Cut, FakeGoogle, Fault
+from tests.servers.fake_google import FakeGoogle
 
 HISTORY, GET, LIST = "gmail.users.history.list", "gmail.users.messages.get", "gmail.users.messages.list"
 
@@ -347,166 +345,3 @@ def test_after_a_lost_backfill_of_an_account_the_next_one_lists_anew(world: Gmai
 def test_what_is_no_cursor_expires(world: GmailWorld, cursor: str) -> None:
     with pytest.raises(CursorExpired):
         world.follow(Cursor(cursor))
-
-
-# ------------------------------------------------------------------------------------------- a batch and its parts
-
-
-def parts_that_fail(world: GmailWorld, ids: set[str], fault: errors.Refusal, *, times: int) -> None:
-    left = dict.fromkeys(ids, times)
-
-    def plan(call: object) -> errors.Refusal | None:
-        id = getattr(call, "path", {}).get("id", "")
-        if left.get(id, 0) > 0:
-            left[id] -= 1
-            return fault
-        return None
-
-    world.fake.plan = plan
-
-
-TOO_FAST = [
-    errors.too_fast(),
-    errors.too_fast("userRateLimitExceeded"),
-    errors.too_fast(code=429),
-    errors.too_fast_without_list(),
-    errors.too_fast(code=429, after="2"),
-    errors.UNAVAILABLE,
-]
-
-
-@pytest.mark.parametrize("fault", TOO_FAST, ids=lambda fault: f"{fault.status}")
-def test_a_part_of_a_batch_that_is_refused_is_asked_for_again_alone(world: GmailWorld, fault: errors.Refusal) -> None:
-    keys = world.add(10)
-    slow = {world.id_of(keys[3]), world.id_of(keys[7])}
-    parts_that_fail(world, slow, fault, times=1)
-    reader = Reader(world)
-    reader.whole_pass()
-    assert reader.keys == sorted(keys)
-    asked = [call.path["id"] for call in world.fake.of(GET)]
-    assert {id for id in asked if asked.count(id) > 1} == slow
-    assert world.fake.waiting.broken == []
-
-
-def test_what_came_before_a_lasting_refusal_is_saved_and_the_next_pass_goes_on_there(world: GmailWorld) -> None:
-    keys = world.add(10)
-    newest_first = [world.id_of(key) for key in reversed(keys)]
-    parts_that_fail(world, set(newest_first[6:]), errors.too_fast(code=429, after="600"), times=99)
-    reader = Reader(world)
-    with pytest.raises(Retryable) as raised:
-        reader.whole_pass()
-    assert raised.value.retry_after == timedelta(seconds=600)
-    assert reader.keys == sorted(keys[4:])
-    world.fake.plan = lambda call: None
-    world.fake.clock.sleep(600)
-    world.fake.calls.clear()
-    reader.whole_pass()
-    assert reader.keys == sorted(keys)
-    assert len(world.fake.of(GET)) == 4
-
-
-def test_a_message_that_google_always_fails_on_does_not_hold_up_the_others(world: GmailWorld) -> None:
-    keys = world.add(5)
-    bad = world.id_of(keys[2])
-    parts_that_fail(world, {bad}, errors.BACKEND, times=99)
-    found = items(world.follow(None))
-    assert [item.id for item in found if isinstance(item, Unreadable)] == [bad]
-    assert len([item for item in found if isinstance(item, Message)]) == 4
-
-
-def test_a_part_that_is_left_out_of_the_answer_is_asked_for_again(world: GmailWorld) -> None:
-    keys = world.add(6)
-    world.fake.drops_from_batches = {world.id_of(keys[1])}
-    found = items(world.follow(None))
-    left = [item.id for item in found if not isinstance(item, Message)]
-    # The batch never answers for it; alone, and so by a plain call, it does.
-    assert left == []
-
-
-def test_never_more_than_fifty_in_a_batch(world: GmailWorld) -> None:
-    world.settings = replace(world.settings, units_per_minute=1_000_000, project_units_per_minute=10_000_000)
-    keys = world.add(120)
-    reader = Reader(world)
-    reader.whole_pass()
-    assert reader.keys == sorted(keys)
-    # The fake refuses all parts behind the fiftieth, so none was asked for twice.
-    assert len(world.fake.of(GET)) == 120
-
-
-def test_no_more_is_spent_in_a_minute_than_the_quota_allows(world: GmailWorld) -> None:
-    world.settings = replace(world.settings, units_per_minute=600)
-    world.add(60)
-    world.follow(None)
-    moments = [call.at for call in world.fake.of(GET)]
-    busiest = max(sum(1 for other in moments if at <= other < at + 60) for at in moments)
-    assert busiest * world.settings.units_per_message <= 600
-
-
-def test_a_cut_answer_or_one_that_is_no_json_is_asked_for_again(world: GmailWorld) -> None:
-    keys = world.add(3)
-    world.fake.fail_next(b"<html>a proxy's page</html>", Cut(60), method=LIST)
-    reader = Reader(world)
-    reader.whole_pass()
-    assert reader.keys == sorted(keys)
-
-
-# ------------------------------------------------------------------------------------------------ a seeded adversary
-
-FAULTS: list[Fault] = [
-    errors.too_fast(),
-    errors.too_fast_without_list(),
-    errors.too_fast(code=429, after="3"),
-    errors.too_fast(code=429, after="40"),
-    errors.BACKEND,
-    errors.UNAVAILABLE,
-    Cut(),
-    Cut(60),
-    b"{",
-]
-
-
-@dataclass
-class Store(Reader):
-    """A reader that asks again for what it could not read, as the real one does at its next pass."""
-
-    waiting: set[ItemId] = field(default_factory=set)
-
-    def save(self, batch: Batch) -> None:
-        super().save(batch)
-        self.waiting -= {item.id for item in batch.items}
-        self.waiting |= {item.id for item in batch.items if isinstance(item, Unreadable)}
-
-    def once_more(self) -> None:
-        account = self.world.account()
-        try:
-            found = tuple(self.world.stream(account).read(sorted(self.waiting), text=False))
-            self.save(Batch(items=found, cursor=Cursor(self.cursor or "")))
-        finally:
-            account.close()
-
-
-@pytest.mark.parametrize("seed", range(25))
-def test_whatever_goes_wrong_nothing_is_lost_doubled_or_asked_for_too_soon(google: FakeGoogle, seed: int) -> None:
-    world, dice, truth = GmailWorld(google), Random(seed), list[str]()
-    store = Store(world)
-    google.plan = lambda call: dice.choice(FAULTS) if dice.random() < 0.05 else None
-    for round_ in range(40):
-        if round_ < 6:
-            truth += world.add(25)
-            world.remove(truth.pop(dice.randrange(len(truth))))
-            if dice.random() < 0.2:
-                world.mailbox.forget_history()
-        elif round_ == 6:
-            google.plan = lambda call: None
-        try:
-            if store.waiting:
-                store.once_more()
-            store.pass_from_any_cursor()
-        except Retryable as error:
-            google.clock.sleep((error.retry_after or timedelta(seconds=60)).total_seconds())
-            continue
-        if round_ > 7 and not store.waiting:
-            break
-    assert store.keys == sorted(truth)
-    assert google.waiting.broken == []
-    assert store.whole_pass() == []
