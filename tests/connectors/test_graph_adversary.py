@@ -18,7 +18,7 @@ from tests.servers.fake_graph_http import Answer, Request
 from tests.servers.fake_graph_mail import Mail
 from tests.servers.fake_graph_query import Refused, failure
 
-SEEDS = range(12)
+SEEDS = range(8)
 FOLDERS = {"Inbox": "inbox", "Archive": "archive"}
 HOURS = 3600
 
