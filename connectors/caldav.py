@@ -6,14 +6,15 @@ import hashlib
 import time
 import zoneinfo
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
 from connectors.base import Context
-from connectors.caldav_calendars import Collection, collections, with_news
+from connectors.caldav_calendars import Collection, News, all_news, collections
 from connectors.caldav_discovery import Found, find
 from connectors.caldav_fetch import Fetch
 from connectors.caldav_session import Session
@@ -42,7 +43,7 @@ class CalDavAccount:
         self._memories: defaultdict[str, Memory] = defaultdict(Memory)
 
     def streams(self) -> Sequence[CalendarStream]:
-        """Every calendar and list, each with its news: one request for each home, which is nearly always one.
+        """Every calendar and list, with its news: one request for each home, which is nearly always one.
 
         It has to be asked for new calendars anyway, and with a ctag in each row it says as much as an empty
         sync-collection of each would: a poll of many calendars in which nothing happened costs a single request.
@@ -55,19 +56,22 @@ class CalDavAccount:
             self._found = None
             raise
         now = self._context.now()
-        return [self._stream(each, found, now) for each in self._collections]
+        news = _Once(lambda: all_news(self._session, found, tokens=False))
+        return [self._stream(each, found, news, now) for each in self._collections]
 
     def close(self) -> None:
         self._session.close()
 
     def _current(self, found: Found) -> list[Collection]:
-        fresh = self._collections and self._clock() - self._listed_at < RELIST
-        if fresh and (same := with_news(self._session, found, self._collections)) is not None:
-            return same
+        if self._collections and self._clock() - self._listed_at < RELIST:
+            read = [each.news for each in self._collections if not each.excluded and each.news is not None]
+            news = all_news(self._session, found, tokens=not all(each.ctag for each in read))
+            if news.keys() == {each.url for each in self._collections}:
+                return [replace(each, news=news[each.url]) for each in self._collections]
         self._listed_at = self._clock()
         return collections(self._session, found, self._settings)
 
-    def _stream(self, collection: Collection, found: Found, now: datetime) -> CalendarStream:
+    def _stream(self, collection: Collection, found: Found, news: _Once, now: datetime) -> CalendarStream:
         begins, ahead = self._context.since(), timedelta(days=self._settings.ahead_days)
         fetch = Fetch(
             session=self._session,
@@ -77,7 +81,23 @@ class CalDavAccount:
             own_addresses=found.addresses,
             meaning=_meaning(collection.zone, found.addresses, round((now - begins) / _DAY), ahead.days),
         )
-        return CalendarStream(collection, self._session, fetch, self._context.now, self._memories[collection.path])
+        memory = self._memories[collection.path]
+        return CalendarStream(collection, self._session, fetch, memory, news=news.of, now=self._context.now)
+
+
+class _Once:
+    """The news of all calendars, asked for when the first of them needs it."""
+
+    def __init__(self, ask: Callable[[], Mapping[str, News]]) -> None:
+        self._ask = ask
+        self._told: Mapping[str, News] | None = None
+
+    def of(self, collection: Collection) -> News:
+        if collection.news is not None:
+            return collection.news
+        if self._told is None:
+            self._told = self._ask()
+        return self._told.get(collection.url, News(""))
 
 
 def open_account(settings: Settings, context: Context) -> CalDavAccount:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -20,7 +20,8 @@ _TYPE, _NAME, _TOKEN, _CTAG = f"{DAV}resourcetype", f"{DAV}displayname", f"{DAV}
 _COMPONENTS, _ZONE = f"{CALDAV}supported-calendar-component-set", f"{CALDAV}calendar-timezone"
 _REPORTS = f"{DAV}supported-report-set"
 
-_DETAILS = (_TYPE, _CTAG, _NAME, _COMPONENTS, _REPORTS, _ZONE)
+_DETAILS = (_TYPE, _NAME, _COMPONENTS, _REPORTS, _ZONE)
+"""Without news: of calendars that it has not looked at yet a server may need minutes for their ctags."""
 
 _NEXTCLOUD = "{http://nextcloud.com/ns}"
 _BY_TYPE = {
@@ -41,7 +42,7 @@ class News(NamedTuple):
 
     ctag: str
     token: str = ""
-    """The sync-token of RFC 6578; only asked for where there is no ctag, as both are dear at some servers."""
+    """The sync-token of RFC 6578."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +57,8 @@ class Collection:
     """IANA name of the zone of floating times, or empty."""
     syncs: bool
     """Whether it says that it knows sync-collection, or does not say."""
-    news: News
-    """Taken before anything in it is listed or read."""
+    news: News | None = None
+    """As of this pass; None where they were not asked for yet."""
 
     @property
     def path(self) -> str:
@@ -78,21 +79,19 @@ def collections(session: Session, found: Found, settings: Settings) -> list[Coll
     return sorted(made, key=lambda each: each.name)
 
 
-def with_news(session: Session, found: Found, known: Sequence[Collection]) -> list[Collection] | None:
-    """The same with their news of now, by one request for each home; None if they are no longer the same."""
-    tokens = not all(each.news.ctag for each in known if not each.excluded)
-    rows = dict(_rows(session, found, (_TYPE, _CTAG, *([_TOKEN] if tokens else []))))
-    if rows.keys() != {each.url for each in known}:
-        return None
-    told = {url: News(row.text(_CTAG), row.text(_TOKEN)) for url, row in rows.items()}
-    return [replace(each, news=told[each.url]) for each in known]
+def all_news(session: Session, found: Found, *, tokens: bool) -> dict[str, News]:
+    """URL -> the news of every calendar, by one request for each home. `tokens`: not the ctags alone; at some servers
+    both together are twice as dear."""
+    rows = _rows(session, found, (_TYPE, _CTAG, *([_TOKEN] if tokens else [])))
+    return {url: _news(row) for url, row in rows}
 
 
-def token_of(session: Session, collection: Collection) -> str:
-    """Its sync-token of now, or empty."""
-    what, asked = f"asking {collection.name} for its state", xml.propfind([_TOKEN])
+def state_of(session: Session, collection: Collection) -> News:
+    """What it says of itself now."""
+    what = f"asking {collection.name} for its state"
+    asked = xml.propfind([_CTAG, *([_TOKEN] if collection.syncs else [])])
     listed, _ = session.multistatus(what, "PROPFIND", collection.url, asked, depth=0)
-    return next((row.text(_TOKEN) for row in listed.rows if row.text(_TOKEN)), "")
+    return next((_news(row) for row in listed.rows if any(_news(row))), News(""))
 
 
 def _rows(session: Session, found: Found, names: Iterable[str]) -> Iterator[tuple[str, Row]]:
@@ -128,7 +127,6 @@ def _collection(url: str, row: Row, title: str, has_twin: bool, settings: Settin
         excluded=_excluded(row, components, {shown, name, path(url), path(url).rstrip("/")}, settings),
         zone=zone_of(row.text(_ZONE).encode()) if row.text(_ZONE) else "",
         syncs=_REPORTS not in row.properties or row.has(_REPORTS, f"{DAV}sync-collection"),
-        news=News(row.text(_CTAG)),
     )
 
 
@@ -146,3 +144,7 @@ def _excluded(row: Row, components: set[str], names: set[str], settings: Setting
 
 def _by_type(row: Row) -> str:
     return next((why for name, why in _BY_TYPE.items() if row.has(_TYPE, name)), "")
+
+
+def _news(row: Row) -> News:
+    return News(row.text(_CTAG), row.text(_TOKEN))

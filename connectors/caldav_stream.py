@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from connectors import caldav_xml as xml
-from connectors.caldav_calendars import Collection, News, token_of
+from connectors.caldav_calendars import Collection, News, state_of
 from connectors.caldav_fetch import GONE, Fetch
 from connectors.caldav_place import Place
 from connectors.caldav_session import Session, path
@@ -68,14 +68,17 @@ class CalendarStream:
         collection: Collection,
         session: Session,
         fetch: Fetch,
-        now: Callable[[], datetime],
         memory: Memory,
+        *,
+        news: Callable[[Collection], News],
+        now: Callable[[], datetime],
     ) -> None:
         self._collection = collection
         self._session = session
         self._fetch = fetch
-        self._now = now
         self._memory = memory
+        self._news = news
+        self._now = now
 
     @property
     def name(self) -> str:
@@ -92,24 +95,23 @@ class CalendarStream:
     def changes(self, cursor: Cursor | None) -> Iterator[Batch]:
         place = Place.read(cursor) if cursor is not None else None
         if place is None or place.is_due(self._fetch.meaning, self._now()):
-            yield from self._compared(None)
-        elif not place.may_differ(self._collection.news) or self._is_old_news():
+            yield from self._compared()
             return
-        elif place.syncs and place.token:
-            yield from self._followed(place)
-        else:
-            yield from self._compared(place)
+        news = self._news(self._collection)
+        if not place.may_differ(news) or self._is_old(news):
+            return
+        yield from self._followed(place, news) if place.syncs and place.token else self._compared_again(place, news)
 
     def read(self, ids: Sequence[ItemId], *, text: bool) -> Iterator[Item]:
         return self._fetch.read(ids)
 
     def inventory(self) -> Iterator[ItemId]:
-        listed, _ = self._listed(None)
+        listed, _ = self._listed(by_report=False)
         return (ItemId(each) for each in listed)
 
     # ----------------------------------------------------------------------------------------------- what changed
 
-    def _followed(self, place: Place) -> Iterator[Batch]:
+    def _followed(self, place: Place, news: News) -> Iterator[Batch]:
         """Yield page by page what the server says has changed since the place."""
         for number in range(PAGES):
             try:
@@ -117,17 +119,17 @@ class CalendarStream:
             except _BadToken:
                 # Soon after it was given: the server is one that knows no token again.
                 again = self._now() - place.compared_at < HOUR
-                yield from self._compared(None, syncs=not again)
+                yield from self._compared(syncs=not again)
                 return
             if len(page.changed) > MANY or len(page.changed) >= max(1, place.size):
-                yield from self._compared(None)
+                yield from self._compared()
                 return
             if page.changed or page.removed:
-                ctag = place.ctag if page.is_cut else self._collection.news.ctag
+                ctag = place.ctag if page.is_cut else news.ctag
                 place = replace(place, token=page.token, ctag=ctag)
                 yield Batch(items=tuple(self._items(page)), cursor=place.cursor())
-            elif not number and not page.is_cut and any(self._collection.news):
-                yield from self._doubted()
+            elif not number and not page.is_cut and any(news):
+                yield from self._doubted(news)
             if not page.is_cut:
                 return
             if page.token == place.token and not (page.changed or page.removed):
@@ -135,23 +137,23 @@ class CalendarStream:
             place = replace(place, token=page.token)
         raise Retryable(f"{self.name}: the server's list of changes does not end")
 
-    def _doubted(self) -> Iterator[Batch]:
+    def _doubted(self, news: News) -> Iterator[Batch]:
         """There was news, and then no change: compare, as some servers say nothing to a token that they do not know.
 
         Not more than once an hour, since others have news of what is not in the list.
         """
         now, last = self._now(), self._memory.doubted_at
         if last is not None and timedelta(0) <= now - last < HOUR:
-            self._remember(last + HOUR)
+            self._remember(news, last + HOUR)
         else:
             self._memory.doubted_at = now
-            yield from self._compared(None)
+            yield from self._compared()
 
-    def _remember(self, until: datetime) -> None:
-        self._memory.news, self._memory.until = self._collection.news, until
+    def _remember(self, news: News, until: datetime) -> None:
+        self._memory.news, self._memory.until = news, until
 
-    def _is_old_news(self) -> bool:
-        news, until = self._collection.news, self._memory.until
+    def _is_old(self, news: News) -> bool:
+        until = self._memory.until
         return any(news) and self._memory.news == news and until is not None and self._now() < until
 
     def _page(self, token: str) -> Changes:
@@ -180,36 +182,44 @@ class CalendarStream:
 
     # ----------------------------------------------------------------------------------------------- comparisons
 
-    def _compared(self, place: Place | None, *, syncs: bool = True) -> Iterator[Batch]:
-        """Yield all ids and versions; nothing if they are those of `place`, which goes by ctags alone."""
-        news = self._collection.news
-        token = self._token() if syncs and place is None else None
-        listed, token = self._listed(token)
-        versions = {ItemId(each): self._fetch.version(etag or _instead(news)) for each, etag in listed.items()}
-        digest = _digest(versions)
-        if place is not None and place.digest == digest:
-            self._remember(self._now() + HOUR)
-            return
+    def _compared(self, *, syncs: bool = True) -> Iterator[Batch]:
+        """Yield all ids and versions. `syncs`: that a token is taken, if there is one."""
+        state = state_of(self._session, self._collection)  # before anything is listed
+        may_sync = syncs and self._collection.syncs
+        etags, token = self._listed(by_report=may_sync and not state.token)
+        versions = self._versions(etags, state)
         made = Place(
-            token=token or news.token,
-            ctag=news.ctag,
-            syncs=bool(token),
-            digest=digest,
+            token=state.token or token,
+            ctag=state.ctag,
+            syncs=may_sync and bool(state.token or token),
+            digest=_digest(versions),
             size=len(versions),
-            compared_at=self._now() if place is None else place.compared_at,
+            compared_at=self._now(),
             meaning=self._fetch.meaning,
         )
         yield Batch(items=(), versions=versions, cursor=made.cursor())
 
-    def _token(self) -> str | None:
-        """As it is before anything is listed; empty if only the report gives one, None if nothing does."""
-        if not self._collection.syncs:
-            return None
-        return self._collection.news.token or token_of(self._session, self._collection)
+    def _compared_again(self, place: Place, news: News) -> Iterator[Batch]:
+        """The same between two days, where only the ctag tells of changes; nothing if there are none."""
+        etags, _ = self._listed(by_report=False)
+        versions = self._versions(etags, news)
+        digest = _digest(versions)
+        if digest == place.digest:
+            self._remember(news, self._now() + HOUR)
+            return
+        made = replace(place, token=news.token, ctag=news.ctag, digest=digest, size=len(versions))
+        yield Batch(items=(), versions=versions, cursor=made.cursor())
 
-    def _listed(self, token: str | None) -> tuple[dict[str, str], str]:
-        """Path -> etag of every object, and a sync-token no younger than the list; empty if there is none."""
-        if token == "":
+    def _versions(self, etags: dict[str, str], state: News) -> dict[ItemId, str]:
+        # An object without an etag may be another one as soon as anything in the calendar is.
+        found = {each: etag or f"of {state.ctag or state.token}" for each, etag in etags.items()}
+        self._fetch.etags.clear()
+        self._fetch.etags.update(found)
+        return {ItemId(each): self._fetch.version(etag) for each, etag in found.items()}
+
+    def _listed(self, *, by_report: bool) -> tuple[dict[str, str], str]:
+        """Path -> etag of every object, and the sync-token where it comes `by_report`; which is left if that fails."""
+        if by_report:
             try:
                 return self._synced()
             except _BadToken:
@@ -224,7 +234,7 @@ class CalendarStream:
         if not listed.rows:
             raise Retryable(f"{what}: the server sends an empty list, without even the calendar itself")
         found = {path(row.href): row.text(_ETAG) for row in listed.rows if row.status not in GONE}
-        return self._members(found), token or ""
+        return self._members(found), ""
 
     def _synced(self) -> tuple[dict[str, str], str]:
         """All by sync-collection without a token, which a server may divide into pages. Raises _BadToken."""
@@ -241,10 +251,7 @@ class CalendarStream:
         raise Retryable(f"listing {self.name}: the server's list does not end")
 
     def _members(self, found: dict[str, str]) -> dict[str, str]:
-        members = {each: etag for each, etag in found.items() if self._is_member(each)}
-        self._fetch.etags.clear()
-        self._fetch.etags.update(members)
-        return members
+        return {each: etag for each, etag in found.items() if self._is_member(each)}
 
     def _is_member(self, each: str) -> bool:
         """Not the collection itself, which iCloud lists too, nor one inside it."""
@@ -260,11 +267,6 @@ def _is_bad_token(response: Response) -> bool:
     if response.status == 403:
         return b"valid-sync-token" in response.body or b"supported-report" in response.body
     return response.status in _BAD_TOKEN
-
-
-def _instead(news: News) -> str:
-    """For an object without an etag: it may be another one as soon as anything in the calendar is."""
-    return f"of {news.ctag or news.token}"
 
 
 def _digest(versions: dict[ItemId, str]) -> str:

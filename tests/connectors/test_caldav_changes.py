@@ -212,6 +212,32 @@ def test_without_a_ctag_it_is_seen_as_well(server: ScriptedCalDav, syncs: bool) 
     world.close()
 
 
+def test_without_a_ctag_the_token_tells_of_all_calendars_at_once(server: ScriptedCalDav) -> None:
+    world = scripted(server, ctag=None)
+    world.restarts = False
+    reader = begun(world)
+    reader.whole_pass()
+    world.asked()
+    for _ in range(3):
+        assert reader.whole_pass() == []
+        assert world.asked() == ["PROPFIND"]
+    world.put("new")
+    assert keys_in(reader.whole_pass()) == ["new"]
+    world.close()
+
+
+def test_after_a_restart_the_news_of_all_calendars_is_one_more_request(world: ScriptedWorld) -> None:
+    for number in range(5):
+        world.server.add(f"more{number}")
+    account = world.account()
+    cursors = [[batch.cursor for batch in stream.changes(None)][-1] for stream in account.streams()[1:]]
+    again = world.account()
+    streams = again.streams()[1:]
+    world.asked()
+    assert [list(stream.changes(cursor)) for stream, cursor in zip(streams, cursors, strict=True)] == [[]] * 6
+    assert world.asked() == ["PROPFIND"]
+
+
 def test_a_ctag_that_stands_still_hides_nothing_for_longer_than_a_day(server: ScriptedCalDav) -> None:
     world = scripted(server, ctag="always the same")
     reader = begun(world)
