@@ -14,6 +14,7 @@ from bench import (
     agenda,
     calendar_idle,
     calendar_race,
+    google,
     idle,
     linear,
     ours_calendars,
@@ -97,10 +98,16 @@ def profile(options: argparse.Namespace) -> Answer:
     return stages.table(found), asdict(found)
 
 
+def first_sync_of_gmail(options: argparse.Namespace) -> Answer:
+    found = google.first_sync(options.directory, messages=200 if options.quick else 10_000)
+    return google.table(found), asdict(found)
+
+
 COMMANDS = {
     "race": (race, "syncd and mbsync in turn: a first sync, a poll that finds nothing, one that finds new mail"),
     "calendars": (calendars, "syncd and vdirsyncer in turn: a first sync, a poll that finds nothing, one with changes"),
     "linearity": (linearity, "the first sync of 10,000 and of 100,000 messages"),
+    "google": (first_sync_of_gmail, "a first sync of a Gmail account, beside a bare loop over Google's own client"),
     "idle": (idleness, "the running daemon with 1,000 mailboxes in which nothing happens"),
     "profile": (profile, "where the time of a first sync goes"),
 }

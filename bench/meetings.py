@@ -49,6 +49,11 @@ class Series:
     moved: Mapping[int, timedelta] = field(default_factory=dict)
     called_off: frozenset[int] = frozenset()
 
+    @property
+    def written(self) -> frozenset[int]:
+        """Those that have a component of their own."""
+        return self.called_off.union(self.moved)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meeting:
@@ -82,21 +87,23 @@ class Occurrence(NamedTuple):
 
 
 def occurrences(meeting: Meeting, begins: datetime, ends: datetime) -> Iterator[Occurrence]:
-    """Those that begin between these two instants; of an all-day one, as 00:00 UTC of its date."""
+    """Those that begin between these two instants, and later ones that are written down; of an all-day one, as 00:00
+    UTC of its date."""
+    series = meeting.series or Series(1)
     for number, start in _starts(meeting, ends):
-        series = meeting.series or Series(1)
         if number in series.dropped:
             continue
         moved = _instant(start + series.moved.get(number, timedelta(0)))
-        if begins <= moved < ends:
+        if begins <= moved and (moved < ends or number in series.written):
             cancelled = meeting.cancelled or number in series.called_off
             yield Occurrence(moved, moved + meeting.length, cancelled)
 
 
 def _starts(meeting: Meeting, ends: datetime) -> Iterator[tuple[int, datetime | date]]:
-    weeks = meeting.series.weeks if meeting.series else 1
+    series = meeting.series or Series(1)
+    last_written = max(series.written, default=0)
     number, start = 0, meeting.starts
-    while (weeks is None or number < weeks) and _instant(start) < ends + WEEK:
+    while (series.weeks is None or number < series.weeks) and (_instant(start) < ends or number <= last_written):
         yield number, start
         number, start = number + 1, start + WEEK
 
@@ -120,7 +127,7 @@ def written(meeting: Meeting) -> bytes:
         repeats += [_at("EXDATE", meeting.starts + number * WEEK) for number in sorted(series.dropped)]
     lines += _event(meeting, meeting.starts, repeats, cancelled=meeting.cancelled)
     if series:
-        for number in sorted(series.moved.keys() | series.called_off):
+        for number in sorted(series.written):
             original = meeting.starts + number * WEEK
             start = original + series.moved.get(number, timedelta(0))
             lines += _event(meeting, start, [_at("RECURRENCE-ID", original)], cancelled=number in series.called_off)
