@@ -1,0 +1,199 @@
+"""What syncd costs over Google's own client: a first sync and a poll that finds nothing, beside a bare loop over it.
+
+The fake of the tests stands for Google, in a process of its own; what is measured is the CPU of the reader alone.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import httplib2
+from googleapiclient import discovery
+from googleapiclient.http import BatchHttpRequest
+
+from connectors.base import Context, Stream
+from connectors.google import GoogleAccount
+from connectors.google_settings import Settings
+from connectors.google_sign_in import MAIL, Client, credentials
+from connectors.google_tokens import ask
+from store import health, migrations
+from store.health import Registration
+from store.writer import open_store
+from syncd.model import Cursor, Level, Policy
+from syncd.sync import Pass
+from tests.connectors.contexts import MemoryTokens
+from tests.servers import fake_google
+
+USER = "anna@example.com"
+_BATCH = 50
+
+
+def _serve(messages: int, pipe: Connection) -> None:
+    with fake_google.serve(time.time()) as fake:
+        for number in range(messages):
+            fake.mailbox(USER).deliver(_letter(number), at=time.time() - number * 60)
+        secret = fake.oauth.client_file(f"{fake.url}/token")
+        pipe.send((fake.url, secret, fake.oauth.client_id, fake.oauth.grant(USER, MAIL)))
+        pipe.recv()
+
+
+def _letter(number: int) -> bytes:
+    """One of ten is from a known contact."""
+    sender = "zoe@client.example" if number % 10 == 0 else f"stranger{number % 500}@elsewhere.example"
+    return (
+        f"From: Somebody <{sender}>\r\nTo: Anna <{USER}>, carl@example.com\r\nSubject: The offer, number {number}\r\n"
+        f"Date: Fri, 20 Nov 2026 10:00:00 +0000\r\nMessage-ID: <{number}@client.example>\r\n"
+        f"References: <{number // 3}@client.example>\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nGood day.\r\n"
+    ).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Google:
+    url: str
+    secret: str
+    client_id: str
+    refresh_token: str
+
+    def access_token(self) -> str:
+        client = credentials(self.secret)
+        assert isinstance(client, Client)
+        form = {"grant_type": "refresh_token", "refresh_token": self.refresh_token}
+        form |= {"client_id": client.id, "client_secret": client.secret}
+        return ask(client.token_uri, form, now=datetime.now(UTC), timeout=10).access_token
+
+    def account(self) -> GoogleAccount:
+        tokens = MemoryTokens(json.dumps({"refresh_token": self.refresh_token, "client_id": self.client_id}))
+        settings = Settings(
+            user=USER, endpoint=self.url, read=("mail",), units_per_minute=10**9, project_units_per_minute=10**10
+        )
+        context = Context(
+            secret=lambda: self.secret,
+            since=lambda: datetime.now(UTC) - timedelta(days=3650),
+            now=lambda: datetime.now(UTC),
+            tokens=tokens,
+        )
+        return GoogleAccount(settings, context)
+
+
+@contextmanager
+def served(messages: int) -> Iterator[Google]:
+    spawn = get_context("spawn")
+    ours, theirs = spawn.Pipe()
+    process = spawn.Process(target=_serve, args=(messages, theirs), daemon=True)
+    process.start()
+    try:
+        yield Google(*ours.recv())
+    finally:
+        ours.send(None)
+        process.join()
+
+
+class _Authorized(httplib2.Http):  # type: ignore[misc]
+    """The client's own HTTP, with a token."""
+
+    token = ""
+
+    def request(self, uri: str, method: str = "GET", body: Any = None, headers: Any = None, **more: Any) -> Any:
+        return super().request(uri, method, body, {**(headers or {}), "authorization": f"Bearer {self.token}"}, **more)
+
+
+def bare(google: Google) -> Callable[[], None]:
+    """The client as its guide shows it: list, then get in batches, and do nothing with what comes."""
+    http = _Authorized()
+    http.token = google.access_token()
+    options = {"api_endpoint": google.url}
+    service = discovery.build("gmail", "v1", http=http, client_options=options, static_discovery=True)
+    messages = service.users().messages()
+
+    def loop() -> None:
+        ids: list[str] = []
+        request = messages.list(userId="me", maxResults=500)
+        while request is not None:
+            page = request.execute()
+            ids += [each["id"] for each in page.get("messages", ())]
+            request = messages.list_next(request, page)
+        for start in range(0, len(ids), _BATCH):
+            batch = BatchHttpRequest(callback=_nothing, batch_uri=f"{google.url}/batch")
+            for id in ids[start : start + _BATCH]:
+                batch.add(messages.get(userId="me", id=id, format="metadata"))
+            batch.execute(http=http)
+        http.close()
+
+    return loop
+
+
+def _nothing(key: str, answer: object, error: Exception | None) -> None:
+    assert error is None
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """CPU: microseconds for each message of a first sync."""
+
+    messages: int
+    client: float
+    """The bare loop."""
+    connector: float
+    """With headers read, and nothing decided."""
+    syncd: float
+    """With a decision for each message, in a store."""
+    poll_ms: float
+    """Milliseconds of CPU for a poll that finds nothing."""
+
+
+def first_sync(directory: Path, messages: int) -> Figures:
+    with served(messages) as google:
+        client = _microseconds(bare(google), messages)
+        (stream,) = google.account().streams()
+        cursors: list[Cursor] = []
+        connector = _microseconds(lambda: cursors.extend(batch.cursor for batch in stream.changes(None)), messages)
+        poll = _microseconds(lambda: list(stream.changes(cursors[-1])), 1)
+        with store_of(directory) as one:
+            syncd = _microseconds(partial(one, stream), messages)
+    return Figures(messages, client, connector, syncd, poll / 1000)
+
+
+@contextmanager
+def store_of(directory: Path) -> Iterator[Callable[[Stream], object]]:
+    """What reads a stream into a new store; nobody in it is known, but every message is decided on."""
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / "google.db"
+    path.unlink(missing_ok=True)
+    store = open_store(f"sqlite:///{path}", b"k" * 32)
+    migrations.upgrade(store.engine)
+    mailbox = health.register(store.engine, [Registration("anna", USER, "google")])["anna"].id
+    row = health.register_streams(store.engine, mailbox, [("mail", "mail", "")])["mail"]
+    policy = Policy(own_domains=frozenset({"example.com"}), level=Level.SUBJECT, key=b"k" * 32)
+    try:
+        yield lambda stream: Pass(stream, row.id, store, policy, now=lambda: datetime.now(UTC)).run()
+    finally:
+        store.close()
+
+
+def _microseconds(work: Callable[[], object], messages: int) -> float:
+    began = time.process_time()
+    work()
+    return (time.process_time() - began) / messages * 1e6
+
+
+def table(found: Figures) -> str:
+    own = found.syncd - found.client
+    return (
+        f"a first sync of {found.messages:,} messages, microseconds of CPU for each\n\n"
+        f"| | |\n|---|---|\n"
+        f"| Google's client, a bare loop | {found.client:.0f} |\n"
+        f"| the connector | {found.connector:.0f} |\n"
+        f"| syncd, with a decision in the store | {found.syncd:.0f} |\n\n"
+        f"syncd's own part is {own / found.client:.2f} of the client's; "
+        f"a poll that finds nothing takes {found.poll_ms:.1f} ms"
+    )
