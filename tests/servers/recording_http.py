@@ -87,7 +87,7 @@ def record(server_port: int, *, passwords: Mapping[str, str] | None = None) -> I
 
 
 def _forwarded(asked: Asked, port: int) -> Told:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
     headers = {name: value for name, value in asked.headers.items() if name not in _HOP_BY_HOP}
     try:
         connection.request(asked.method, asked.path, asked.body, headers)
