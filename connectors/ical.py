@@ -52,8 +52,8 @@ def calendar_object(
 
     `zone` is IANA's name for the calendar's own zone, empty if it has none: times without a zone are of it, and days
     end by it. An event is in the window if some of [starts_at, ends_at) is; one that no rule works out also if it comes
-    later, or was moved away from a date within. An open task and an undated note always
-    are, other tasks and notes unless they were done or written before it.
+    later, or was moved away from a date within. An open task and an undated note always are, other tasks and notes
+    unless they were done or written before it.
     """
     try:
         calendar = read(data)
@@ -116,7 +116,7 @@ def _found(calendar: Calendar, id: ItemId, source: Source) -> _Found:
             read_groups.append(_read(group, source))
         except NotReadable as error:
             errors.append(error)
-            source.zones.problems[f"another meeting in the same file cannot be read: {error}"] = None
+            source.zones.note(f"another meeting in the same file cannot be read: {error}")
     if errors and not read_groups:
         raise errors[0]
     return _Found(

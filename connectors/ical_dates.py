@@ -60,6 +60,8 @@ def dates(component: Component, when: Span, zones: Zones) -> Dates:
     rules = [line.value for line in component.all("RRULE") if line.value.strip()]
     if len(rules) > _MAX_RULES:
         raise NotReadable(f"it has more than {_MAX_RULES} rules")
+    if component.value("EXRULE"):
+        zones.note("it has a rule of what is left out (EXRULE), which RFC 5545 no longer knows: it is not followed")
     extra = dict[datetime, Length | None]()
     for start, length in _values(component, "RDATE", zones):
         extra[place(start, when, zones).wall] = length
@@ -112,7 +114,7 @@ def _values(component: Component, name: str, zones: Zones) -> Iterator[tuple[Mom
             try:
                 yield _period(line, value, zones)
             except NotReadable:
-                zones.problems[f"one of its dates ({name}) cannot be read"] = None
+                zones.note(f"one of its dates ({name}) cannot be read")
 
 
 def _period(line: Property, value: str, zones: Zones) -> tuple[Moment, Length | None]:

@@ -31,13 +31,13 @@ class TooManySteps(NotReadable):
 class Steps:
     """What may still be spent on one object."""
 
-    def __init__(self, left: int = _MAX_STEPS) -> None:
-        self._left = left
+    def __init__(self, limit: int = _MAX_STEPS) -> None:
+        self._limit = self._left = limit
 
     def spend(self, steps: int) -> None:
         self._left -= steps
         if self._left < 0:
-            raise TooManySteps(f"its rule takes more than {_MAX_STEPS:,} steps to follow")
+            raise TooManySteps(f"its rule takes more than {self._limit:,} steps to follow")
 
 
 def recurrences(rule: Rule, start: datetime, after: datetime, before: datetime, steps: Steps) -> Iterator[datetime]:
@@ -91,9 +91,8 @@ def _periods_of_days_and_clocks(
 ) -> Iterator[list[datetime]]:
     clocks = [time(*clock) for clock in _clocks(rule, start)]
     for days in _periods_of_days(rule, start.date(), first, last, steps):
-        steps.spend(
-            len(days) * len(clocks)
-        )  # before they are made: a rule of one line may ask for each second of a year
+        # Before they are made: a rule of one line may ask for each second of a year.
+        steps.spend(len(days) * len(clocks))
         yield [datetime.combine(day, clock) for day in days for clock in clocks]
 
 

@@ -125,7 +125,7 @@ def _overrides(parts: Sequence[Component], master: Span | None, source: Source) 
         try:
             override = _override(component, master, source)
         except NotReadable as error:
-            source.zones.problems[f"a change to one occurrence cannot be read: {error}"] = None
+            source.zones.note(f"a change to one occurrence cannot be read: {error}")
         else:
             found[override.place.key] = override
     return tuple(found.values())

@@ -49,15 +49,23 @@ def _named(tzid: str) -> str:
 
 
 class Zones:
-    """The zones of one file. Remembers what it had to guess."""
+    """The zones of one file, and what had to be guessed of it."""
 
     def __init__(self, timezones: Iterable[Component], home: str) -> None:
         """`home` is the calendar's own zone; UTC stands for it where it is empty or none that is known."""
         self.home_name = named(home)
         self.home: tzinfo = zone(self.home_name) if self.home_name else UTC
-        self.problems: dict[str, None] = {}
+        self._problems: dict[str, None] = {}
         self._components = {_tzid(one): one for one in timezones}
         self._found: dict[str, tuple[tzinfo, str]] = {}
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        return tuple(self._problems)
+
+    def note(self, problem: str) -> None:
+        """Remember what had to be guessed or passed over; each once."""
+        self._problems[problem] = None
 
     def of(self, tzid: str) -> tuple[tzinfo, str]:
         """Return the zone of a TZID, and IANA's name for it, if it has one."""
@@ -68,7 +76,7 @@ class Zones:
     def floating(self) -> tuple[tzinfo, str]:
         """Return the zone of what is said without one."""
         if not self.home_name:
-            self.problems["its times have no zone, nor has the calendar: UTC is taken, which is uncertain"] = None
+            self.note("its times have no zone, nor has the calendar: UTC is taken, which is uncertain")
         return self.home, self.home_name
 
     def _resolved(self, tzid: str) -> tuple[tzinfo, str]:
@@ -80,7 +88,7 @@ class Zones:
                 return own_zone(component), ""
             except (NotReadable, ValueError, OverflowError):
                 pass
-        self.problems["its time zone is not known: the calendar's own is taken, which is uncertain"] = None
+        self.note("its time zone is not known: the calendar's own is taken, which is uncertain")
         return self.home, self.home_name
 
 

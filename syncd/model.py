@@ -196,6 +196,8 @@ class Note:
 class CalendarObject:
     """One object of a calendar or task list, with all of it that lies in the window `begins` to `ends`.
 
+    The end bounds only what a rule works out: an event that is written down is there if it comes later, too, and an
+    occurrence that was moved out of the window, so that it is seen where it is now.
     What is stored of the object, happens within the window and is not among `parts` has left it.
     """
 

@@ -54,6 +54,14 @@ def test_whole_days_end_with_the_last_of_them(lines: list[str], days: int) -> No
     assert found.ends_at - found.starts_at == timedelta(days=days)
 
 
+@pytest.mark.parametrize(
+    "start", ["DTSTART;VALUE=DATE:20261125Z", "DTSTART;VALUE=DATE:20261125T000000Z", "DTSTART:20261125"]
+)
+def test_a_date_is_a_date_whatever_is_hung_on_it(start: str) -> None:
+    found = event(start)
+    assert (found.all_day, found.starts_at) == (True, utc(2026, 11, 25))
+
+
 def test_midnights_that_exchange_marks_as_whole_days_are_dates() -> None:
     lines = (
         "DTSTART;TZID=W. Europe Standard Time:20261125T000000",

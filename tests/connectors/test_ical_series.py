@@ -251,6 +251,12 @@ def test_an_excluded_date_that_cannot_be_read_does_not_cost_the_series() -> None
     assert "one of its dates (EXDATE) cannot be read" in found[0].problem
 
 
+def test_a_rule_of_what_is_left_out_is_not_followed_and_said_not_to_be() -> None:
+    found = events(calendar(vevent(*WEEKLY, "EXRULE:FREQ=WEEKLY;INTERVAL=2")))
+    assert keys(found) == KEYS
+    assert "EXRULE" in found[0].problem
+
+
 # ---------------------------------------------------------------------------------------------- UNTIL
 
 
