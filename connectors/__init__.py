@@ -72,6 +72,7 @@ KINDS: Mapping[str, Kind] = {
         "connectors.microsoft",
         consent="connectors.microsoft_sign_in",
         opens_many=True,
+        members="connectors.microsoft_directory",
     ),
     "caldav": Kind(caldav_settings.Settings, "connectors.caldav", backfill=timedelta(days=90)),
 }

@@ -22,6 +22,8 @@ class Settings:
     """As the app itself, with the mailbox's `secret`; or as a person who has agreed by `syncd auth`."""
     delegate: str = ""
     """The person who signs in, where the mailbox is not that person's own."""
+    group: str = ""
+    """The id of a group: of a registration for many mailboxes (`domain`), its members are meant."""
     unreachable: str = ""
     """A mailbox that this app must not be able to read; `syncd check` tries it."""
     include: tuple[str, ...] = ()

@@ -49,6 +49,8 @@ class FakeGraph:
     delegates: set[tuple[str, str]] = field(default_factory=set)
     """Person, and the mailbox of another that the person may open."""
     groups: dict[str, list[str]] = field(default_factory=dict)
+    """Id -> addresses; one that is nobody's is a group within it."""
+    members_page: int = 999
     agendas: dict[str, Agenda] = field(default_factory=dict)
     """By address; each mailbox has one."""
     todos: dict[str, ToDo] = field(default_factory=dict)
@@ -165,7 +167,7 @@ class FakeGraph:
 
     def _read(self, request: Request, path: Sequence[str]) -> Answer:
         match path:
-            case ["groups", group, "transitiveMembers", "microsoft.graph.user"]:
+            case ["groups", group, "transitiveMembers"]:
                 return self._members(request, group)
             case ["me", *rest]:
                 return self._of_mailbox(request, self._mailbox(request, "me"), rest)
@@ -260,13 +262,24 @@ class FakeGraph:
                 f"Resource '{group}' does not exist or one of its queried reference-property objects are not present."
             )
             raise Refused(404, "Request_ResourceNotFound", words)
-        start, size = int(request.query.get("$skiptoken", 0)), int(request.query.get("$top", 100))
+        start, size = (
+            int(request.query.get("$skiptoken", 0)),
+            min(int(request.query.get("$top", 100)), self.members_page),
+        )
         addresses = self.groups[group]
-        users = [_user(self.mailboxes[address]) for address in addresses[start : start + size]]
-        body: Json = {"value": [queries.selected(each, request.query) for each in users]}
+        body: Json = {"value": [self._member(each, request) for each in addresses[start : start + size]]}
         if start + size < len(addresses):
             body["@odata.nextLink"] = f"{self.origin}{request.path}?$top={size}&$skiptoken={start + size}"
         return self._given("user", body)
+
+    def _member(self, address: str, request: Request) -> Json:
+        """A person; what has no mailbox here is a group within the group."""
+        if address not in self.mailboxes:
+            return {"@odata.type": "#microsoft.graph.group", "id": opaque("group", address)[6:42]}
+        return {
+            "@odata.type": "#microsoft.graph.user",
+            **queries.selected(_user(self.mailboxes[address]), request.query),
+        }
 
     def _given(self, kind: str, body: Json) -> Answer:
         self.answers.append((kind, body))

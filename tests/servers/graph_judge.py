@@ -79,6 +79,8 @@ TYPES: Mapping[str, Mapping[str, str]] = {
         "title": "text",
     },
     "user": {"id": "text", "displayName": "text", "mail": "text", "userPrincipalName": "text"},
+    "directoryObject": {"id": "text", "deletedDateTime": "instant"},
+    "group": {"displayName": "text", "mail": "text"},
     "itemBody": {"content": "text", "contentType": "text|html"},
     "recipient": {"emailAddress": "emailAddress"},
     "emailAddress": {"address": "text", "name": "text"},
@@ -90,6 +92,7 @@ TYPES: Mapping[str, Mapping[str, str]] = {
     },
 }  # fmt: skip
 BASES = {
+    "group": "directoryObject",
     "eventMessage": "message",
     "eventMessageRequest": "eventMessage",
     "eventMessageResponse": "eventMessage",

@@ -187,3 +187,49 @@ def test_a_wait_that_graph_asks_for_is_kept_over_a_restart(office: Office, micro
     assert state == "throttled"
     assert until
     assert asked == 1
+
+
+TEAM = "b7a1c3d5-0000-4000-8000-000000000007"
+
+
+def _of_team(microsoft: Cloud, lines: str) -> str:
+    one = block(microsoft, f'secret = "file:app.secret"\n{lines}')
+    return one.replace(f'owner = "{DORA}"\n', "").replace('name = "dora"', 'name = "team"')
+
+
+def test_every_member_of_a_group_is_read_by_the_app(office: Office, microsoft: Cloud, dora: Mailbox) -> None:
+    ben = microsoft.graph.mailbox("ben@example.com", "Ben")
+    microsoft.graph.mailbox("boss@other.example", "Boss")
+    microsoft.graph.groups[TEAM] = [DORA, "group@example.com", "boss@other.example", "ben@example.com"]
+    microsoft.graph.members_page = 2
+    microsoft.login.roles |= {"GroupMember.Read.All", "User.ReadBasic.All"}
+    office.configure(_of_team(microsoft, f'domain = "example.com"\ngroup = "{TEAM}"'), extra=CONTACTS)
+    deliver(dora, 1)
+    deliver(ben, 2)
+    once = office.process("once")
+    assert once.code == 0, once.err
+    assert len(json.loads(office.syncd("timeline", "zoe@client.example", "--json").out)["activities"]) == 2
+    names = [name for (name,) in _rows(office, "SELECT name FROM mailbox ORDER BY name")]
+    assert names == ["team/ben@example.com", f"team/{DORA}"]
+    assert len(microsoft.login.token_requests) == 1
+
+
+def test_a_group_that_may_not_be_read_says_which_right_is_missing(office: Office, microsoft: Cloud) -> None:
+    microsoft.graph.groups[TEAM] = [DORA]
+    office.configure(_of_team(microsoft, f'domain = "example.com"\ngroup = "{TEAM}"'), extra=CONTACTS)
+    said = office.process("once")
+    assert said.code == 1
+    assert "GroupMember.Read.All" in said.out + said.err
+
+
+def test_a_list_of_users_needs_no_group(office: Office, microsoft: Cloud, dora: Mailbox) -> None:
+    deliver(dora, 1)
+    lines = _of_team(microsoft, f'users = ["{DORA}"]').replace(f'user = "{DORA}"\n', "", 1)
+    office.configure(lines, extra=CONTACTS)
+    assert office.process("once").code == 0
+    assert [name for (name,) in _rows(office, "SELECT name FROM mailbox")] == [f"team/{DORA}"]
+
+
+def _rows(office: Office, query: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(office.folder / "syncd.db")) as database:
+        return database.execute(query).fetchall()
