@@ -211,13 +211,14 @@ class FakeGoogle:
                 return mailbox.attachment(call.path["messageId"], call.path["id"])
             case "history.list":
                 return mailbox.history(call.query)
-        raise AssertionError(f"the fake knows no {call.method}")
+        return errors.NOT_FOUND  # a method that syncd has no need of
 
     def _calendars(self, call: Call) -> dict[str, Any] | Refusal:
         held = self.calendars.get(call.user, {})
         if call.method == "calendar.calendarList.list":
             return {"kind": "calendar#calendarList", "items": [each.entry() for each in held.values()]}
-        calendar = held.get(call.path["calendarId"])
+        id = call.path["calendarId"]
+        calendar = held.get(call.user if id == "primary" else id)
         if calendar is None:
             return errors.refusal(404, "Not Found", "notFound", "NOT_FOUND")
         if call.method == "calendar.events.list":

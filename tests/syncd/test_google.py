@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import subprocess
+import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -18,6 +19,7 @@ from connectors.google_sign_in import MAIL
 from connectors.google_tasks import TaskSource
 from tests.servers.dovecot import Dovecot
 from tests.servers.fake_google import FakeGoogle
+from tests.servers.radicale import Radicale
 from tests.syncd.doors import PROGRAM, Office, mailbox
 
 CARL = "carl@example.com"
@@ -174,8 +176,8 @@ INVITATION = (
 )
 
 
-def test_a_meeting_in_the_calendar_and_its_invitation_in_the_mail_are_one_activity(
-    office: Office, google: FakeGoogle
+def test_one_meeting_in_a_google_and_a_caldav_calendar_and_its_invitation_by_mail_are_one_activity(
+    office: Office, google: FakeGoogle, radicale: Radicale
 ) -> None:
     google.mailbox(CARL).deliver(INVITATION.encode())
     google.calendar(CARL).put(
@@ -188,17 +190,34 @@ def test_a_meeting_in_the_calendar_and_its_invitation_in_the_mail_are_one_activi
             "attendees": [{"email": CARL, "self": True, "responseStatus": "accepted"}],
         }
     )
-    google.task_list(CARL).put({"title": "Call zoe@client.example", "status": "completed"})
+    user = radicale.new_user()
+    radicale.fill(user, "work", {"offer.ics": MEETING_ICS.replace("METHOD:REQUEST\r\n", "").encode()})
+    office.write("dora.secret", radicale.passwords[user])
+    dora = (
+        '[[mailboxes]]\nname = "dora"\nowner = "dora@example.com"\nkind = "caldav"\nbackfill = "9000d"\n'
+        f'url = "{radicale.url}"\nuser = "{user}"\nsecret = "file:dora.secret"\n'
+    )
+    office.configure(block(google), dora, extra=CONTACTS)
     sign_in(office, google)
 
     once = office.process("once")
 
     assert once.code == 0, once.err
-    activities = json.loads(office.syncd("timeline", "zoe@client.example", "--json").out)["activities"]
-    assert [(each["kind"], each["subject"]) for each in activities if each["kind"] == "meeting"] == [
-        ("meeting", "The offer")
-    ]
-    assert [each for each in activities if each["kind"] == "email"] == []
+    (activity,) = json.loads(office.syncd("timeline", "zoe@client.example", "--json").out)["activities"]
+    assert (activity["kind"], activity["subject"]) == ("meeting", "The offer")
+    why = office.syncd("why", activity["id"]).out
+    assert "carl" in why
+    assert "dora" in why
+
+
+def test_a_command_that_reads_no_google_mailbox_does_not_load_googles_libraries(office: Office) -> None:
+    loaded = (
+        "import sys; from pathlib import Path; import syncd.cli.app; from syncd.config import load; "
+        f"assert load(Path({str(office.config)!r})).mailboxes[0].kind == 'google'; "
+        "print([name for name in sys.modules if name.startswith(('googleapiclient', 'google.', 'httplib2'))])"
+    )
+    ran = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"
 
 
 def test_three_weeks_offline_lose_nothing_and_announce_nothing_twice(office: Office, google: FakeGoogle) -> None:
