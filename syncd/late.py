@@ -47,7 +47,11 @@ def catch_up(store: Store, policy: Policy, now: datetime) -> None:
 def _relink(
     store: Store, policy: Policy, addresses: frozenset[str], domains: frozenset[str], what: Changed, now: datetime
 ) -> int:
-    ids = late.concerned(store.engine, addresses, domains, what)
+    return relink_all(store, policy, late.concerned(store.engine, addresses, domains, what), now)
+
+
+def relink_all(store: Store, policy: Policy, ids: Sequence[int], now: datetime, *, dry_run: bool = False) -> int:
+    """Link these activities as the directory is now; how many of them that changes."""
     count = 0
     for start in range(0, len(ids), RELINKED_AT_ONCE):
         with store.transaction() as transaction:
@@ -55,7 +59,8 @@ def _relink(
             wanted = contacts.lookups([each.participants for each in some], policy)
             directory = known.directory(transaction.connection, wanted.addresses, wanted.domains)
             changes = list(_changes(some, Parties(directory, policy)))
-            late.relink(transaction.connection, changes, now)
+            if changes and not dry_run:
+                late.relink(transaction.connection, changes, now)
             count += len(changes)
     return count
 

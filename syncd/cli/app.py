@@ -28,6 +28,7 @@ _COMMANDS = {
     "trail": "trailing",
     "log": "entering",
     "link": "linking",
+    "replay": "replaying",
     "erase": "erasing",
     "export": "erasing",
     "contacts": "contacts",

@@ -12,6 +12,7 @@ from syncd.audit import MailboxAudit, StreamAudit, audit_mailbox
 from syncd.cli import progress, render
 from syncd.cli.options import ConfigOption, JsonOption, MailboxArguments, chosen, opened
 from syncd.config import Mailbox
+from syncd.membership import complete
 from syncd.opening import vault
 
 _ALL = typer.Option("--all", help="Show folders without a gap as well.")
@@ -31,6 +32,7 @@ def audit(
     Example: syncd audit anna --json
     """
     with opened(config) as (loaded, store):
+        loaded = complete(loaded)
         wanted, tokens = chosen(loaded, names), vault(loaded, store)
         with progress.tried(len(wanted)) as advance:
 

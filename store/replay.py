@@ -1,0 +1,109 @@
+"""What is stored of the decisions of one stream, and how they are changed when the rules did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, Engine, and_, delete, exists, select, update
+
+from store import bulk, erasure
+from store.bulk import chunks
+from store.engine import read
+from store.late import touch
+from store.retention import EXPIRED
+from store.schema import activity, attachment, link, mailbox, sighting, sighting_address, stream
+from syncd.model import ItemId, Level
+
+REPLAY = "replay"
+"""The rule of a sighting that waits to be read and logged under other rules than before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A decision that is stored."""
+
+    sighting_id: int
+    verdict: str
+    rule: str
+    by_hand: bool
+    """A person linked what it was logged as: no rule takes that away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restated:
+    """A sighting that is skipped now, by which rule, and what is kept of it."""
+
+    sighting_id: int
+    rule: str
+    facts: str
+    hashes: tuple[bytes, ...]
+
+
+def decisions(engine: Engine, stream_id: int) -> dict[ItemId, Known]:
+    """Of what has not left the stream, and is settled; what was too old stays away."""
+    seen = sighting.c
+    linked = and_(link.c.activity_id == seen.activity_id, link.c.origin == "person", link.c.state == "linked")
+    columns = (seen.item, seen.id, seen.verdict, seen.rule, exists().where(linked).label("by_hand"))
+    settled = (seen.verdict.in_(("logged", "skipped")), seen.rule != EXPIRED)
+    own = (seen.stream_id == stream_id, seen.gone_at.is_(None), *settled)
+    with read(engine) as connection:
+        rows = connection.execute(select(*columns).where(*own))
+        return {ItemId(row.item): Known(row.id, row.verdict, row.rule, bool(row.by_hand)) for row in rows}
+
+
+def restate(connection: Connection, rows: Sequence[Restated], now: datetime) -> int:
+    """Let these be skipped; an activity that no mailbox has any more goes. How many that were."""
+    ids = [row.sighting_id for row in rows]
+    left: set[int] = set()
+    for some in chunks(ids):
+        logged = select(sighting.c.activity_id).where(sighting.c.id.in_(some), sighting.c.activity_id.is_not(None))
+        left |= set(connection.execute(logged).scalars())
+        connection.execute(delete(sighting_address).where(sighting_address.c.sighting_id.in_(some)))
+    statement = "UPDATE sighting SET verdict = 'skipped', activity_id = NULL, rule = ?, facts = ? WHERE id = ?"
+    bulk.run(connection, statement, [(row.rule, row.facts, row.sighting_id) for row in rows])
+    hashes = [(hash_, row.sighting_id) for row in rows for hash_ in row.hashes]
+    bulk.insert(connection, "sighting_address", "hash, sighting_id", hashes)
+    witnesses = exists().where(sighting.c.activity_id == activity.c.id)
+    lonely: list[int] = []
+    for some in chunks(left):
+        unseen = select(activity.c.id).where(activity.c.id.in_(some), ~witnesses, activity.c.source != "manual")
+        lonely += connection.execute(unseen).scalars()
+    erasure.take_out(connection, sorted(lonely), REPLAY, now)
+    return len(lonely)
+
+
+def wake(connection: Connection, sighting_ids: Iterable[int]) -> None:
+    """Let these be read again by the next pass, which logs them."""
+    for some in chunks(sighting_ids):
+        waits = (sighting.c.id.in_(some), sighting.c.verdict == "skipped")
+        connection.execute(update(sighting).where(*waits).values(verdict="pending", rule=REPLAY))
+
+
+def too_open(engine: Engine, mailbox_name: str, level: Level) -> list[int]:
+    """The activities that this mailbox saw and of which more is stored than it allows now."""
+    seen = (
+        select(sighting.c.activity_id).join_from(sighting, stream).join(mailbox).where(mailbox.c.name == mailbox_name)
+    )
+    query = select(activity.c.id).where(activity.c.level > level, activity.c.id.in_(seen)).order_by(activity.c.id)
+    with read(engine) as connection:
+        return list(connection.execute(query).scalars())
+
+
+def close(connection: Connection, ids: Sequence[int], level: Level, now: datetime) -> None:
+    """Keep of these no more than the level allows."""
+    values: dict[str, object] = {"level": level, "text": None}
+    if level < Level.SUBJECT:
+        values |= {"subject": None, "location": None}
+    for some in chunks(ids):
+        connection.execute(update(activity).where(activity.c.id.in_(some)).values(values))
+        connection.execute(delete(attachment).where(attachment.c.activity_id.in_(some)))
+    touch(connection, ids, "updated", now)
+
+
+def linkable(engine: Engine) -> list[int]:
+    """Every activity that a rule may link, by id."""
+    own = select(activity.c.id).where(activity.c.source != "manual").order_by(activity.c.id)
+    with read(engine) as connection:
+        return list(connection.execute(own).scalars())

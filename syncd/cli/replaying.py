@@ -1,0 +1,77 @@
+"""`syncd replay`: changed rules over the past."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from store import trail
+from syncd.cli import progress, render
+from syncd.cli.doer import doer
+from syncd.cli.options import ConfigOption, JsonOption, MailboxArguments, chosen, opened
+from syncd.config import Mailbox, common_policy
+from syncd.membership import complete
+from syncd.opening import policies, vault
+from syncd.replay import Replayed, relinked, replay_mailbox
+
+
+def replay(
+    names: MailboxArguments = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Decide anew on all that was seen, by the rules of today: never-log lists, domains, folders, levels, deals.
+
+    What a person linked by hand stays. It may be ended and begun again at any time, also beside the daemon (after
+    a reload of that). Exit 1 if a server could not be asked.
+
+    Example: syncd replay --dry-run
+    """
+    now = datetime.now(UTC)
+    with opened(config, keyed=True) as (loaded, store):
+        loaded = complete(loaded)
+        wanted, tokens, rules = chosen(loaded, names), vault(loaded, store), policies(loaded, store.key)
+        with progress.tried(len(wanted)) as advance:
+
+            def replayed(mailbox: Mailbox) -> Replayed:
+                done = replay_mailbox(mailbox, store, tokens, rules[mailbox.name], now, dry_run=dry_run)
+                advance()
+                return done
+
+            with ThreadPoolExecutor(min(8, max(1, len(wanted)))) as pool:
+                results = list(pool.map(replayed, wanted))
+        links = relinked(store, common_policy(loaded, store.key), now, dry_run=dry_run)
+        if not dry_run:
+            counts = {"logged": _sum(results, logged=True), "unlogged": _sum(results, logged=False)}
+            closed = sum(each.closed for each in results)
+            trail.note(store.engine, doer().did("replay", **counts, closed=closed, relinked=links), now)
+    render.as_json({"mailboxes": results, "relinked": links}) if json else _show(results, links, dry_run)
+    if any(each.error for each in results):
+        raise typer.Exit(1)
+
+
+def _sum(results: Sequence[Replayed], *, logged: bool) -> int:
+    return sum(each.count(logged=logged) for each in results)
+
+
+def _show(results: Sequence[Replayed], links: int, dry_run: bool) -> None:
+    for each in results:
+        render.lines(f"{each.name}: {each.read:,} items read")
+        for change in each.changes:
+            samples = ", ".join(f"{sample.stream} {sample.item}" for sample in change.samples)
+            render.lines(f"  {change.count:,} {change.was} -> {change.now}, such as {samples}")
+        if each.kept_by_hand:
+            render.lines(f"  {each.kept_by_hand:,} stay, since a person linked them")
+        if each.closed:
+            render.lines(f"  {each.closed:,} activities hold more than their level allows")
+        render.trouble(each.name, each.error, each.cure)
+    render.lines(f"{links:,} activities are linked otherwise by the rules of today.")
+    if dry_run:
+        render.lines("Nothing was changed: this was a dry run.")
+    elif logged := _sum(results, logged=True):
+        render.lines(f"The next pass reads and logs {logged:,} of them: syncd once, or the daemon by itself.")

@@ -1,0 +1,173 @@
+"""Changed rules over the past: what was decided is decided again, and only what comes out differently is changed.
+
+Each item is asked for again by its id, since of what was skipped nothing is stored that a rule could look at. What is
+to be logged now waits (`pending`, rule `replay`) for the next pass, which logs it as any mail; what is to be skipped is
+taken out at once. So a replay may end at any moment, and the next one goes on.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from connectors.base import Stream
+from matching import contacts
+from matching.parties import Parties
+from store import inventory
+from store import replay as stored
+from store.replay import Known, Restated
+from store.vault import Vault
+from store.writer import Store
+from syncd import late
+from syncd.config import Mailbox
+from syncd.deciding import decide, may_invite
+from syncd.errors import SyncError
+from syncd.model import Decision, ItemId, Message, Policy, Verdict
+from syncd.opening import account
+
+AT_ONCE = 200
+SAMPLES = 3
+
+_LOGGED = Verdict.LOGGED
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One item of many; `syncd why ITEM` says more."""
+
+    stream: str
+    item: ItemId
+    occurred_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """So many items were decided by the one rule, and are by the other now; `logged` is no rule but what none kept."""
+
+    was: str
+    now: str
+    count: int
+    samples: tuple[Sample, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """What a replay of one mailbox came to, or would."""
+
+    name: str
+    read: int = 0
+    changes: tuple[Change, ...] = ()
+    kept_by_hand: int = 0
+    """Items that no rule logs any more, and that stay since a person linked them."""
+    closed: int = 0
+    """Activities of which less is stored now, since the level is lower."""
+    error: str = ""
+    cure: str = ""
+
+    def count(self, *, logged: bool) -> int:
+        """How many are logged now that were not, or are not any more that were."""
+        return sum(each.count for each in self.changes if ((each.now if logged else each.was) == "logged"))
+
+
+@dataclass(slots=True)
+class _Replay:
+    mailbox: Mailbox
+    store: Store
+    policy: Policy
+    now: datetime
+    dry_run: bool
+    read: int = 0
+    kept_by_hand: int = 0
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    samples: dict[tuple[str, str], list[Sample]] = field(default_factory=lambda: defaultdict(list))
+
+    def over(self, stream: Stream, stream_id: int) -> None:
+        known = stored.decisions(self.store.engine, stream_id)
+        ids = list(known)
+        for start in range(0, len(ids), AT_ONCE):
+            some = ids[start : start + AT_ONCE]
+            if stream.excluded:
+                self._change(stream, [(known[item], item, None, _excluded(stream)) for item in some])
+                continue
+            messages = [item for item in stream.read(some, text=False) if isinstance(item, Message)]
+            self.read += len(messages)
+            self._change(stream, list(self._decided(messages, known)))
+
+    def _decided(
+        self, messages: Sequence[Message], known: dict[ItemId, Known]
+    ) -> Iterator[tuple[Known, ItemId, datetime | None, Decision]]:
+        wanted = contacts.lookups([message.participants for message in messages], self.policy)
+        parties = Parties(self.store.directory(wanted.addresses, wanted.domains), self.policy)
+        for message in messages:
+            one, was = decide(message, parties, self.now), known[message.id]
+            # A mail about a meeting is the meeting's, whatever it looks like by itself.
+            belongs = was.verdict == _LOGGED and one.decision.rule in ("automated", "invitation")
+            if not (belongs and may_invite(one, parties)):
+                yield was, message.id, one.occurred_at, one.decision
+
+    def _change(self, stream: Stream, decided: Sequence[tuple[Known, ItemId, datetime | None, Decision]]) -> None:
+        restated: list[Restated] = []
+        woken: list[int] = []
+        for was, item, at, decision in decided:
+            place = (was.rule if was.verdict != _LOGGED else "logged", decision.rule)
+            if place[0] == place[1]:
+                continue
+            if was.verdict == _LOGGED and was.by_hand:
+                self.kept_by_hand += 1
+                continue
+            self.counts[place] += 1
+            if len(self.samples[place]) < SAMPLES:
+                self.samples[place].append(Sample(stream.name, item, at))
+            if decision.verdict is _LOGGED:
+                woken.append(was.sighting_id)
+            else:
+                restated.append(Restated(was.sighting_id, decision.rule, decision.facts, decision.hashes))
+        if not self.dry_run and (restated or woken):
+            with self.store.transaction() as transaction:
+                stored.restate(transaction.connection, restated, self.now)
+                stored.wake(transaction.connection, woken)
+
+    def close(self) -> int:
+        ids = stored.too_open(self.store.engine, self.mailbox.name, self.policy.level)
+        if ids and not self.dry_run:
+            with self.store.transaction() as transaction:
+                stored.close(transaction.connection, ids, self.policy.level, self.now)
+        return len(ids)
+
+    def result(self) -> Replayed:
+        changes = (Change(*place, count, tuple(self.samples[place])) for place, count in self.counts.most_common())
+        return Replayed(name=self.mailbox.name, read=self.read, changes=tuple(changes), kept_by_hand=self.kept_by_hand)
+
+
+def replay_mailbox(
+    mailbox: Mailbox, store: Store, vault: Vault, policy: Policy, now: datetime, *, dry_run: bool
+) -> Replayed:
+    """Raises nothing that a server can cause: what was done before it failed is done, and told."""
+    one = _Replay(mailbox, store, policy, now, dry_run)
+    places = inventory.places(store.engine, mailbox.name)
+    account_ = account(mailbox, vault.tokens(mailbox.name), lambda: now)
+    try:
+        for stream in account_.streams():
+            place = places.get(stream.name)
+            if place is not None and stream.kind == "mail" and stream.excluded in ("", _EXCLUDED):
+                one.over(stream, place.stream_id)
+        closed = one.close()
+    except SyncError as error:
+        return replace(one.result(), error=str(error), cure=error.cure)
+    finally:
+        account_.close()
+    return replace(one.result(), closed=closed)
+
+
+def relinked(store: Store, policy: Policy, now: datetime, *, dry_run: bool) -> int:
+    """Link all that is stored as the rules and the directory are now; how many activities changed."""
+    return late.relink_all(store, policy, stored.linkable(store.engine), now, dry_run=dry_run)
+
+
+_EXCLUDED = "folder_excluded"
+
+
+def _excluded(stream: Stream) -> Decision:
+    return Decision(Verdict.SKIPPED, stream.excluded, "the folder is excluded")
