@@ -11,6 +11,7 @@ import logging
 import os
 import random
 import signal
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -38,6 +40,13 @@ log = logging.getLogger(__name__)
 
 MOST = 4
 """More processes would mostly wait for each other: a quarter of a first sync is writing, one at a time."""
+FEW = 2
+"""Mailboxes that a process begins with: more would take its interpreter from each other, a seventh of the time, unless
+they wait for their servers."""
+LOOK = 0.25
+"""Seconds between two looks at who waits."""
+IDLE = 0.5
+"""Who used less than this part of a core mostly waits, and is given twice as many."""
 
 
 class Task(NamedTuple):
@@ -147,15 +156,27 @@ def _here(
 class _Other:
     process: ForkProcess
     pipe: Connection
+    at_once: int
     in_hand: dict[str, Task] = field(default_factory=dict)
+    spent: float = 0.0
+    """Seconds of CPU when we last looked."""
+
+    def is_idle(self, seconds: float) -> bool:
+        """Whether it mostly waited in these last seconds."""
+        with suppress(OSError):
+            user, system = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+            before, self.spent = self.spent, (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+            return self.spent - before < IDLE * seconds
+        return False
 
 
 class _Others:
-    """Processes that are given mailboxes as they have a thread to spare, and tell of each saved batch and each end."""
+    """Processes that are given mailboxes as they have time to spare, and tell of each saved batch and each end."""
 
     def __init__(self, config: Config, processes: int, threads: int, progress: Progress) -> None:
         self._threads = threads
         self._progress = progress
+        self._looked_at = time.monotonic()
         self._others: list[_Other] = []
         for _ in range(processes):
             self._others.append(self._begun(config))
@@ -169,7 +190,7 @@ class _Others:
         process = fork.Process(target=_work, args=(config, theirs, inherited, self._threads), daemon=True)
         process.start()
         theirs.close()
-        return _Other(process, ours)
+        return _Other(process, ours, min(FEW, self._threads))
 
     def read(self, store: Store, tasks: Sequence[Task], results: dict[str, Result]) -> None:
         from multiprocessing.connection import wait
@@ -178,17 +199,28 @@ class _Others:
         try:
             self._hand_out(waiting)
             while busy := [other for other in self._others if other.in_hand]:
-                ready = wait([other.pipe for other in busy])
+                ready = wait([other.pipe for other in busy], LOOK if waiting else None)
                 for other in busy:
                     if other.pipe in ready:
                         self._hear(other, results)
+                self._widen()
                 self._hand_out(waiting)
         finally:
             self.leave(results)
         results.update((task.mailbox, _lost(task, "each process that read mailboxes died")) for task in waiting)
 
+    def _widen(self) -> None:
+        """Let those have more at once that mostly wait for servers."""
+        now = time.monotonic()
+        if (seconds := now - self._looked_at) < LOOK:
+            return
+        self._looked_at = now
+        for other in self._others:
+            if other.is_idle(seconds):
+                other.at_once = min(2 * other.at_once, self._threads)
+
     def _hand_out(self, waiting: deque[Task]) -> None:
-        while waiting and (free := [other for other in self._others if len(other.in_hand) < self._threads]):
+        while waiting and (free := [other for other in self._others if len(other.in_hand) < other.at_once]):
             other = min(free, key=lambda each: len(each.in_hand))
             task = waiting.popleft()
             other.in_hand[task.mailbox] = task

@@ -73,8 +73,8 @@ def _read(chain: Chain, *names: str, progress: Progress = lambda saved: None) ->
     return once(load(chain.office.config), names, progress=progress, processes=2)
 
 
-def _deadly(chain: Chain, name: str, command: str) -> None:
-    """Let what should give the mailbox's password do something else."""
+def _with_command(chain: Chain, name: str, command: str) -> None:
+    """Let a command give the mailbox's password, or do something else."""
     config = chain.office.config
     config.write_text(config.read_text().replace(f'"file:{name}.secret"', f"\"command:sh -c '{command}'\""))
 
@@ -133,13 +133,26 @@ def test_no_process_begins_while_the_store_is_open(chain: Chain) -> None:
     assert [path for path in open_then if "syncd.db" in path] == []
 
 
+def test_processes_that_wait_for_their_servers_are_given_as_many_at_once_as_there_may_be(
+    tmp_path: Path, dovecot: Dovecot
+) -> None:
+    names = [f"mailbox{number}" for number in range(7)]
+    chain = _chain(tmp_path, dovecot, {name: dovecot.new_user() for name in names})
+    chain.office.write()
+    for name in names:
+        all_ask = f"touch {name}.asks; while [ $(ls *.asks | wc -l) -lt {len(names)} ]; do sleep 0.1; done"
+        _with_command(chain, name, f"cd {tmp_path}; {all_ask}; cat {name}.secret")
+
+    assert {result.state.state for result in _read(chain).values()} == {State.OK}
+
+
 # ------------------------------------------------------------------------------------------------------- deaths
 
 
 def test_a_killed_process_is_a_failure_of_the_mailbox_in_its_hands_and_of_no_other(
     chain: Chain, alone: Mapping[str, Rows]
 ) -> None:
-    _deadly(chain, "ben", "kill -9 $PPID")
+    _with_command(chain, "ben", "kill -9 $PPID")
     results = _read(chain, "anna", "ben")
 
     assert results["anna"].state.state is State.OK
@@ -157,7 +170,7 @@ def test_when_every_process_was_killed_the_mailboxes_that_wait_fail_as_well(chai
     chain.office.daemon = "workers = 2"
     chain.office.write()
     for name in ("anna", "ben"):
-        _deadly(chain, name, "kill -9 $PPID")
+        _with_command(chain, name, "kill -9 $PPID")
     results = _read(chain)
 
     assert {result.state.state for result in results.values()} == {State.RETRYING}
@@ -182,7 +195,7 @@ def test_ctrl_c_keeps_what_was_saved_and_the_next_pass_reads_the_rest(chain: Cha
 @pytest.fixture
 def waiting(chain: Chain) -> Iterator[subprocess.Popen[bytes]]:
     """`syncd once` as a process, whose second mailbox waits for its password."""
-    _deadly(chain, "ben", "touch asked; sleep 600")
+    _with_command(chain, "ben", "touch asked; sleep 600")
     command = [*PROGRAM, "once", "--config", str(chain.office.config)]
     process = subprocess.Popen(
         command, cwd=chain.office.directory, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True
