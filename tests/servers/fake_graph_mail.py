@@ -11,6 +11,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
@@ -34,6 +35,7 @@ def zulu(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+@lru_cache(maxsize=100_000)
 def opaque(*parts: object) -> str:
     """An id as Graph makes them: long, case-sensitive, URL-safe base64."""
     digest = sha256("\0".join(map(str, parts)).encode()).digest()
