@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -202,6 +203,19 @@ def test_a_message_of_the_login_never_holds_a_token(world: GraphWorld) -> None:
     world.cloud.login.always = Refusal(400, "invalid_grant", 70008, words)
     error = _failed(world, ReauthNeeded)
     assert refresh not in str(error) + error.cure
+
+
+def test_no_token_and_no_secret_is_logged_at_any_level(world: GraphWorld, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    world.account().streams()
+    world.as_person()
+    account = world.account()
+    list(account.streams()[0].changes(None))
+    login = world.cloud.login
+    secrets = {world.secret, *login.tokens, *login.refreshes}
+    login.tokens.clear()
+    account.streams()
+    assert [each for each in (*secrets, *login.tokens, *login.refreshes) if each in caplog.text] == []
 
 
 class TestWhatMayBeRead:
