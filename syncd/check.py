@@ -27,6 +27,7 @@ from syncd.errors import ConfigError, SyncError
 from syncd.folders import missing
 from syncd.keys import require_token_key
 from syncd.opening import account, vault
+from syncd.preview import Judged, preview
 from syncd.sample import decided, sample
 
 
@@ -61,6 +62,8 @@ class Checked:
     """`messages`, `meetings` ... -> rule -> how many of the newest; `logged` are those that would be."""
     grant: Grant | None = None
     """By what right it is read, where the provider tells."""
+    preview: tuple[Judged, ...] = ()
+    """Of all the mail of its window, if that was asked for."""
     error: str = ""
     cure: str = ""
 
@@ -173,8 +176,12 @@ def _rehearsed(config: Config, now: datetime, stack: ExitStack) -> tuple[Part, S
     return Part("directory", state, "it lists no contact, so nothing would be logged", cure), store
 
 
-def check_mailbox(config: Config, mailbox: Mailbox, ground: Ground, now: datetime) -> Checked:
-    """Without contacts every message is from a stranger. Raises nothing that a server can cause."""
+def check_mailbox(config: Config, mailbox: Mailbox, ground: Ground, now: datetime, *, whole: bool = False) -> Checked:
+    """Without contacts every message is from a stranger. Raises nothing that a server can cause.
+
+    `whole`: decide on all the mail of its window, and not only on a sample.
+    """
+    its = policy(config, mailbox, ground.key)
     folders: tuple[Folder, ...] = ()
     try:
         tokens = ground.vault.tokens(mailbox.name) if ground.vault else _NoTokens()
@@ -183,6 +190,7 @@ def check_mailbox(config: Config, mailbox: Mailbox, ground: Ground, now: datetim
             streams = one.streams()
             folders = tuple(Folder(stream.name, stream.excluded, stream.kind) for stream in streams)
             found = sample([stream for stream in streams if not stream.excluded])
+            judged = preview(streams, its, ground.store, now) if whole else ()
             grant = one.grant() if isinstance(one, Granted) else None
         finally:
             one.close()
@@ -192,6 +200,7 @@ def check_mailbox(config: Config, mailbox: Mailbox, ground: Ground, now: datetim
         name=mailbox.name,
         folders=folders,
         missing=tuple(missing(mailbox.settings, [folder.name for folder in folders])),
-        by_rule=decided(found, policy(config, mailbox, ground.key), ground.store),
+        by_rule=decided(found, its, ground.store),
+        preview=judged,
         grant=grant,
     )

@@ -121,6 +121,10 @@ def _checked(found: Checked) -> None:
         lines(f"  by the rights of {found.grant.by}{rights}")
     for called, by_rule in found.by_rule.items():
         lines(f"  of the newest {sum(by_rule.values())} {called}: {counted(by_rule)}")
+    for judged in found.preview:
+        why_ = f" ({counted(dict(judged.facts))})" if judged.facts else ""
+        samples = ", ".join(f"{each.stream} {each.item} of {each.occurred_at:%Y-%m-%d}" for each in judged.samples)
+        lines(f"  of all: {judged.count:,} {judged.rule}{why_}, such as {samples}")
     for name in found.missing:
         _trouble(f"the server has no folder {name!r}", "take a name from those above into include and exclude")
     for warning, cure in found.grant.warnings if found.grant else ():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import stat
 from contextlib import closing
@@ -61,6 +62,28 @@ def test_check_says_what_would_be_logged_and_writes_nothing(office: Office, user
     assert "anna: ok" in ready.out
     assert "leaves out: Drafts (drafts)" in ready.out
     assert "of the newest 8 messages: logged 5, no_known_contact 3" in ready.out
+
+
+def test_a_preview_decides_on_all_mail_of_a_mailbox_that_is_not_enabled_yet(
+    office: Office, dovecot: Dovecot, user: str
+) -> None:
+    many = [mail("bob@stranger.example", user, minute=minute, message_id=f"m{minute}@x") for minute in range(60)]
+    dovecot.append(user, [*many, mail("noreply@shop.example", user)])
+    office.configure(mailbox(dovecot, user, lines="enabled = false"))
+    office.syncd("contacts", "import", "people.csv")
+    before = (office.folder / "syncd.db").read_bytes()
+    shown = office.syncd("check", "anna", "--preview")
+    (found,) = json.loads(office.syncd("check", "anna", "--preview", "--json").out)["mailboxes"]
+
+    assert shown.code == 0, shown.out + shown.err
+    assert "of all: 63 no_known_contact (1 outside address 63), such as INBOX " in shown.out
+    assert {each["rule"]: each["count"] for each in found["preview"]} == {
+        "no_known_contact": 63,
+        "logged": 5,
+        "automated": 1,
+    }
+    assert "Offer" not in shown.out
+    assert (office.folder / "syncd.db").read_bytes() == before
 
 
 def test_check_makes_no_store_and_no_key(office: Office, user: str) -> None:
