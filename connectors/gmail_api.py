@@ -29,6 +29,7 @@ class Gmail:
 
     def __init__(self, caller: Caller, settings: Settings, *, searches: bool) -> None:
         self.searches = searches
+        self.fetches_whole = searches and settings.fetch == "whole"
         self._caller = caller
         self._settings = settings
         self._cost = settings.units_per_message

@@ -48,6 +48,8 @@ class MailStream:
         self._labels = labels
         self._since = since
         self._now = now
+        self._recent: dict[str, Resource] = {}
+        """The last batch, if it came whole: its texts may be asked for in a moment."""
         self._left: str | None = None
         """The rest of a backfill, a line for each id, since a list of them takes five times as much."""
 
@@ -67,7 +69,9 @@ class MailStream:
 
     def read(self, ids: Sequence[ItemId], *, text: bool) -> Iterator[Item]:
         for chunk in _chunks(list(dict.fromkeys(ids)), self._gmail.at_once):
-            fetched = self._gmail.messages(chunk, whole=True)
+            known = {id: self._recent[id] for id in chunk if id in self._recent}
+            fetched = self._gmail.messages([id for id in chunk if id not in known], whole=True)
+            fetched = Fetched({**known, **fetched.found}, fetched.stopped)
             items = self._items([id for id in chunk if id in fetched.found], fetched)
             yield from (self._whole(item, fetched, text=text) if isinstance(item, Message) else item for item in items)
             if fetched.stopped is not None:
@@ -146,7 +150,9 @@ class MailStream:
         """Each chunk with its items, and why it had to end sooner. What is not `asked` for has left, as is known."""
         for chunk in _chunks(ids, self._gmail.at_once):
             wanted = chunk if asked is None else [id for id in chunk if id in asked]
-            fetched = self._gmail.messages(wanted, whole=False)
+            fetched = self._gmail.messages(wanted, whole=self._gmail.fetches_whole)
+            if self._gmail.fetches_whole:
+                self._recent = {id: each for id, each in fetched.found.items() if not isinstance(each, SyncError)}
             gone: Mapping[str, Resource | SyncError] = {id: _GONE for id in chunk if id not in wanted}
             known = Fetched({**fetched.found, **gone}, fetched.stopped)
             done = _done(chunk, known)

@@ -13,7 +13,7 @@ from connectors.google_opening import Opening, Source
 from connectors.google_quota import QUOTAS, Quotas
 from connectors.google_settings import Settings
 from connectors.google_tasks import TaskSource
-from syncd.errors import Permanent, ReauthNeeded, SyncError
+from syncd.errors import Permanent, ReauthNeeded, Retryable, SyncError
 from syncd.model import Batch, Cursor, Item, ItemId
 
 RELIST = 900.0
@@ -38,17 +38,34 @@ class GoogleAccount:
         self._opening = Opening(settings, context, quotas)
         self._clock = clock
         self._sources = [made(self._opening) for name, made in SOURCES.items() if name in settings.read]
-        self._streams: list[Stream] = []
+        self._streams: dict[str, Sequence[Stream]] = {}
         self._listed_at = 0.0
         self._is_open = False
 
     def streams(self) -> Sequence[Stream]:
         """Of everything that is to be read. Asks Google at first, and then now and then."""
         if not self._is_open or self._clock() - self._listed_at > RELIST:
-            self._streams = [stream for number, source in enumerate(self._sources) for stream in _of(source, number)]
-            self._listed_at = self._clock()
             self._is_open = True
-        return self._streams
+            self._listed_at = self._clock()
+            try:
+                self._streams = {source.name: self._of(source) for source in self._sources}
+            except SyncError:
+                self._is_open = False
+                raise
+        return [stream for streams in self._streams.values() for stream in streams]
+
+    def _of(self, source: Source) -> Sequence[Stream]:
+        """What the first source fails of is the account's; the calendars' fault must not stop the mail."""
+        try:
+            return source.streams()
+        except SyncError as error:
+            if source is self._sources[0]:
+                raise
+            if isinstance(error, Retryable):
+                self._is_open = False  # it is listed at the next pass again
+                if known := self._streams.get(source.name):
+                    return known
+            return [Unavailable(source.name, source.name, _of_one_part(error, source.name))]
 
     def close(self) -> None:
         """Forget who signed in: the next pass asks again. Connections are the process's."""
@@ -70,18 +87,11 @@ class GoogleAccount:
         return found
 
 
-def _of(source: Source, number: int) -> Sequence[Stream]:
-    """What the first source fails of is the account's; the calendars' fault must not stop the mail."""
-    if number == 0:
-        return source.streams()
-    try:
-        return source.streams()
-    except ReauthNeeded as error:
-        # Else the owner would be asked to sign in for the sake of a box that was left out on purpose.
-        cure = f"{error.cure}; or leave {source.name} out of `read`"
-        return [Unavailable(source.name, source.name, Permanent(str(error), cure=cure))]
-    except SyncError as error:
-        return [Unavailable(source.name, source.name, error)]
+def _of_one_part(error: SyncError, name: str) -> SyncError:
+    """Else the owner would be asked to sign in for the sake of a box that was left out on purpose."""
+    if not isinstance(error, ReauthNeeded):
+        return error
+    return Permanent(str(error), cure=f"{error.cure}; or leave {name} out of `read`")
 
 
 @dataclass(frozen=True, slots=True)

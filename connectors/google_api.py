@@ -210,7 +210,12 @@ def pages(fetch: Callable[[str], Resource]) -> Iterator[Resource]:
     """
     token, seen = "", set[str]()
     while True:
-        page = fetch(token)
+        try:
+            page = fetch(token)
+        except errors.Misunderstood as error:
+            if not token:
+                raise
+            raise Retryable("Google lost its place in a listing; it is begun anew", cure=errors.IT_PASSES) from error
         yield page
         token = str(page.get("nextPageToken") or "")
         if not token:

@@ -22,6 +22,9 @@ class Settings:
     calendars: tuple[str, ...] = ()
     """Calendars to read, by name or id; all of the owner's list when empty."""
     exclude_calendars: tuple[str, ...] = ()
+    fetch: Literal["headers", "whole"] = "headers"
+    """Headers, and once more for the text of what is logged, or whole messages at once. Each asking costs the same, so
+    with most mail logged in full the second is cheaper."""
     units_per_minute: int = 6_000
     """Google's quota for each user; 15,000 for projects that used the API before May 2026."""
     units_per_message: int = 20

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from connectors.google_sign_in import HEADERS, MAIL
-from syncd.errors import CursorExpired
+from syncd.errors import CursorExpired, Retryable
 from syncd.model import Attachment, Cursor, ItemId, Level, Message, Removed
 from tests.connectors.contract import ConnectorContract, Reader, World
 from tests.connectors.google_worlds import USER, GmailWorld, items, mail
@@ -145,6 +145,30 @@ def test_no_more_than_headers_is_asked_for_until_a_text_is_wanted(world: GmailWo
     world.fake.calls.clear()
     list(stream.read(ids[:1], text=True))
     assert [call.query["format"][0] for call in world.fake.of(GET)] == ["full"]
+
+
+def test_whole_messages_are_asked_for_once_if_the_admin_says_so(world: GmailWorld) -> None:
+    world.settings = replace(world.settings, fetch="whole")
+    keys = world.add(3)
+    stream = world.stream(world.account())
+    for batch in stream.changes(None):
+        texts = [
+            item.text for item in stream.read([item.id for item in batch.items], text=True) if isinstance(item, Message)
+        ]
+        assert texts == ["Hello."] * len(batch.items)
+    assert len(world.fake.of(GET)) == len(keys)
+
+
+def test_a_listing_whose_place_google_lost_is_begun_anew(world: GmailWorld) -> None:
+    keys = world.add(12)
+    world.mailbox.quirks.page = 5
+    world.mailbox.quirks.forgotten_tokens = True
+    reader = Reader(world)
+    with pytest.raises(Retryable):
+        reader.whole_pass()
+    world.mailbox.quirks.forgotten_tokens = False
+    reader.pass_from_any_cursor()
+    assert reader.keys == sorted(keys)
 
 
 # ----------------------------------------------------------------------------------------------------------- labels

@@ -16,6 +16,7 @@ from syncd.model import CalendarObject, Event, EventStatus, ItemId, Removed, Tas
 from tests.connectors.calendar_contract import CalendarContract, CalendarWorld
 from tests.connectors.contract import Reader
 from tests.connectors.google_worlds import NOW, USER, GmailWorld
+from tests.servers import google_errors as errors
 from tests.servers.fake_google import FakeGoogle
 from tests.servers.fake_google_calendar import Calendar
 
@@ -379,6 +380,21 @@ def test_calendars_that_were_not_allowed_do_not_stop_the_mail(google: FakeGoogle
         list(calendar.changes(None))
     assert "calendar.events.readonly" in str(raised.value)
     assert "leave calendar out of `read`" in raised.value.cure
+
+
+def test_calendars_that_cannot_be_listed_for_a_moment_stay_as_they_were(google: FakeGoogle) -> None:
+    world = GmailWorld(google)
+    world.sign_in(MAIL, *CalendarSource.scopes)
+    world.settings = replace(world.settings, read=("mail", "calendar"))
+    google.calendar(USER)
+    account = world.account()
+    before = [stream.name for stream in account.streams()]
+    google.clock.sleep(1000)
+    google.fail_next(*[errors.UNAVAILABLE] * 3, method="calendar.calendarList")
+    assert [stream.name for stream in account.streams()] == before == ["mail", "calendar"]
+    listings = len(google.of("calendar.calendarList.list"))
+    account.streams()
+    assert len(google.of("calendar.calendarList.list")) == listings + 1
 
 
 # ------------------------------------------------------------------------------------------------------------ tasks
