@@ -270,11 +270,12 @@ def _lengths(series: _Series) -> Iterator[Length]:
 def _occurrences(series: _Series, first: datetime, last: datetime, steps: Steps) -> Iterator[_WorkedOut]:
     """Yield the occurrences that the series has in [first, last) of its own clock, before anything moved them."""
     since = [one.since for one in series.segments]
-    overridden = {one.place.key for one in series.written}
+    known = {one.place.key for one in series.written} | series.dates.excluded
     for wall in _walls(series, first, last, steps):
         key = original(wall, series.master.when)
-        if key in overridden or key in series.dates.excluded or wall.date() in series.dates.excluded_days:
+        if key in known or wall.date() in series.dates.excluded_days:
             continue
+        known.add(key)  # in the hour that a clock skips, two wall times are one instant
         segment = series.segments[bisect_right(since, wall) - 1]
         when, at = segment.like.when, wall + segment.moved
         if (length := series.dates.extra.get(wall)) is not None:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
+from random import Random
+from zoneinfo import ZoneInfo
 
 import pytest
+from dateutil.rrule import rruleset, rrulestr
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from syncd.model import Event, EventStatus
 from tests.odd_calendars import BEGINS, ENDS, calendar, events, reason, utc, vevent, whole
+from tests.odd_calendars.rules import goes_on, rules, starts
 
 WEEKLY = (
     "DTSTART;TZID=Europe/Berlin:20261005T090000",
@@ -15,6 +22,7 @@ WEEKLY = (
     "RRULE:FREQ=WEEKLY;COUNT=4",
     "SUMMARY:Weekly",
 )
+WALL = "%Y%m%dT%H%M%S"
 KEYS = ["20261005T070000Z", "20261012T070000Z", "20261019T070000Z", "20261026T080000Z"]
 HOLIDAY = ("DTSTART;VALUE=DATE:20261005", "RRULE:FREQ=WEEKLY;COUNT=3", "SUMMARY:All day")
 
@@ -255,6 +263,40 @@ def test_a_rule_of_what_is_left_out_is_not_followed_and_said_not_to_be() -> None
     found = events(calendar(vevent(*WEEKLY, "EXRULE:FREQ=WEEKLY;INTERVAL=2")))
     assert keys(found) == KEYS
     assert "EXRULE" in found[0].problem
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(
+    text=rules(),
+    start=starts(),
+    zone=st.sampled_from(["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata"]),
+    chance=st.randoms(use_true_random=False),
+)
+def test_a_series_with_dates_added_and_taken_out_is_what_dateutil_makes_of_it(
+    text: str, start: datetime, zone: str, chance: Random
+) -> None:
+    begins, ends = start, start + timedelta(days=120)
+    assume("COUNT" not in text and goes_on(text, start, ends))
+    reference = rruleset()
+    reference.rrule(rrulestr(text, dtstart=start))
+    reference.rdate(start)
+    given_walls = list(takewhile(lambda at: at < ends, reference))
+    excluded = chance.sample(given_walls, min(3, len(given_walls)))
+    added = [chance.choice(given_walls) + timedelta(days=1, hours=1) for _ in range(2)]
+    for at in excluded:
+        reference.exdate(at)
+    for at in added:
+        reference.rdate(at)
+    lines = [
+        f"DTSTART;TZID={zone}:{start:{WALL}}",
+        f"RRULE:{text}",
+        *(f"EXDATE;TZID={zone}:{at:{WALL}}" for at in excluded),
+        f"RDATE;TZID={zone}:{','.join(f'{at:{WALL}}' for at in added)}",
+    ]
+    window = (begins.replace(tzinfo=ZoneInfo(zone)), ends.replace(tzinfo=ZoneInfo(zone)))
+    found = events(calendar(vevent(*lines)), begins=window[0].astimezone(UTC), ends=window[1].astimezone(UTC))
+    theirs = {at.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC) for at in takewhile(lambda at: at < ends, reference)}
+    assert [one.starts_at for one in found] == sorted(theirs)
 
 
 # ---------------------------------------------------------------------------------------------- UNTIL

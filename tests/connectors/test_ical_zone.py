@@ -309,6 +309,13 @@ def test_an_occurrence_in_the_hour_that_is_skipped_or_repeated_is_there_once() -
     assert {one.ends_at - one.starts_at for one in (*spring, *autumn)} == {timedelta(minutes=30)}
 
 
+def test_an_hourly_series_has_one_occurrence_for_the_hour_that_is_skipped_and_the_next() -> None:
+    data = calendar(vevent("DTSTART;TZID=Europe/Berlin:20260329T000000", "RRULE:FREQ=HOURLY;COUNT=5"))
+    found = events(data, begins=utc(2026, 3, 1))
+    assert [f"{one.starts_at:%d %H}" for one in found] == ["28 23", "29 00", "29 01", "29 02"]
+    assert len({one.id for one in found}) == len(found)
+
+
 def test_a_night_shift_ends_at_six_by_the_clock_on_every_day() -> None:
     data = calendar(
         vevent(
