@@ -32,14 +32,14 @@ from store.writer import open_store
 from syncd.model import Cursor, Level, Policy
 from syncd.sync import Pass
 from tests.connectors.contexts import MemoryTokens
-from tests.servers import fake_google
+from tests.servers import fake_google_wire
 
 USER = "anna@example.com"
 _BATCH = 50
 
 
 def _serve(messages: int, pipe: Connection) -> None:
-    with fake_google.serve(time.time()) as fake:
+    with fake_google_wire.serve(time.time()) as fake:
         for number in range(messages):
             fake.mailbox(USER).deliver(_letter(number), at=time.time() - number * 60)
         secret = fake.oauth.client_file(f"{fake.url}/token")

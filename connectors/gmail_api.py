@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import Any
 
 from connectors.gmail_messages import decoded
 from connectors.google_api import Caller, Fetched, Resource, api, pages
@@ -65,7 +66,7 @@ class Gmail:
 
     def listing(self, *, label: str, since: datetime | None) -> Iterator[str]:
         """Ids of all messages with the label (or of all) that came since; neither spam nor bin."""
-        more = {"labelIds": [label]} if label else {}
+        more: dict[str, Any] = {"labelIds": [label]} if label else {}
         if self.searches:
             # Seconds: a date would be midnight in Pacific time.
             after = f"after:{max(0, int(since.timestamp()))} " if since is not None else ""

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import NamedTuple
 
 from connectors import gmail_messages
 from connectors import google_errors as errors
@@ -20,13 +19,6 @@ from connectors.google_api import Fetched, Resource
 from connectors.invitations import invitation_of
 from syncd.errors import CursorExpired, SyncError
 from syncd.model import Batch, Cursor, Invitation, Item, ItemId, Message, Removed, Unreadable
-
-
-class _Listed(NamedTuple):
-    """What a backfill found, and when it began."""
-
-    history: str
-    ids: list[str]
 
 
 class MailStream:
@@ -92,10 +84,10 @@ class MailStream:
         left = len(ids)
         try:
             for chunk, items, stopped in self._fetched(ids):
-                left -= len(chunk)
-                here = replace(here, below=chunk[-1]) if chunk else here
                 if chunk:
-                    yield Batch(items=_within(items, since), cursor=here.cursor(), remaining=left)
+                    here = replace(here, below=chunk[-1])
+                    yield Batch(items=_within(items, since), cursor=here.cursor(), remaining=left - len(chunk))
+                    left -= len(chunk)  # not before: what was not saved comes again
                 if stopped is not None:
                     raise stopped
         finally:

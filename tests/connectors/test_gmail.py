@@ -354,6 +354,17 @@ def test_a_backfill_goes_on_within_one_account_without_listing_again(world: Gmai
     assert len(world.fake.of(LIST)) == 2  # the window, and in the end all that is there
 
 
+def test_a_batch_that_was_given_and_not_saved_comes_again(world: GmailWorld) -> None:
+    keys = world.add(world.several_batches)
+    reader, account = Reader(world), world.account()
+    batches = world.stream(account).changes(None)
+    reader.save(next(batches))
+    next(batches)  # the store could not be written
+    del batches
+    list(reader.batches(world.stream(account)))
+    assert reader.keys == sorted(keys)
+
+
 def test_after_a_lost_backfill_of_an_account_the_next_one_lists_anew(world: GmailWorld) -> None:
     keys = world.add(world.several_batches)
     account = world.account()

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.parser import BytesParser
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
-from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.servers import google_documents as documents
 from tests.servers import google_errors as errors
@@ -274,7 +271,7 @@ class FakeGoogle:
                 answer = self.answer(verb, target, own or token)
             if isinstance(answer, Cut):
                 answer = errors.BACKEND  # one part of an answer cannot be cut off
-            status, content, extra = _encoded(answer)
+            status, content, extra = encoded(answer)
             content_id = str(part["Content-ID"]).strip().replace("<", "<response-", 1)
             out += b"--batch_trial\r\nContent-Type: application/http\r\nContent-ID: %b\r\n\r\n" % content_id.encode()
             out += b"HTTP/1.1 %d Whatever\r\n%bContent-Type: application/json; charset=UTF-8\r\n" % (status, extra)
@@ -294,7 +291,7 @@ def _routed(verb: str, path: str) -> tuple[Method | None, dict[str, str]]:
     return None, {}
 
 
-def _encoded(answer: Refusal | dict[str, Any] | bytes) -> tuple[int, bytes, bytes]:
+def encoded(answer: Refusal | dict[str, Any] | bytes) -> tuple[int, bytes, bytes]:
     """Status, body, and further header lines."""
     if isinstance(answer, bytes):
         return 200, answer, b""
@@ -326,90 +323,3 @@ def _selectors(text: str) -> Iterator[tuple[str, str]]:
             name = one.partition("(")[0].partition("/")[0]
             rest = one[len(name) :]
             yield name, rest[1:-1] if rest.startswith("(") else rest[1:]
-
-
-# ------------------------------------------------------------------------------------------------------- the server
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1  # a whole answer in one packet, or each waits 40 ms for an acknowledgement
-    fake: FakeGoogle
-
-    def do_GET(self) -> None:
-        self._serve(b"")
-
-    def do_POST(self) -> None:
-        self._serve(self.rfile.read(int(self.headers.get("Content-Length", 0))))
-
-    do_PUT = do_PATCH = do_DELETE = do_POST
-
-    def date_time_string(self, timestamp: float | None = None) -> str:
-        """The Date header, by the fake's clock."""
-        return super().date_time_string(self.fake.clock() if timestamp is None else timestamp)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Not to stderr."""
-
-    def _serve(self, body: bytes) -> None:
-        fake, path = self.fake, urlsplit(self.path).path
-        token = self.headers.get("Authorization", "").removeprefix("Bearer ")
-        with fake.lock:
-            fake.requests.append((self.command, path))
-            content_type = "application/json; charset=UTF-8"
-            answer: Refusal | dict[str, Any] | Cut | bytes | tuple[str, bytes]
-            if path == "/token":
-                answer = self._token(body)
-            elif path.startswith("/batch"):
-                answer = fake.batch(self.headers["Content-Type"], body, token)
-            else:
-                verb = self.headers.get("X-HTTP-Method-Override", self.command)
-                target = f"{self.path}?{body.decode()}" if verb != self.command else self.path
-                answer = fake.answer(verb, target, token)
-            fake.answered()
-        if isinstance(answer, tuple) and not isinstance(answer, Refusal):
-            content_type, answer = answer
-        self._send(answer, content_type)
-
-    def _token(self, body: bytes) -> Refusal | dict[str, Any] | Cut | bytes:
-        form = dict(parse_qsl(body.decode()))
-        self.fake.forms.append(form)
-        if self.fake.token_fault is not None:
-            return self.fake.token_fault
-        status, answer = self.fake.oauth.token(form)
-        return answer if status == 200 else Refusal(status, answer)
-
-    def _send(self, answer: Refusal | dict[str, Any] | Cut | bytes, content_type: str) -> None:
-        if isinstance(answer, Cut):
-            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{"[: answer.after])
-            self.close_connection = True
-            return
-        status, content, _ = _encoded(answer)
-        self.send_response(status)
-        self.send_header("Content-Type", content_type)
-        self.send_header("Content-Length", str(len(content)))
-        if isinstance(answer, Refusal) and answer.retry_after:
-            self.send_header("Retry-After", answer.retry_after)
-        self.end_headers()
-        self.wfile.write(content)
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-
-
-@contextmanager
-def serve(now: float | None = None) -> Iterator[FakeGoogle]:
-    """A fake that answers on loopback until the block ends; its clock stands still unless someone sleeps on it."""
-    fake = FakeGoogle(Clock(time.time() if now is None else now))
-    handler = type("_HandlerOfOne", (_Handler,), {"fake": fake})
-    with _Server(("127.0.0.1", 0), handler) as server:
-        fake.url = f"http://127.0.0.1:{server.server_address[1]}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
-        try:
-            yield fake
-        finally:
-            server.shutdown()
-            thread.join()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from connectors.google_http import CONNECTIONS
-from tests.servers import fake_google
+from tests.servers import fake_google_wire
 from tests.servers.fake_google import FakeGoogle
 
 NOON = 1_795_176_000.0
@@ -16,7 +16,7 @@ NOON = 1_795_176_000.0
 
 @pytest.fixture
 def google() -> Iterator[FakeGoogle]:
-    with fake_google.serve(NOON) as fake:
+    with fake_google_wire.serve(NOON) as fake:
         yield fake
         CONNECTIONS.close()
     assert fake.judged == []
