@@ -12,7 +12,7 @@ from rich.text import Text
 from store.queries import MailboxStatus, Moment, RuleCount, recent, rule_counts, status
 from store.writer import Store
 
-_OTHER_LINES = 17
+_OTHER_LINES = 18
 """Of the board, what is not an activity."""
 _FEWEST, _ALL = 5, 1_000
 

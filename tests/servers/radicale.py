@@ -65,10 +65,6 @@ class Radicale:
     def ca_file(self) -> Path:
         return self.directory / "ca.pem"
 
-    @property
-    def pid(self) -> int:
-        return self._running[-1].pid
-
     def start(self) -> None:
         """Also again, after `stop`; what was stored is still there."""
         command = [sys.executable, "-m", "radicale", "--config", str(self.directory / "config")]

@@ -7,7 +7,9 @@ import http.client
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +17,8 @@ import pytest
 
 from tests.servers import http_doors
 from tests.servers.dav import Dav
-from tests.servers.http_doors import BEARER, DIGEST
+from tests.servers.http_doors import BEARER, DIGEST, DIGEST_SHA256
+from tests.servers.loopback_http import Told
 from tests.servers.scripted_caldav import HOME, ROOT, ScriptedCalDav, serve
 from tests.servers.scripted_calendar import BadToken
 from tests.servers.test_caldav_servers import EVENT
@@ -193,24 +196,39 @@ def test_a_script_answers_in_place_of_the_server_which_can_still_be_asked(server
     assert server.kinds() == ["PROPFIND", "PROPFIND"]
 
 
-def test_a_digest_is_checked_as_rfc_7616_says(server: ScriptedCalDav) -> None:
-    server.door.challenges, server.door.accepts = (DIGEST,), "Digest"
+def test_an_answer_may_stop_in_its_middle_until_it_is_told_to_go_on(server: ScriptedCalDav) -> None:
+    go_on = threading.Event()
+    server.script["GET"] = lambda asked, usual: Told(200, b"half of it; the rest", waits=go_on)
+    with closing(http.client.HTTPConnection("localhost", server.port, timeout=30)) as connection:
+        connection.request("GET", "/")
+        answer = connection.getresponse()
+        assert answer.read(10) == b"half of it"
+        go_on.set()
+        assert answer.read() == b"; the rest"
+
+
+@pytest.mark.parametrize(("challenge", "algorithm"), [(DIGEST, "MD5"), (DIGEST_SHA256, "SHA-256")])
+def test_a_digest_is_checked_as_rfc_7616_says(server: ScriptedCalDav, challenge: str, algorithm: str) -> None:
+    server.door.challenges, server.door.accepts = (challenge,), "Digest"
     stranger = Dav(server.url, HOME)
     refused = stranger.request("PROPFIND", ROOT, depth="0")
-    assert (refused.status, refused.headers["WWW-Authenticate"]) == (401, DIGEST)
+    assert (refused.status, refused.headers["WWW-Authenticate"]) == (401, challenge)
     for password, status in ((server.door.password, 207), ("another", 401)):
-        answer = stranger.request("PROPFIND", ROOT, depth="0", authorization=digest(server, "PROPFIND", ROOT, password))
-        assert answer.status == status
+        digest = digested(server, password, algorithm)
+        assert stranger.request("PROPFIND", ROOT, depth="0", authorization=digest).status == status
 
 
-def digest(server: ScriptedCalDav, method: str, path: str, password: str) -> str:
-    def md5(text: str) -> str:
-        return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+def digested(server: ScriptedCalDav, password: str, algorithm: str) -> str:
+    """What answers the challenge of a PROPFIND of ROOT."""
+
+    def hashed(text: str) -> str:
+        return hashlib.new(algorithm.replace("-", ""), text.encode(), usedforsecurity=False).hexdigest()
 
     user, nonce = server.door.user, http_doors.NONCE
-    response = md5(f"{md5(f'{user}:calendars:{password}')}:{nonce}:00000001:0a4f:auth:{md5(f'{method}:{path}')}")
+    who, what = hashed(f"{user}:calendars:{password}"), hashed(f"PROPFIND:{ROOT}")
+    response = hashed(f"{who}:{nonce}:00000001:0a4f:auth:{what}")
     return (
-        f'Digest username="{user}", realm="calendars", nonce="{nonce}", uri="{path}", '
+        f'Digest username="{user}", realm="calendars", nonce="{nonce}", uri="{ROOT}", algorithm={algorithm}, '
         f'qop=auth, nc=00000001, cnonce="0a4f", response="{response}"'
     )
 
