@@ -122,8 +122,8 @@ class CalendarStream:
 
     def _follow(self, here: Place) -> Iterator[Batch]:
         for page in self._graph.pages(here.link, prefer=_pages(PAGE)):
-            if page.value:
-                here = replace(here, link=page.next or page.delta)
+            if page.value or (here.midway and page.delta):
+                here = replace(here, link=page.next or page.delta, midway=bool(page.next))
                 ids = dict.fromkeys(ItemId(str(entry.get("seriesMasterId") or entry["id"])) for entry in page.value)
                 yield Batch(items=tuple(self.read([*ids], text=True)), cursor=here.cursor())
 

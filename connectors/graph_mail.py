@@ -167,12 +167,12 @@ class MailStream:
     def _follow(self, here: Place, *, behind: int) -> Generator[Batch, None, Place]:
         """Yield what changed. Where nothing did there is no batch, unless the link has to be replaced."""
         now = self._now()
-        due = now - here.given_at >= RENEW
+        due = here.midway or now - here.given_at >= RENEW
         for page in self._graph.pages(here.link, prefer=(f"odata.maxpagesize={PAGE}",)):
             if not page.value and not (due and page.delta):
                 continue
-            here = replace(here, link=page.next or page.delta, at=now.isoformat())
             due = bool(page.next)
+            here = replace(here, link=page.next or page.delta, at=now.isoformat(), midway=due)
             yield Batch(items=tuple(self._now_there(page)), cursor=here.cursor(), remaining=behind)
         return here
 

@@ -18,6 +18,8 @@ class Place:
     """Where Graph tells what happened since; opaque."""
     at: str
     """When it gave that link."""
+    midway: bool = False
+    """Whether the link is of a round that is not over: the next one is saved though nothing may be new."""
     older: str = ""
     """While the backfill lasts: where its next page is; empty at its beginning."""
     done: bool = False

@@ -67,7 +67,8 @@ class Story:
         if self._waiting:
             self.asked_too_soon.append(request.url)
         dice, deltas = self.dice, self.world.cloud.graph.deltas
-        deltas.empty_pages, deltas.replays = dice.random() < 0.3, dice.random() < 0.1
+        deltas.empty_pages, deltas.ends_empty = dice.random() < 0.3, dice.random() < 0.3
+        deltas.replays = dice.random() < 0.1
         match dice.randrange(40):
             case 0:
                 self._waiting = True

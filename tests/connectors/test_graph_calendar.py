@@ -250,6 +250,19 @@ class TestTheView:
         world.change(keys[0])
         assert len(reader.whole_pass()) == 1
 
+    @pytest.mark.parametrize("cut", [False, True])
+    def test_a_round_that_ends_with_an_empty_page_is_over(self, world: AgendaWorld, cut: bool) -> None:
+        world.mail.cloud.graph.views.ends_empty = True
+        reader = Reader(world)
+        reader.whole_pass()
+        keys = world.add(1)
+        reader.cut_pass(1) if cut else reader.whole_pass()
+        reader.whole_pass()
+        keys += world.add(1)
+        reader.whole_pass()
+        assert reader.keys == keys
+        assert reader.whole_pass() == []
+
     def test_a_poll_that_finds_nothing_is_one_request_for_each_calendar(self, world: AgendaWorld) -> None:
         world.add(3)
         reader = Reader(world)

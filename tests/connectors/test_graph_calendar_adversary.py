@@ -123,7 +123,7 @@ class Story:
 
     def trouble(self, request: Request) -> Answer | None:
         views = self.world.cloud.graph.views
-        views.empty_pages = self.dice.random() < 0.3
+        views.empty_pages, views.ends_empty = self.dice.random() < 0.3, self.dice.random() < 0.3
         match self.dice.randrange(30):
             case 0:
                 return too_many(3600)

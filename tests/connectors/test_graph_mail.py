@@ -106,6 +106,18 @@ class TestTheDelta:
         assert reader.keys == keys
         assert reader.whole_pass() == []
 
+    @pytest.mark.parametrize("cut", [False, True])
+    def test_a_round_that_ends_with_an_empty_page_is_over(self, world: GraphWorld, cut: bool) -> None:
+        world.cloud.graph.deltas.ends_empty = True
+        reader = _read_all(world)
+        keys = world.add(1)
+        reader.cut_pass(1) if cut else reader.whole_pass()
+        reader.whole_pass()
+        keys += world.add(1)
+        reader.whole_pass()
+        assert reader.keys == keys
+        assert reader.whole_pass() == []
+
     def test_what_is_told_twice_is_the_same_message(self, world: GraphWorld) -> None:
         world.cloud.graph.deltas.replays = True
         reader = _read_all(world)

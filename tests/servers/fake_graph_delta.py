@@ -38,6 +38,8 @@ class _Round:
 class Deltas:
     empty_pages: bool = False
     """Every round begins with an empty page."""
+    ends_empty: bool = False
+    """What is told is followed by an empty page."""
     replays: bool = False
     """Every round tells again what the one before it told."""
     expired: Refused | None = None
@@ -61,7 +63,7 @@ class Deltas:
         waiting = current.waiting or []
         entries = [entry for each in waiting[:size] for entry in self._told(current, each, prefer)]
         current.waiting = waiting[size:]
-        if current.waiting:
+        if current.waiting or (self.ends_empty and entries):
             return {"value": entries, "@odata.nextLink": self._link(url, "$skiptoken", current)}
         following = _Round(current.mailbox, current.folder, current.query, current.since)
         return {"value": entries, "@odata.deltaLink": self._link(url, "$deltatoken", following)}

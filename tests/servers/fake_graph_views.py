@@ -30,6 +30,7 @@ class _Round:
 @dataclass(slots=True)
 class Views:
     empty_pages: bool = False
+    ends_empty: bool = False
     expired: Refused | None = None
     given: dict[str, _Round] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
@@ -92,7 +93,7 @@ class Views:
             return {"value": [], "@odata.nextLink": f"{url}?$skiptoken={self._kept(current)}"}
         size = preferred(request.headers).page or 10
         entries, rest = current.waiting[:size], current.waiting[size:]
-        if rest:
+        if rest or (self.ends_empty and entries):
             current.waiting = rest
             return {"value": entries, "@odata.nextLink": f"{url}?$skiptoken={self._kept(current)}"}
         current.waiting = None
