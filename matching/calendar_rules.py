@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 
 from matching import address, contacts
 from matching.parties import Parties, Party
-from matching.rules import erased, hashes, internal_only, listed, no_known_contact
+from matching.rules import allowed, erased, hashes, internal_only, listed, no_known_contact
 from syncd.model import Decision, Event, Note, Participant, Policy, Role, Task, Verdict
 
 Part: TypeAlias = Event | Task | Note
@@ -53,7 +53,7 @@ def decide(part: Part, participants: Sequence[Participant], parties: Parties) ->
             outside = contacts.outside(participants, parties) if rule is _no_known_contact else ()
             return Decision(_SKIPPED, name, answer, hashes(outside, parties.policy.key))
     links = contacts.links(participants, happened(part) or _UNDATED, parties)
-    return Decision(_LOGGED, "logged", links=links)
+    return Decision(_LOGGED, "logged", links=links, level=allowed(facts.people, (), parties.policy))
 
 
 def happened(part: Part) -> datetime | None:

@@ -195,7 +195,7 @@ class _Messages:
     def _create(self, decided: Decided) -> _Activity:
         message, identity, direction = decided.message, decided.identity, decided.decision.direction
         # What somebody else keeps private is not shown because this owner has it too.
-        level = Level.METADATA if identity.key in self.stored.closed else self.level
+        level = Level.METADATA if identity.key in self.stored.closed else self._allowed(decided)
         activity = _Activity(
             id=next(self.ids),
             identity=identity,
@@ -232,8 +232,9 @@ class _Messages:
     def _enrich(self, activity: _Activity, decided: Decided) -> None:
         """Another copy: the most closed level wins, the earliest time, and an own author over a stranger."""
         message = decided.message
-        lower = self.level if self.level < activity.level else None
-        level = min(self.level, activity.level)
+        allowed = self._allowed(decided)
+        lower = allowed if allowed < activity.level else None
+        level = min(allowed, activity.level)
         text = message.text if level == Level.FULL and not activity.has_text else None
         direction = decided.decision.direction if activity.direction == "inbound" else None
         self.threads.join(decided.thread_keys, activity.id if not activity.stored else self._thread(activity))
@@ -250,6 +251,9 @@ class _Messages:
         if text is not None and message.attachments:
             self.plan.attachments.append((activity.id, message.attachments))
         self._touch(activity)
+
+    def _allowed(self, decided: Decided) -> Level:
+        return min(self.level, decided.decision.level)
 
     def _thread(self, activity: _Activity) -> int:
         return self.stored.activities[activity.identity.key].thread_id

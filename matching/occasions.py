@@ -206,7 +206,7 @@ class Occasions:
         return self.current[activity_id]
 
     def _create(self, seen: Occasion) -> _Current:
-        claim, level = seen.claim, int(self.level)
+        claim, level = seen.claim, int(min(self.level, seen.decision.level))
         row = OccasionRow(
             *(next(self.ids), seen.key, claim.starts_at, claim.ends_at, claim.settles_at, claim.all_day, claim.zone),
             *("", level, None, None, None, 0, None),
@@ -244,7 +244,7 @@ class Occasions:
 
     def _content(self, current: _Current, seen: Occasion, copy: StoredCopy) -> None:
         """The deciding copy gives title and text; the lowest level of all says how much of them is stored."""
-        level = min(Level(current.row.level), self.level)
+        level = min(Level(current.row.level), self.level, seen.decision.level)
         row = current.row._replace(level=int(level))
         if outcome.deciding(current.copies.values()) == copy:
             row = row._replace(subject=seen.subject, text=seen.text or None, location=seen.location or None)

@@ -16,7 +16,7 @@ from matching import address, automated, contacts
 from matching.identical import Identical
 from matching.identity import address_hash, occurred_at
 from matching.parties import Parties, Party, author, employer_domains
-from syncd.model import Decision, Direction, Message, Policy, Role, Verdict
+from syncd.model import Decision, Direction, Level, Message, Policy, Role, Verdict
 
 # Python 3.11 calls a function for each look at an enum's member.
 _LOGGED, _SKIPPED = Verdict.LOGGED, Verdict.SKIPPED
@@ -52,7 +52,8 @@ def decide(message: Message, parties: Parties) -> Decision:
             return Decision(_SKIPPED, name, answer, hashes(found, parties.policy.key))
     roles = contacts.outside(message.participants, parties)
     links = contacts.links_of(roles, occurred_at(message, fallback=_UNDATED), parties)
-    return Decision(_LOGGED, "logged", direction=_direction(facts, roles), links=links)
+    most = allowed(facts.people, message.folders, parties.policy)
+    return Decision(_LOGGED, "logged", direction=_direction(facts, roles), links=links, level=most)
 
 
 def _facts(message: Message, parties: Parties) -> _Facts:
@@ -174,6 +175,28 @@ def hashes(outside: Iterable[str], key: bytes) -> tuple[bytes, ...]:
     addresses = list(outside)[:_MOST_HASHES]
     domains = {domain for each in addresses for domain in employer_domains(address.domain_of(each))}
     return tuple([address_hash(key, each) for each in (*addresses, *map(known_as, sorted(domains)))])
+
+
+def allowed(people: Iterable[Party], folders: Iterable[str], policy: Policy) -> Level:
+    """The most that may be stored of what these people and folders have to do with; the most closed of all wins."""
+    if policy.protected and listed(people, policy.protected, "protected") is not None:
+        return Level.METADATA
+    if not policy.folder_levels:
+        return Level.FULL
+    paths = [_path(folder) for folder in folders]
+    return min(
+        (level for name, level in policy.folder_levels if any(_below(path, _path(name)) for path in paths)),
+        default=Level.FULL,
+    )
+
+
+def _path(folder: str) -> str:
+    """However a server spells it: `INBOX.Deals` and `Deals` are one."""
+    return re.sub(r"[./\\]", "/", folder).casefold().removeprefix("inbox/")
+
+
+def _below(path: str, name: str) -> bool:
+    return path == name or path.startswith(f"{name}/")
 
 
 def erased(people: Iterable[Party], parties: Parties) -> str | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, delete, exists, select, update
+from sqlalchemy import Connection, Engine, Row, and_, delete, exists, select, update
 
 from store import bulk, erasure
 from store.bulk import chunks
@@ -29,6 +30,9 @@ class Known:
     rule: str
     by_hand: bool
     """A person linked what it was logged as: no rule takes that away."""
+    activity_id: int | None
+    level: Level | None
+    """How much of the activity is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +49,18 @@ def decisions(engine: Engine, stream_id: int) -> dict[ItemId, Known]:
     """Of what has not left the stream, and is settled; what was too old stays away."""
     seen = sighting.c
     linked = and_(link.c.activity_id == seen.activity_id, link.c.origin == "person", link.c.state == "linked")
-    columns = (seen.item, seen.id, seen.verdict, seen.rule, exists().where(linked).label("by_hand"))
+    columns = (seen.item, seen.id, seen.verdict, seen.rule, seen.activity_id, activity.c.level)
+    by_hand = exists().where(linked).label("by_hand")
     settled = (seen.verdict.in_(("logged", "skipped")), seen.rule != EXPIRED)
     own = (seen.stream_id == stream_id, seen.gone_at.is_(None), *settled)
     with read(engine) as connection:
-        rows = connection.execute(select(*columns).where(*own))
-        return {ItemId(row.item): Known(row.id, row.verdict, row.rule, bool(row.by_hand)) for row in rows}
+        joined = select(*columns, by_hand).select_from(sighting.outerjoin(activity, activity.c.id == seen.activity_id))
+        return {ItemId(row.item): _known(row) for row in connection.execute(joined.where(*own))}
+
+
+def _known(row: Row[Any]) -> Known:
+    level = None if row.level is None else Level(row.level)
+    return Known(row.id, row.verdict, row.rule, bool(row.by_hand), row.activity_id, level)
 
 
 def restate(connection: Connection, rows: Sequence[Restated], now: datetime) -> int:
@@ -97,7 +107,8 @@ def close(connection: Connection, ids: Sequence[int], level: Level, now: datetim
     if level < Level.SUBJECT:
         values |= {"subject": None, "location": None}
     for some in chunks(ids):
-        connection.execute(update(activity).where(activity.c.id.in_(some)).values(values))
+        # Another mailbox may have closed it further meanwhile.
+        connection.execute(update(activity).where(activity.c.id.in_(some), activity.c.level > level).values(values))
         connection.execute(delete(attachment).where(attachment.c.activity_id.in_(some)))
     touch(connection, ids, "updated", now)
 

@@ -304,6 +304,10 @@ class Policy:
     never_log_personal: tuple[str, ...] = ()
     excluded_folders: frozenset[str] = frozenset()
     level: Level = Level.SUBJECT
+    folder_levels: tuple[tuple[str, Level], ...] = ()
+    """Folder, as the admin writes it -> the most that is stored of what is in it or below it."""
+    protected: tuple[str, ...] = ()
+    """Addresses and domains of which only the metadata is stored, whoever else is on the mail."""
     max_recipients: int = 100
     key: bytes = b""
     """For the keyed hashes of what must not be stored in clear (HMAC)."""
@@ -350,6 +354,8 @@ class Decision(NamedTuple):
     """Keyed hashes of the outside addresses of what would be logged if one of them became known."""
     direction: Direction | None = None
     links: tuple[Link, ...] = ()
+    level: Level = Level.FULL
+    """The most that its people and folders allow; the mailbox may allow less."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

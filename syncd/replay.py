@@ -24,7 +24,7 @@ from syncd import late
 from syncd.config import Mailbox
 from syncd.deciding import decide, may_invite
 from syncd.errors import SyncError
-from syncd.model import Decision, ItemId, Message, Policy, Verdict
+from syncd.model import Decision, ItemId, Level, Message, Policy, Verdict
 from syncd.opening import account
 
 AT_ONCE = 200
@@ -81,6 +81,8 @@ class _Replay:
     read: int = 0
     kept_by_hand: int = 0
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    closing: dict[Level, set[int]] = field(default_factory=lambda: defaultdict(set))
+    """The most that is allowed -> activities of which more is stored."""
     samples: dict[tuple[str, str], list[Sample]] = field(default_factory=lambda: defaultdict(list))
 
     def over(self, stream: Stream, stream_id: int) -> None:
@@ -112,6 +114,10 @@ class _Replay:
         woken: list[int] = []
         for was, item, at, decision in decided:
             place = (was.rule if was.verdict != _LOGGED else "logged", decision.rule)
+            if decision.verdict is _LOGGED and was.level is not None and was.activity_id is not None:
+                allowed = min(self.policy.level, decision.level)
+                if allowed < was.level:
+                    self.closing[allowed].add(was.activity_id)
             if place[0] == place[1]:
                 continue
             if was.verdict == _LOGGED and was.by_hand:
@@ -130,11 +136,13 @@ class _Replay:
                 stored.wake(transaction.connection, woken)
 
     def close(self) -> int:
-        ids = stored.too_open(self.store.engine, self.mailbox.name, self.policy.level)
-        if ids and not self.dry_run:
-            with self.store.transaction() as transaction:
-                stored.close(transaction.connection, ids, self.policy.level, self.now)
-        return len(ids)
+        """Erase what is more than allowed: by the mailbox, and by the people and folders of a mail."""
+        self.closing[self.policy.level].update(stored.too_open(self.store.engine, self.mailbox.name, self.policy.level))
+        for level, ids in sorted(self.closing.items(), reverse=True):
+            if ids and not self.dry_run:
+                with self.store.transaction() as transaction:
+                    stored.close(transaction.connection, sorted(ids), level, self.now)
+        return len(set().union(*self.closing.values()))
 
     def result(self) -> Replayed:
         changes = (Change(*place, count, tuple(self.samples[place])) for place, count in self.counts.most_common())

@@ -183,11 +183,12 @@ class Pass:
     def _completed(self, decided: list[Decided], parties: Parties) -> list[Decided]:
         """Read the text of what is logged, if it may be stored and is not yet; and what may invite to a meeting."""
         unsettled = self._unsettled(decided)
-        full = self.policy.level >= Level.FULL
-        texts = [one.message.id for one in unsettled] if full else []
-        doubtful = [one for one in decided if one.decision.verdict is not _LOGGED] + ([] if full else unsettled)
+        most = self.policy.level
+        full = {one.message.id: None for one in unsettled if min(most, one.decision.level) >= Level.FULL}
+        doubtful = [one for one in decided if one.decision.verdict is not _LOGGED]
+        doubtful += [one for one in unsettled if one.message.id not in full]
         others = [one.message.id for one in doubtful if may_invite(one, parties)]
-        read = {item.id: item for item in self._read(texts, text=True)}
+        read = {item.id: item for item in self._read([*full], text=True)}
         read.update((item.id, item) for item in self._read(others, text=False))
         return [
             one._replace(message=_with(one.message, read[one.message.id])) if one.message.id in read else one

@@ -45,6 +45,15 @@ def level(value: object) -> Level:
     return names[value]
 
 
+def folder_levels(value: object) -> tuple[tuple[str, Level], ...]:
+    """`levels = { "Deals/Secret" = "metadata" }`, as pairs, which do not change."""
+    if isinstance(value, tuple):
+        return value
+    if not isinstance(value, dict) or not all(isinstance(name, str) and name for name in value):
+        raise ValueError('must be folders with their levels, such as { "Private" = "metadata" }')
+    return tuple((name, level(each)) for name, each in value.items())
+
+
 def address(value: str) -> str:
     if not key(value):
         raise ValueError('must be an email address, such as "anna@example.com"')
@@ -125,6 +134,7 @@ def one_line(value: str) -> str:
 
 Duration = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_positive)]
 StoredLevel = Annotated[Level, BeforeValidator(level)]
+FolderLevels = Annotated[tuple[tuple[str, Level], ...], BeforeValidator(folder_levels)]
 Address = Annotated[str, AfterValidator(address)]
 OwnDomain = Annotated[str, AfterValidator(own_domain)]
 NeverLogEntry = Annotated[str, AfterValidator(never_log_entry)]

@@ -17,6 +17,7 @@ def policy(config: Config, mailbox: Mailbox, key: bytes) -> Policy:
         never_log_personal=mailbox.never_log,
         excluded_folders=frozenset(getattr(mailbox.settings, "exclude", ())),
         level=mailbox.level,
+        folder_levels=mailbox.levels,
     )
 
 
@@ -28,6 +29,7 @@ def common_policy(config: Config, key: bytes) -> Policy:
         own_addresses=config.own_addresses,
         outsiders=addresses(organisation.outsiders),
         never_log=organisation.never_log,
+        protected=organisation.protected,
         level=organisation.level,
         max_recipients=organisation.max_recipients,
         key=key,

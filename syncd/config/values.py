@@ -14,6 +14,7 @@ from syncd.config.fields import (
     Address,
     DatabaseUrl,
     Duration,
+    FolderLevels,
     Line,
     ListenAddress,
     NeverLogEntry,
@@ -58,6 +59,7 @@ class Organisation:
     domains: Annotated[tuple[OwnDomain, ...], AfterValidator(no_repeats)]
     level: StoredLevel = Level.SUBJECT
     never_log: tuple[NeverLogEntry, ...] = ()
+    protected: tuple[NeverLogEntry, ...] = ()
     outsiders: tuple[Address, ...] = ()
     max_recipients: Annotated[int, Field(ge=1, le=10_000)] = 100
 
@@ -119,6 +121,8 @@ class Mailbox:
     aliases: tuple[Address, ...] = ()
     members: tuple[Address, ...] = ()
     never_log: tuple[NeverLogEntry, ...] = ()
+    levels: FolderLevels = ()
+    """Folder -> the most that is stored of what is in it."""
 
     def __post_init__(self) -> None:
         if not is_address(self.owner) and not self.members:

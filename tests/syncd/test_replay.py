@@ -128,6 +128,15 @@ def test_a_lower_level_erases_what_it_no_longer_allows(desk: Desk) -> None:
         assert b"Good day" not in found
 
 
+def test_whom_the_organisation_protects_from_now_on_is_protected_in_the_past_too(desk: Desk) -> None:
+    desk.rules('level = "full"\nprotected = ["@bank.example"]')
+    assert desk.replay("--dry-run")[1]["closed"] == 1
+    assert desk.replay()[1]["closed"] == 1
+    told = json.loads(desk.office.syncd("timeline", "eva@bank.example", "--json").out)["activities"]
+    assert [(each["subject"], each["text"], each["level"]) for each in told] == [(None, None, "metadata")]
+    assert desk.replay()[1]["closed"] == 0
+
+
 def test_what_a_person_linked_stays_logged_and_linked(desk: Desk) -> None:
     own = str(json.loads(desk.office.syncd("why", "<0.jane@acme.example>", "--json").out)[0]["activity_id"])
     desk.office.syncd("link", own, "--contact", "Bob")
