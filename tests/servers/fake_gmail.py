@@ -136,7 +136,7 @@ class Mailbox:
             ]
         }
 
-    def list(self, query: Query, *, metadata_only: bool) -> dict[str, Any] | Refusal:
+    def listing(self, query: Query, *, metadata_only: bool) -> dict[str, Any] | Refusal:
         if "q" in query and metadata_only:
             return errors.NO_Q
         shown = [mail for mail in self._newest_first() if _matches(mail, query)]

@@ -201,7 +201,7 @@ class FakeGoogle:
             case "labels.list":
                 return mailbox.label_list()
             case "messages.list":
-                return mailbox.list(call.query, metadata_only=metadata_only)
+                return mailbox.listing(call.query, metadata_only=metadata_only)
             case "messages.get":
                 return mailbox.get(call.path["id"], call.query, metadata_only=metadata_only)
             case "messages.attachments.get":
@@ -219,7 +219,7 @@ class FakeGoogle:
         if calendar is None:
             return errors.refusal(404, "Not Found", "notFound", "NOT_FOUND")
         if call.method == "calendar.events.list":
-            return calendar.list(call.query)
+            return calendar.listing(call.query)
         assert call.method == "calendar.events.get"
         return calendar.get(call.path["eventId"])
 
@@ -231,7 +231,7 @@ class FakeGoogle:
         tasks = held.get(call.path["tasklist"])
         if tasks is None:
             return errors.refusal(404, "Not found.", "notFound", "NOT_FOUND")
-        return tasks.list(call.query) if call.method == "tasks.tasks.list" else tasks.get(call.path["task"])
+        return tasks.listing(call.query) if call.method == "tasks.tasks.list" else tasks.get(call.path["task"])
 
     def _users(self, call: Call) -> dict[str, Any] | Refusal:
         """Admin SDK: the users of a domain, whom only an admin may list."""

@@ -94,7 +94,7 @@ class Calendar:
 
     # -------------------------------------------------------------------------------------------------- the methods
 
-    def list(self, query: Query) -> dict[str, Any] | Refusal:
+    def listing(self, query: Query) -> dict[str, Any] | Refusal:
         token = query.get("syncToken", [""])[0]
         if token and _NOT_WITH_A_TOKEN & query.keys():
             return errors.bad_request("Sync token cannot be used with other query restrictions.")
@@ -181,7 +181,7 @@ class TaskList:
     def delete(self, id: str) -> None:
         self.put({**self.tasks[id], "deleted": True})
 
-    def list(self, query: Query) -> dict[str, Any]:
+    def listing(self, query: Query) -> dict[str, Any]:
         def shown(name: str) -> bool:
             return query.get(f"show{name}", ["true" if name == "Completed" else "false"])[0] == "true"
 
