@@ -76,9 +76,6 @@ class _Answered:
     text: str
     headers: dict[str, str]
 
-    def raise_for_status(self) -> None:
-        """msal asks this of 5xx only, which never come this far."""
-
 
 @dataclass(frozen=True, slots=True)
 class Granted:
