@@ -43,10 +43,11 @@ MOST = 4
 FEW = 2
 """Mailboxes that a process begins with: more would take its interpreter from each other, a seventh of the time, unless
 they wait for their servers."""
-LOOK = 0.25
-"""Seconds between two looks at who waits."""
-IDLE = 0.5
-"""Who used less than this part of a core mostly waits, and is given twice as many."""
+LOOK = 0.5
+"""Seconds between two looks at whether they do."""
+IDLE = 0.25
+"""They do if the processes wanted less than this part of their cores. While one waits for another to have written, that
+other wants a core."""
 
 
 class Task(NamedTuple):
@@ -156,18 +157,16 @@ def _here(
 class _Other:
     process: ForkProcess
     pipe: Connection
-    at_once: int
     in_hand: dict[str, Task] = field(default_factory=dict)
-    spent: float = 0.0
-    """Seconds of CPU when we last looked."""
 
-    def is_idle(self, seconds: float) -> bool:
-        """Whether it mostly waited in these last seconds."""
-        with suppress(OSError):
-            user, system = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
-            before, self.spent = self.spent, (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
-            return self.spent - before < IDLE * seconds
-        return False
+    def wanted(self) -> float:
+        """Seconds for which its threads had a core or waited for one, since it began."""
+        nanoseconds = 0
+        with suppress(OSError):  # one has just ended
+            for thread in Path(f"/proc/{self.process.pid}/task").iterdir():
+                ran, waited, *_ = (thread / "schedstat").read_text().split()
+                nanoseconds += int(ran) + int(waited)
+        return nanoseconds / 1e9
 
 
 class _Others:
@@ -175,8 +174,9 @@ class _Others:
 
     def __init__(self, config: Config, processes: int, threads: int, progress: Progress) -> None:
         self._threads = threads
+        self._at_once = min(FEW, threads)
+        self._looked_at = self._wanted = 0.0
         self._progress = progress
-        self._looked_at = time.monotonic()
         self._others: list[_Other] = []
         for _ in range(processes):
             self._others.append(self._begun(config))
@@ -190,12 +190,13 @@ class _Others:
         process = fork.Process(target=_work, args=(config, theirs, inherited, self._threads), daemon=True)
         process.start()
         theirs.close()
-        return _Other(process, ours, min(FEW, self._threads))
+        return _Other(process, ours)
 
     def read(self, store: Store, tasks: Sequence[Task], results: dict[str, Result]) -> None:
         from multiprocessing.connection import wait
 
         waiting = deque(tasks)
+        self._looked_at = time.monotonic()
         try:
             self._hand_out(waiting)
             while busy := [other for other in self._others if other.in_hand]:
@@ -203,24 +204,24 @@ class _Others:
                 for other in busy:
                     if other.pipe in ready:
                         self._hear(other, results)
-                self._widen()
+                self._look()
                 self._hand_out(waiting)
         finally:
             self.leave(results)
         results.update((task.mailbox, _lost(task, "each process that read mailboxes died")) for task in waiting)
 
-    def _widen(self) -> None:
-        """Let those have more at once that mostly wait for servers."""
-        now = time.monotonic()
-        if (seconds := now - self._looked_at) < LOOK:
+    def _look(self) -> None:
+        """Let each have more mailboxes at once if they mostly wait for servers."""
+        seconds = time.monotonic() - self._looked_at
+        if seconds < LOOK:
             return
-        self._looked_at = now
-        for other in self._others:
-            if other.is_idle(seconds):
-                other.at_once = min(2 * other.at_once, self._threads)
+        before, self._wanted = self._wanted, sum(other.wanted() for other in self._others)
+        if self._wanted - before < IDLE * seconds * len(self._others):
+            self._at_once = min(2 * self._at_once, self._threads)
+        self._looked_at += seconds
 
     def _hand_out(self, waiting: deque[Task]) -> None:
-        while waiting and (free := [other for other in self._others if len(other.in_hand) < other.at_once]):
+        while waiting and (free := [other for other in self._others if len(other.in_hand) < self._at_once]):
             other = min(free, key=lambda each: len(each.in_hand))
             task = waiting.popleft()
             other.in_hand[task.mailbox] = task

@@ -201,7 +201,7 @@ def waiting(chain: Chain) -> Iterator[subprocess.Popen[bytes]]:
         command, cwd=chain.office.directory, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True
     )
     eventually(lambda: (chain.office.directory / "asked").exists())
-    eventually(lambda: chain.rows("SELECT count(*) FROM sighting") == [(2 * COUNT,)])
+    eventually(lambda: chain.rows("SELECT count(*) FROM mailbox WHERE state = 'ok'") == [(2,)])
     yield process
     process.kill()
     process.communicate()
