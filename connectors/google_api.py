@@ -34,7 +34,7 @@ Resource = Mapping[str, Any]
 class Request(Protocol):
     """googleapiclient.http.HttpRequest, of which only this is used."""
 
-    def execute(self, http: Any = None, num_retries: int = 0) -> Any: ...
+    def execute(self, http: Any = None) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
