@@ -53,7 +53,7 @@ def decide(part: Part, participants: Sequence[Participant], parties: Parties) ->
             outside = contacts.outside(participants, parties) if rule is _no_known_contact else ()
             return Decision(_SKIPPED, name, answer, hashes(outside, parties.policy.key))
     links = contacts.links(participants, happened(part) or _UNDATED, parties)
-    return Decision(_LOGGED, "logged", links=links, level=allowed(facts.people, (), parties.policy))
+    return Decision(_LOGGED, "logged", links=links, level=allowed(facts.people, (), parties))
 
 
 def happened(part: Part) -> datetime | None:

@@ -52,7 +52,7 @@ def decide(message: Message, parties: Parties) -> Decision:
             return Decision(_SKIPPED, name, answer, hashes(found, parties.policy.key))
     roles = contacts.outside(message.participants, parties)
     links = contacts.links_of(roles, occurred_at(message, fallback=_UNDATED), parties)
-    most = allowed(facts.people, message.folders, parties.policy)
+    most = allowed(facts.people, message.folders, parties)
     return Decision(_LOGGED, "logged", direction=_direction(facts, roles), links=links, level=most)
 
 
@@ -177,9 +177,12 @@ def hashes(outside: Iterable[str], key: bytes) -> tuple[bytes, ...]:
     return tuple([address_hash(key, each) for each in (*addresses, *map(known_as, sorted(domains)))])
 
 
-def allowed(people: Iterable[Party], folders: Iterable[str], policy: Policy) -> Level:
+def allowed(people: Sequence[Party], folders: Iterable[str], parties: Parties) -> Level:
     """The most that may be stored of what these people and folders have to do with; the most closed of all wins."""
+    policy = parties.policy
     if policy.protected and listed(people, policy.protected, "protected") is not None:
+        return Level.METADATA
+    if marked(people, parties.directory.closed, policy.key):
         return Level.METADATA
     if not policy.folder_levels:
         return Level.FULL
@@ -201,11 +204,15 @@ def _below(path: str, name: str) -> bool:
 
 def erased(people: Iterable[Party], parties: Parties) -> str | None:
     """Whoever was erased stays so, with all that they took part in."""
-    marks = parties.directory.erased
-    if not marks:
-        return None
-    count = sum(address_hash(parties.policy.key, key) in marks for key in {each.key for each in people if each.key})
+    count = marked(people, parties.directory.erased, parties.policy.key)
     return f"{count} of its people" if count else None
+
+
+def marked(people: Iterable[Party], marks: frozenset[bytes], key: bytes) -> int:
+    """How many of them have a mark, which is a keyed hash of an address."""
+    if not marks:
+        return 0
+    return sum(address_hash(key, each) in marks for each in {each.key for each in people if each.key})
 
 
 def known_as(domain_key: str) -> str:

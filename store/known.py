@@ -14,6 +14,7 @@ from store.bulk import among, keys, stamp, unstamp
 from store.schema import (
     account_domain,
     activity,
+    closed_person,
     contact,
     contact_address,
     link,
@@ -147,6 +148,7 @@ def directory(connection: Connection, addresses: Iterable[str], domains: Iterabl
         users=dict(among(connection, _USERS, addresses)),
         opportunities=tuple(_opportunities(connection, contact_ids, account_ids)),
         erased=frozenset(connection.execute(select(tombstone.c.hash)).scalars()),
+        closed=frozenset(connection.execute(select(closed_person.c.hash)).scalars()),
     )
 
 

@@ -12,9 +12,8 @@ from sqlalchemy import Connection, Engine, Row, and_, delete, exists, select, up
 from store import bulk, erasure
 from store.bulk import chunks
 from store.engine import read
-from store.late import touch
 from store.retention import EXPIRED
-from store.schema import activity, attachment, link, mailbox, sighting, sighting_address, stream
+from store.schema import activity, link, mailbox, sighting, sighting_address, stream
 from syncd.model import ItemId, Level
 
 REPLAY = "replay"
@@ -99,18 +98,6 @@ def too_open(engine: Engine, mailbox_name: str, level: Level) -> list[int]:
     query = select(activity.c.id).where(activity.c.level > level, activity.c.id.in_(seen)).order_by(activity.c.id)
     with read(engine) as connection:
         return list(connection.execute(query).scalars())
-
-
-def close(connection: Connection, ids: Sequence[int], level: Level, now: datetime) -> None:
-    """Keep of these no more than the level allows."""
-    values: dict[str, object] = {"level": level, "text": None}
-    if level < Level.SUBJECT:
-        values |= {"subject": None, "location": None}
-    for some in chunks(ids):
-        # Another mailbox may have closed it further meanwhile.
-        connection.execute(update(activity).where(activity.c.id.in_(some), activity.c.level > level).values(values))
-        connection.execute(delete(attachment).where(attachment.c.activity_id.in_(some)))
-    touch(connection, ids, "updated", now)
 
 
 def linkable(engine: Engine) -> list[int]:

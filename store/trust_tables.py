@@ -66,3 +66,12 @@ tombstone = Table(
     Column("at", Instant, nullable=False),
     sqlite_with_rowid=False,
 )
+
+# Of whom no more than who and when is stored, as their owner wanted: the keyed hash of each address.
+closed_person = Table(
+    "closed_person",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("at", Instant, nullable=False),
+    sqlite_with_rowid=False,
+)

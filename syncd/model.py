@@ -285,6 +285,8 @@ class Directory:
     """Of all the contacts and accounts above, whatever their dates."""
     erased: frozenset[bytes] = frozenset()
     """Keyed hashes of all addresses that were erased, of this batch or not."""
+    closed: frozenset[bytes] = frozenset()
+    """The same of those of whom only who and when may be stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

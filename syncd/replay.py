@@ -15,7 +15,7 @@ from datetime import datetime
 from connectors.base import Stream
 from matching import contacts
 from matching.parties import Parties
-from store import inventory
+from store import closing, inventory
 from store import replay as stored
 from store.replay import Known, Restated
 from store.vault import Vault
@@ -141,7 +141,7 @@ class _Replay:
         for level, ids in sorted(self.closing.items(), reverse=True):
             if ids and not self.dry_run:
                 with self.store.transaction() as transaction:
-                    stored.close(transaction.connection, sorted(ids), level, self.now)
+                    closing.close(transaction.connection, sorted(ids), level, self.now)
         return len(set().union(*self.closing.values()))
 
     def result(self) -> Replayed:

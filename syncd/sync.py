@@ -87,7 +87,7 @@ class Pass:
     batches: int = 0
     doubted: int = 0
     buried: int | None = None
-    """How many addresses were erased when what is in hand was decided on."""
+    """How many addresses were erased or closed when what is in hand was decided on."""
 
     def run(self) -> PassResult:
         """Bring the store up to date with the stream; raises one of the four SyncErrors, with all that came before
@@ -177,7 +177,7 @@ class Pass:
         wanted = contacts.lookups(people, self.policy)
         directory = self.store.directory(wanted.addresses, wanted.domains)
         if self.buried is None:
-            self.buried = len(directory.erased)
+            self.buried = len(directory.erased) + len(directory.closed)
         return Parties(directory, self.policy)
 
     def _completed(self, decided: list[Decided], parties: Parties) -> list[Decided]:
@@ -221,7 +221,7 @@ class Pass:
         now = self.now()
         with self.store.transaction() as transaction:
             if self.buried is not None and transaction.buried() != self.buried:
-                raise Retryable("somebody was erased while their mail may have been in hand")
+                raise Retryable("somebody was erased or closed while their mail may have been in hand")
             stored = transaction.stored(self.stream_id, _wanted(handled))
             plan = dedup.plan(handled, stored, self.policy.level, now)
             transaction.apply(self.stream_id, plan, now)

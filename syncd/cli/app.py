@@ -28,6 +28,7 @@ _COMMANDS = {
     "trail": "trailing",
     "log": "entering",
     "link": "linking",
+    "close": "closing",
     "replay": "replaying",
     "erase": "erasing",
     "export": "erasing",

@@ -3,7 +3,10 @@ even asked for."""
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,12 +14,18 @@ from matching import calendar_rules
 from matching.parties import Parties
 from matching.rules import allowed
 from syncd.model import Directory, Event, ItemId, Level, Message, Participant, Policy, Role
+from tests.servers.dovecot import Dovecot
+from tests.syncd.doors import Office, mail, mailbox
 from tests.syncd.mailboxes import START, message
 from tests.syncd.worlds import POLICY, World
 
 FULL, SUBJECT, METADATA = Level.FULL, Level.SUBJECT, Level.METADATA
 PROTECTED = replace(POLICY, protected=("@client.example",))
 CANARIES = ("CANARY-subject", "CANARY-text")
+
+
+def parties(**rules: tuple[tuple[str, Level], ...]) -> Parties:
+    return Parties(Directory(), replace(POLICY, **rules))  # type: ignore[arg-type]
 
 
 def canary() -> Message:
@@ -80,13 +89,13 @@ def test_of_two_copies_the_most_closed_wins_in_whatever_order(world: World, firs
 def test_a_folder_stands_for_those_below_it_however_the_server_spells_them(
     name: str, folder: str, level: Level
 ) -> None:
-    assert allowed((), (folder,), replace(POLICY, folder_levels=((name, METADATA),))) == level
+    assert allowed((), (folder,), parties(folder_levels=((name, METADATA),))) == level
 
 
 def test_of_several_labels_the_lowest_wins() -> None:
-    policy = replace(POLICY, folder_levels=(("a", SUBJECT), ("b", METADATA)))
-    assert allowed((), ("a", "b", "c"), policy) == METADATA
-    assert allowed((), ("a", "c"), policy) == SUBJECT
+    both = parties(folder_levels=(("a", SUBJECT), ("b", METADATA)))
+    assert allowed((), ("a", "b", "c"), both) == METADATA
+    assert allowed((), ("a", "c"), both) == SUBJECT
 
 
 def test_a_meeting_with_a_protected_person_is_known_and_what_it_is_about_is_not() -> None:
@@ -100,6 +109,69 @@ def test_a_meeting_with_a_protected_person_is_known_and_what_it_is_about_is_not(
         settles_at=START,
         participants=people,
     )
-    parties = Parties(Directory(accounts={"client.example": ("client",)}), PROTECTED)
-    decision = calendar_rules.decide(meeting, people, parties)
+    known = Directory(accounts={"client.example": ("client",)})
+    decision = calendar_rules.decide(meeting, people, Parties(known, PROTECTED))
     assert (decision.rule, decision.level) == ("logged", METADATA)
+
+
+# ------------------------------------------------------------------------------------- what an owner closes
+
+
+@pytest.fixture
+def office(tmp_path: Path, dovecot: Dovecot) -> Office:
+    """A thread of two mails of Jane, and one of Bob."""
+    made, user = Office(tmp_path), dovecot.new_user()
+    first = mail("jane@acme.example", user, "CANARY-one", minute=1, message_id="1@acme.example")
+    reply = mail("jane@acme.example", user, "Re: CANARY-one", minute=2, message_id="2@acme.example")
+    reply = reply.replace(b"\r\n\r\n", b"\r\nIn-Reply-To: <1@acme.example>\r\n\r\n", 1)
+    dovecot.append(user, [first, reply, mail("bob@acme.example", user, "CANARY-bob", minute=3)])
+    made.write("anna.secret", dovecot.password)
+    made.write("people.csv", "id,name,email\n1,Jane Doe,jane@acme.example\n2,Bob,bob@acme.example\n")
+    made.configure(mailbox(dovecot, user), extra='level = "full"')
+    made.syncd("contacts", "import", "people.csv")
+    assert made.process("once").code == 0
+    return made
+
+
+def stored(office: Office) -> list[str]:
+    """What is left of the canaries in the files and in what the doors say."""
+    files = b"".join(path.read_bytes() for path in office.folder.glob("syncd.db*")).decode("latin-1")
+    doors = "".join(office.syncd("timeline", name, "--json").out for name in ("Jane Doe", "Bob"))
+    in_files = [each for each in ("Re: CANARY-one", "CANARY-one", "CANARY-bob", "Good day") if each in files]
+    assert in_files == [each for each in ("Re: CANARY-one", "CANARY-one", "CANARY-bob", "Good day") if each in doors]
+    return in_files
+
+
+def activity_of(office: Office, message_id: str) -> str:
+    return str(json.loads(office.syncd("why", message_id, "--json").out)[0]["activity_id"])
+
+
+def test_an_activity_that_is_closed_is_open_to_nobody_and_stays_so(office: Office) -> None:
+    done = office.syncd("close", activity_of(office, "<3.bob@acme.example>"))
+    assert done.out.startswith("Closed 1 activity")
+    assert stored(office) == ["Re: CANARY-one", "CANARY-one", "Good day"]
+    assert office.process("once", "--again").code == 0
+    assert "CANARY-bob" not in stored(office)
+
+
+def test_a_thread_is_closed_as_a_whole(office: Office) -> None:
+    assert office.syncd("close", activity_of(office, "<2@acme.example>"), "--thread").out.startswith("Closed 2")
+    assert stored(office) == ["CANARY-bob", "Good day"]
+
+
+def test_of_a_person_that_is_closed_what_comes_is_closed_as_well(office: Office, dovecot: Dovecot) -> None:
+    assert office.syncd("close", "--contact", "Jane Doe").out.startswith("Closed 2 activities")
+    (user,) = re.findall(r'^user = "(.*)"', office.config.read_text(), re.M)
+    dovecot.append(user, [mail("Jane+new@acme.example", user, "CANARY-one again", minute=9)])
+    assert office.process("once").code == 0
+    assert stored(office) == ["CANARY-bob", "Good day"]
+    assert len(json.loads(office.syncd("timeline", "Jane Doe", "--json").out)["activities"]) == 3
+    (newest, *_) = json.loads(office.syncd("trail", "--json").out)
+    assert (newest["deed"]["action"], newest["deed"]["detail"]) == ("close", {"activities": 2})
+
+
+def test_what_is_to_be_closed_must_be_said(office: Office) -> None:
+    assert office.syncd("close").code == 2
+    assert office.syncd("close", "no-such-id").code == 2
+    assert office.syncd("close", "x", "--contact", "Bob").code == 2
+    assert "Example: syncd close" in office.syncd("close", "--help").out

@@ -80,6 +80,15 @@ sa.Table(
     sqlite_with_rowid=False,
 )
 
+sa.Table(
+    "closed_person",
+    tables,
+    sa.Column("hash", sa.LargeBinary, nullable=False),
+    sa.Column("at", INSTANT, nullable=False),
+    sa.PrimaryKeyConstraint("hash"),
+    sqlite_with_rowid=False,
+)
+
 
 def upgrade() -> None:
     connection = op.get_bind()
