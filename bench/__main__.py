@@ -74,7 +74,9 @@ def calendars(options: argparse.Namespace) -> Answer:
             runs += track.round(number)
         shutil.rmtree(options.directory / "vdirsyncer")
         print("the daemon, watched for a while", file=sys.stderr, flush=True)
-        quiet = calendar_idle.watch(held, options.directory / "syncd", interval=2, seconds=4 if options.quick else 20)
+        quiet = calendar_idle.watch(
+            held, options.directory / "syncd", interval=1 if options.quick else 2, rounds=5 if options.quick else 10
+        )
     figures = report.medians(calendar_race.with_traffic(runs, counted))
     size = f"{shape.calendars} calendars of {shape.meetings:,} events; medians of {rounds} rounds"
     text = f"{size}\n\n{report.table(figures, 'vdirsyncer', 'calendars')}\n\n{quiet.line}"

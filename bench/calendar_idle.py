@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from bench.daemon import on_a_free_port
 from bench.measure import run
 from bench.radicale import Calendars
 from tests.servers.recording_http import record
+from tests.waiting import eventually
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,12 @@ class Quiet:
         )
 
 
-def watch(calendars: Calendars, directory: Path, *, interval: int, seconds: int) -> Quiet:
-    """Sync all calendars once, run the daemon on them, and watch it for `seconds` after its first rounds."""
+def watch(calendars: Calendars, directory: Path, *, interval: int, rounds: int) -> Quiet:
+    """Sync all calendars once, run the daemon on them, and watch it for so many rounds more after its first ones.
+
+    A poll that is cut by the beginning or the end of these is counted only in part: with a few rounds the averages are
+    off by as much as one of them.
+    """
     daemon = on_a_free_port(interval)
     syncd = ours_calendars.prepared(directory, calendars, daemon.section)
     with record(calendars.server.port) as recording:
@@ -45,7 +49,8 @@ def watch(calendars: Calendars, directory: Path, *, interval: int, seconds: int)
         with daemon.running(syncd.installation, len(calendars.users)) as pid:
             recording.clear()
             before = daemon.moment(pid)
-            time.sleep(seconds)
+            enough = before.polls + rounds * len(calendars.users)
+            eventually(lambda: daemon.moment(pid).polls >= enough, within=600)
             after = daemon.moment(pid)
             heard = list(recording.exchanges)
     polls = after.polls - before.polls
