@@ -15,6 +15,7 @@ MAX_PARTS = 200
 MAX_NAME = 255
 
 _SIGNATURES = {"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"}
+_TELLING = re.compile(rb"attachment|name|rfc822|calendar|ics", re.IGNORECASE)
 _CONTINUED = re.compile(r"(.+?)(?:\*(\d{1,3}))?(\*)?\Z")
 
 
@@ -47,6 +48,12 @@ class Part:
         # Lines of 76 letters carry 57 bytes, and their ends two more.
         size = self.octets * 57 // 78 if self.octets is not None and self.encoding == "base64" else self.octets
         return Attachment(self.name, self.content_type, size)
+
+
+def is_plain(structure: bytes) -> bool:
+    """Whether it can have neither an attachment nor a calendar, as most have none: seen without reading it, which takes
+    many times as long."""
+    return not _TELLING.search(structure)
 
 
 def parts(structure: Value) -> tuple[Part, ...]:

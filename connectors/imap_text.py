@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from connectors.imap_scan import Value, fetched, number
+from connectors.imap_scan import Response, Value, fetched, number
 from connectors.imap_session import Session, fetch_command
-from connectors.imap_structure import Part, parts
+from connectors.imap_structure import Part, is_plain, parts
 from connectors.imap_suspects import Suspects
 from connectors.imap_wire import Answer
 from connectors.invitations import LARGEST, invitation_of, is_calendar
@@ -91,14 +91,15 @@ class Texts:
         if attaching:
             commands.append(fetch_command(attaching, b"(UID BODYSTRUCTURE)"))
         given = _given(self._session.wire.send(commands))
-        shapes = given.shapes
         bodies = {uid: given.sections[uid, b"TEXT"] for uid in messages if (uid, b"TEXT") in given.sections}
         texts = {uid: _text(messages[uid], body, cut=len(body) >= PREFIX) for uid, body in bodies.items()}
-        wanted = {uid: _text_part(shapes.get(uid, ())) for uid, text in texts.items() if text is None}
+        wanted = {uid: _text_part(given.shape(uid)) for uid, text in texts.items() if text is None}
         further = self._further({uid: part for uid, part in wanted.items() if len(bodies[uid]) >= PREFIX})
         for uid, part in wanted.items():
             texts[uid] = _further_text(messages[uid], bodies[uid], part, further.get(uid, b""))
-        hinted = [uid for uid, body in bodies.items() if uid not in shapes and _HINT.search(body)]
+        shapes = given.shapes
+        told = shapes.keys() | given.plain.keys()
+        hinted = [uid for uid, body in bodies.items() if uid not in told and _HINT.search(body)]
         if hinted:
             shapes |= _given(self._session.wire.send([fetch_command(hinted, b"(UID BODYSTRUCTURE)")])).shapes
         invitations = self._invitations(messages, shapes)
@@ -170,11 +171,23 @@ def _text_part(shape: Sequence[Part]) -> Part | None:
 _HINT = re.compile(rb"^content-type:\s*(?:text/calendar|application/ics)", re.IGNORECASE | re.MULTILINE)
 
 
+# As most servers answer, and not so long that it would cost much to keep it.
+_SHAPE = re.compile(rb"\* \d+ FETCH \(UID (\d{1,10}) BODYSTRUCTURE \([^\r\n]{1,4096}\)\)")
+
+
 @dataclass(frozen=True, slots=True)
 class _Given:
     sections: dict[tuple[int, bytes], bytes] = field(default_factory=dict)
     """UID and section (`TEXT`, `1.2`) -> octets."""
     shapes: dict[int, tuple[Part, ...]] = field(default_factory=dict)
+    """All but the plain ones."""
+    plain: dict[int, Response] = field(default_factory=dict)
+    """As they came."""
+
+    def shape(self, uid: int) -> tuple[Part, ...]:
+        if uid in self.plain and (items := fetched(self.plain[uid])):
+            return parts(items.get(b"BODYSTRUCTURE"))
+        return self.shapes.get(uid, ())
 
 
 def _given(answers: Sequence[Answer]) -> _Given:
@@ -182,6 +195,9 @@ def _given(answers: Sequence[Answer]) -> _Given:
     given = _Given()
     for answer in answers:
         for response in answer:
+            if (shape := _SHAPE.fullmatch(response[0])) and len(response) == 1 and is_plain(response[0]):
+                given.plain[int(shape[1])] = response
+                continue
             items = fetched(response)
             if items and (uid := number(items.get(b"UID"))):
                 _take(given, uid, items)

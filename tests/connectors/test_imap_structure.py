@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.imap_scan import Value, parse
-from connectors.imap_structure import MAX_NAME, MAX_PARTS, Part, parts
+from connectors.imap_structure import MAX_NAME, MAX_PARTS, Part, is_plain, parts
+from connectors.invitations import is_calendar
 
 TEXT = b'("text" "plain" ("charset" "utf-8") NIL NIL "8bit" 11 1 NIL NIL NIL NIL)'
 HTML = b'("text" "html" NIL NIL NIL "quoted-printable" 11 1 NIL NIL NIL NIL)'
@@ -91,3 +92,25 @@ def test_no_structure_raises(structure: Value) -> None:
     for part in parts(structure):
         part.attachment()
         assert len(part.name) <= MAX_NAME
+
+
+_WORDS = st.sampled_from(
+    b'"text" "calendar" "application" "ICS" "octet-stream" "message" "RFC822" "plain" "Attachment" "inline" "name"'
+    b' "filename*0*" "invite.ics" "a.pdf" "charset" NIL 1'.split()
+)
+_STRUCTURES = st.recursive(
+    _WORDS,
+    lambda inner: st.lists(inner, min_size=1, max_size=11).map(lambda items: b"(%b)" % b" ".join(items)),
+    max_leaves=40,
+)
+
+
+@given(_STRUCTURES)
+def test_a_structure_that_looks_plain_has_no_attachment_and_no_calendar(structure: bytes) -> None:
+    if is_plain(structure) and structure.startswith(b"("):
+        assert not any(part.is_attachment or is_calendar(part.content_type, part.name) for part in read(structure))
+
+
+def test_the_structure_of_most_mails_looks_plain() -> None:
+    assert is_plain(b'(%b%b "alternative" ("boundary" "x") NIL NIL NIL)' % (TEXT, HTML))
+    assert not any(map(is_plain, (PDF, LOGO, MAIL)))
