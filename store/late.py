@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, func, or_, select, update
+from sqlalchemy import Connection, Engine, func, select, update
 
 from store import bulk
 from store.bulk import among, chunks, keys
@@ -119,16 +119,27 @@ def concerned(engine: Engine, address_keys: Iterable[str], domain_keys: Iterable
     """The activities whose links may be others now, by id."""
     by_address = select(participant.c.activity_id).where(participant.c.address_key.in_(_KEYS))
     with read(engine) as connection:
-        found = {own for (own,) in among(connection, by_address, address_keys)}
-        for domain in sorted(domain_keys):
-            there = participant.c.address_key
-            within = or_(there.endswith(f"@{domain}", autoescape=True), there.endswith(f".{domain}", autoescape=True))
-            found |= set(connection.execute(select(participant.c.activity_id).where(within)).scalars())
+        there = set(address_keys)
+        if domains := frozenset(domain_keys):
+            # One look at all addresses, however many domains an import brings.
+            known = connection.execute(select(participant.c.address_key).distinct()).scalars()
+            there.update(key for key in known if _within(key, domains))
+        found = {own for (own,) in among(connection, by_address, there)}
         entities = _entities(connection, what)
         for kind, ids in entities.items():
             linked = select(link.c.activity_id).where(link.c.entity_kind == kind, link.c.entity_id.in_(_KEYS))
             found |= {own for (own,) in among(connection, linked, ids)}
     return sorted(found)
+
+
+def _within(address_key: str, domains: frozenset[str]) -> bool:
+    """The domain of the address, or one that it is below, is among these."""
+    rest = address_key.rpartition("@")[2]
+    while rest:
+        if rest in domains:
+            return True
+        rest = rest.partition(".")[2]
+    return False
 
 
 def _entities(connection: Connection, what: Changed) -> dict[str, set[str]]:
