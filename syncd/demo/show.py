@@ -55,7 +55,7 @@ def _mailboxes(rows: Iterable[MailboxStatus]) -> Table:
 
 
 def _activities(title: str, rows: Sequence[Moment]) -> Table:
-    table = _table(title, ("when", "", "with", "subject"), ())
+    table = _table(title, ("when", "what", "with", "subject"), ())
     for row in rows:
         when = f"{row.occurred_at.astimezone():%d %b %H:%M}"
         table.add_row(when, _became(row), _with(row), Text(row.subject or ""))
@@ -77,10 +77,14 @@ def _skipped(rows: Iterable[RuleCount]) -> Table:
     return table
 
 
+_WHOLE = {"when": len("25 Nov 09:00"), "what": len("meeting cancelled")}
+
+
 def _table(title: str, words: Sequence[str], numbers: Sequence[str]) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     for word in words:
-        table.add_column(word, no_wrap=True)
+        # On a narrow terminal names and titles are cut, and never what happened when.
+        table.add_column(word, no_wrap=True, min_width=_WHOLE.get(word))
     for number in numbers:
         table.add_column(number, justify="right")
     return table
