@@ -11,6 +11,7 @@ from store.engine import read
 from store.schema import (
     activity,
     attachment,
+    copy,
     link,
     mailbox,
     participant,
@@ -35,6 +36,7 @@ def dump(engine: Engine) -> dict[str, Rows]:
             "activity": _activities(connection, roots),
             "participant": _of_activities(connection, identity, participant.c),
             "link": _of_activities(connection, identity, link.c),
+            "copy": _copies(connection, identity),
             "attachment": _of_activities(connection, identity, attachment.c),
             "thread": [(key.hex(), roots.get(own)) for key, own in connection.execute(select(thread))],
             "sighting": _sightings(connection, identity),
@@ -64,6 +66,13 @@ def _of_activities(
 ) -> list[tuple[object, ...]]:
     rows: Select[Any] = select(*columns)
     return [(identity[own], *values) for own, *values in connection.execute(rows)]
+
+
+def _copies(connection: Connection, identity: Mapping[int, str]) -> list[tuple[object, ...]]:
+    columns = [column for column in copy.c if column.name not in {"sighting_id", "activity_id"}]
+    rows = select(copy.c.activity_id, mailbox.c.name, stream.c.name, sighting.c.item, *columns)
+    joined = rows.join_from(copy, sighting, sighting.c.id == copy.c.sighting_id).join(stream).join(mailbox)
+    return [(identity[own], *values) for own, *values in connection.execute(joined)]
 
 
 def _sightings(connection: Connection, identity: Mapping[int, str]) -> list[tuple[object, ...]]:

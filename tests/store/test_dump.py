@@ -13,6 +13,12 @@ from store.engine import connect, write
 from tests.dump import Rows, dump
 from tests.store.seeds import NOW, Seeds, days
 
+_CLAIM = {
+    **dict.fromkeys(("all_day", "organized", "exact", "partial", "by_mail"), False),
+    **dict.fromkeys(("zone", "status", "response"), ""),
+    "sequence": 0,
+}
+
 
 def fill(seeds: Seeds, *, backwards: bool) -> None:
     seeds.contact("vera", "vera@kettle.example")
@@ -33,6 +39,7 @@ def fill(seeds: Seeds, *, backwards: bool) -> None:
         seeds.add("thread", key=bytes([number]), thread_id=next(iter(own.values())))
         seeds.add("attachment", activity_id=own[number], position=0, name="a.pdf", content_type="a/b")
         seen = seeds.sighting(inbox, activity=own[number], item=f"1.{number}", key=bytes([number]))
+        seeds.add("copy", sighting_id=seen, activity_id=own[number], starts_at=days(number), **_CLAIM)
         seeds.add("sighting_address", hash=bytes([number]), sighting_id=seen)
 
 
@@ -56,6 +63,7 @@ CHANGES: list[tuple[str, Callable[[Seeds], None]]] = [
     ("activity", lambda seeds: _set(seeds, "activity", subject="another")),
     ("participant", lambda seeds: _set(seeds, "participant", name="another")),
     ("link", lambda seeds: _set(seeds, "link", state="candidate")),
+    ("copy", lambda seeds: _set(seeds, "copy", organized=True)),
     ("attachment", lambda seeds: _set(seeds, "attachment", size=3)),
     ("sighting", lambda seeds: _set(seeds, "sighting", rule="another")),
     ("sighting", lambda seeds: _set(seeds, "sighting", gone_at=NOW)),

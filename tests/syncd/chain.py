@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Generic, TypeAlias, TypeVar
 
 from sqlalchemy import Engine, make_url, text
 
@@ -17,8 +18,9 @@ from syncd.upkeep import Upkeep
 from syncd.watch import Progress
 from tests.dump import Rows, dump
 from tests.servers.postgres import Postgres
-from tests.syncd.daemons import Office
+from tests.syncd.daemons import Office, Setup
 
+OfficeT = TypeVar("OfficeT", bound=Setup)
 Row = tuple[object, ...]
 
 
@@ -27,8 +29,8 @@ def _silent(*_: object) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Chain:
-    office: Office
+class ChainOf(Generic[OfficeT]):
+    office: OfficeT
     processes: int = 1
     """Among which the mailboxes are shared out; in the test's own its statements can be seen."""
 
@@ -71,19 +73,22 @@ class Chain:
             return dump(engine)
 
 
-def _with_key(office: Office, url: str) -> Chain:
+Chain: TypeAlias = ChainOf[Office]
+
+
+def _with_key(office: OfficeT, url: str) -> ChainOf[OfficeT]:
     """All stores have the same key, so that they can be compared."""
     office.secret("store", "6b" * 32)
     office.store = f'url = "{url}"\nkey = "file:store.secret"'
-    return Chain(office)
+    return ChainOf(office)
 
 
-def on_sqlite(office: Office) -> Chain:
+def on_sqlite(office: OfficeT) -> ChainOf[OfficeT]:
     return _with_key(office, "sqlite:///syncd.db")
 
 
 @contextmanager
-def on_postgresql(office: Office, postgres: Postgres) -> Iterator[Chain]:
+def on_postgresql(office: OfficeT, postgres: Postgres) -> Iterator[ChainOf[OfficeT]]:
     """In a database of its own."""
     name = postgres.new_database()
     url = make_url(postgres.url(name))

@@ -35,7 +35,7 @@ kind = "csv"
 contacts = "contacts.csv"
 """
 
-_MAILBOX = """
+_IMAP = """
 [[mailboxes]]
 name = "{name}"
 owner = "{user}"
@@ -51,21 +51,17 @@ secret = "file:{name}.secret"
 
 
 @dataclass
-class Office:
-    """A configuration on the disk, and the mail server that its mailboxes are on."""
+class Setup:
+    """A configuration on the disk, with one contact, and the store that it names."""
 
     directory: Path
-    dovecot: Dovecot
-    daemon: str = ""
+    daemon: str = field(default="", kw_only=True)
     """More lines of the [daemon] section."""
-    store: str = 'url = "sqlite:///syncd.db"'
+    store: str = field(default='url = "sqlite:///syncd.db"', kw_only=True)
     """Lines of the [store] section."""
-    port: int = 0
-    """Of the mail server, if it is not Dovecot's."""
-    tls: str = "starttls"
-    mailboxes: dict[str, str] = field(default_factory=dict)
+    mailboxes: dict[str, str] = field(default_factory=dict, kw_only=True)
     """Name -> the user on the server."""
-    more: dict[str, str] = field(default_factory=dict)
+    more: dict[str, str] = field(default_factory=dict, kw_only=True)
     """Name -> more lines of the mailbox's section."""
 
     def __post_init__(self) -> None:
@@ -79,33 +75,19 @@ class Office:
     def config(self) -> Path:
         return self.directory / "config.toml"
 
-    def mailbox(self, name: str, *, password: str | None = None) -> str:
-        self.mailboxes.setdefault(name, self.dovecot.new_user())
-        self.secret(name, password or self.dovecot.password)
-        return self.mailboxes[name]
-
     def secret(self, name: str, password: str) -> None:
         path = self.directory / f"{name}.secret"
         path.touch(mode=0o600)
         path.write_text(password)
 
     def write(self) -> Path:
-        text = _GENERAL.format(store=self.store, daemon=self.daemon)
-        for name, user in self.mailboxes.items():
-            server, more = self.dovecot, self.more.get(name, "")
-            text += _MAILBOX.format(
-                name=name, user=user, port=self.port or server.port, tls=self.tls, ca_file=server.ca_file, more=more
-            )
-        self.config.write_text(text)
+        sections = [self.section(name, user) for name, user in self.mailboxes.items()]
+        self.config.write_text(_GENERAL.format(store=self.store, daemon=self.daemon) + "".join(sections))
         return self.config
 
-    def deliver(self, name: str, number: int, *, sender: str = "zoe@client.example") -> None:
-        user = self.mailboxes[name]
-        text = (
-            f"From: Zoe <{sender}>\r\nTo: {user}\r\nSubject: Offer {number}\r\nMessage-ID: <{number}@mail.example>\r\n"
-            "Date: Mon, 23 Nov 2026 09:00:00 +0000\r\n\r\nHello\r\n"
-        )
-        self.dovecot.append(user, [text.encode()])
+    def section(self, name: str, user: str) -> str:
+        """The lines of one mailbox."""
+        raise NotImplementedError
 
     def rows(self, query: str) -> list[tuple[object, ...]]:
         """What the store holds, read beside the daemon; nothing as long as there is no store."""
@@ -123,6 +105,35 @@ class Office:
 
     def state(self, name: str) -> object:
         return self.rows(f"SELECT state FROM mailbox WHERE name = '{name}'")[0][0]
+
+
+@dataclass
+class Office(Setup):
+    """Of mailboxes on a mail server."""
+
+    dovecot: Dovecot
+    port: int = field(default=0, kw_only=True)
+    """Of the mail server, if it is not Dovecot's."""
+    tls: str = field(default="starttls", kw_only=True)
+
+    def mailbox(self, name: str, *, password: str | None = None) -> str:
+        self.mailboxes.setdefault(name, self.dovecot.new_user())
+        self.secret(name, password or self.dovecot.password)
+        return self.mailboxes[name]
+
+    def section(self, name: str, user: str) -> str:
+        server, more = self.dovecot, self.more.get(name, "")
+        return _IMAP.format(
+            name=name, user=user, port=self.port or server.port, tls=self.tls, ca_file=server.ca_file, more=more
+        )
+
+    def deliver(self, name: str, number: int, *, sender: str = "zoe@client.example") -> None:
+        user = self.mailboxes[name]
+        text = (
+            f"From: Zoe <{sender}>\r\nTo: {user}\r\nSubject: Offer {number}\r\nMessage-ID: <{number}@mail.example>\r\n"
+            "Date: Mon, 23 Nov 2026 09:00:00 +0000\r\n\r\nHello\r\n"
+        )
+        self.dovecot.append(user, [text.encode()])
 
 
 @dataclass
@@ -170,7 +181,7 @@ class Running:
 
 
 @contextmanager
-def started(office: Office, *, watchdog_seconds: int = 0) -> Iterator[Running]:
+def started(office: Setup, *, watchdog_seconds: int = 0) -> Iterator[Running]:
     """Start it, and kill it at the end if it still runs."""
     log = office.directory / f"daemon-{len(list(office.directory.glob('daemon-*')))}.log"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener, log.open("wb") as out:
