@@ -15,7 +15,7 @@ MAX_PARTS = 200
 MAX_NAME = 255
 
 _SIGNATURES = {"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"}
-_TELLING = re.compile(rb"attachment|name|rfc822|calendar|ics", re.IGNORECASE)
+_TELLING = (b"attachment", b"name", b"rfc822", b"calendar", b"ics")
 _CONTINUED = re.compile(r"(.+?)(?:\*(\d{1,3}))?(\*)?\Z")
 
 
@@ -53,7 +53,8 @@ class Part:
 def is_plain(structure: bytes) -> bool:
     """Whether it can have neither an attachment nor a calendar, as most have none: seen without reading it, which takes
     many times as long."""
-    return not _TELLING.search(structure)
+    lower = structure.lower()
+    return not any(word in lower for word in _TELLING)  # a fifth of the time of an expression
 
 
 def parts(structure: Value) -> tuple[Part, ...]:
