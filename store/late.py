@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, func, select, update
+from sqlalchemy import Connection, Engine, delete, func, select, update
 
 from store import bulk
 from store.bulk import among, chunks, keys
@@ -86,6 +86,22 @@ def changed(engine: Engine, *, limit: int) -> Changed:
         named[row.kind].add(row.name)
     kinds = ("address", "domain", "contact", "opportunity")
     return Changed(tuple(row.id for row in rows), *(frozenset(named[kind]) for kind in kinds))
+
+
+def forget_if_blank(engine: Engine) -> None:
+    """Where nothing was seen yet a change concerns nothing, and a first import of contacts need not be looked at."""
+    noted = select(directory_change.c.id).limit(1)
+    stored = (select(sighting.c.id).limit(1), select(activity.c.id).limit(1))
+
+    def is_blank(connection: Connection) -> bool:
+        return not any(connection.execute(some).first() for some in stored)
+
+    with read(engine) as connection:
+        if not is_blank(connection) or connection.execute(noted).first() is None:
+            return
+    with write(engine) as connection:
+        if is_blank(connection):
+            connection.execute(delete(directory_change))
 
 
 def forget(engine: Engine, notes: Iterable[str]) -> None:

@@ -33,6 +33,7 @@ def catch_up(store: Store, policy: Policy, now: datetime) -> None:
 
     `policy` says whose addresses are the organisation's own; its key is that of the store.
     """
+    late.forget_if_blank(store.engine)
     while (what := late.changed(store.engine, limit=AT_ONCE)).notes:
         addresses = frozenset(map(address.key, what.addresses)) - {""}
         domains = frozenset(map(address.domain_key, what.domains)) - {""}
