@@ -12,6 +12,9 @@ from syncd.demo.people import ADA, BEN, CLEO, LENA, MEI, ROSA, STRANGER, TOM
 INSPECTION = Meeting("inspection", -1, BEN, (TOM,), "Inspection of the Heron", outcomes=("planned",))
 """Keeps being put off while one watches."""
 
+GO_LIVE = Meeting("golive", -4, MEI, (CLEO,), "Go-live of the third clinic", outcomes=("planned",))
+"""Comes by mail as well."""
+
 AGENDA: tuple[Meeting | Task | Note, ...] = (
     Meeting(
         "tasting", 43, ADA, (ROSA,), "Weekly tasting",
@@ -19,7 +22,7 @@ AGENDA: tuple[Meeting | Task | Note, ...] = (
     ),
     # In the calendars of two reps, and one activity.
     Meeting("fleet", 6, BEN, (CLEO, TOM), "Fleet review on board", outcomes=("held",)),
-    Meeting("golive", -4, MEI, (CLEO,), "Go-live of the third clinic", outcomes=("planned",)),
+    GO_LIVE,
     Meeting("harbour", -2, BEN, (TOM,), "Harbour visit", cancelled=True, outcomes=("cancelled",)),
     Meeting("aisles", 12, ADA, (LENA,), "Aisles, on site", declined=(LENA,), outcomes=("declined",)),
     INSPECTION,

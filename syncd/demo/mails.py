@@ -9,6 +9,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 
+from syncd.demo.meetings import Meeting, invitation
 from syncd.demo.people import ALIASES, TEAM, Person
 
 INBOX, SENT, ARCHIVE, JUNK, DRAFTS, TRASH, FAMILY = "INBOX", "Sent", "Archive", "Junk", "Drafts", "Trash", "Family"
@@ -28,6 +29,7 @@ class Mail:
     cc: tuple[Person, ...] = field(default=(), kw_only=True)
     answers: Mail | None = field(default=None, kw_only=True)
     headers: Mapping[str, str] = field(default_factory=dict, kw_only=True)
+    invites: Meeting | None = field(default=None, kw_only=True)
     identified: bool = field(default=True, kw_only=True)
     """False for a program that gives its mail no Message-ID."""
     folder: str = field(default="", kw_only=True)
@@ -51,7 +53,7 @@ class Copy:
 def copies(mail: Mail, now: datetime) -> Iterator[Copy]:
     """The copy in Sent of who wrote it, and one for each of the team whom it reached."""
     sent_at = now - timedelta(days=mail.days)
-    content = _written(mail, sent_at)
+    content = _written(mail, sent_at, now)
     for person in TEAM:
         if _is(person, (mail.sender,)):
             yield Copy(person.address, mail.folder or SENT, content, sent_at)
@@ -64,7 +66,7 @@ def _is(person: Person, people: tuple[Person, ...]) -> bool:
     return any(each.address in addresses for each in people)
 
 
-def _written(mail: Mail, sent_at: datetime) -> bytes:
+def _written(mail: Mail, sent_at: datetime, now: datetime) -> bytes:
     message = EmailMessage(policy=SMTP)
     message["Date"] = format_datetime(sent_at)
     message["From"] = mail.sender.header
@@ -78,6 +80,8 @@ def _written(mail: Mail, sent_at: datetime) -> bytes:
         message["In-Reply-To"] = mail.answers.message_id
         message["References"] = " ".join(each.message_id for each in reversed(list(_ancestors(mail))))
     message.set_content(_body(mail))
+    if mail.invites is not None:
+        message.add_alternative(invitation(mail.invites, now), "text", "calendar", params={"method": "REQUEST"})
     for name, value in mail.headers.items():
         del message[name]
         message[name] = value

@@ -81,9 +81,18 @@ def entries(item: Meeting | Task | Note, now: datetime) -> Iterator[Entry]:
             yield _entry(item.owner, NOTES, item.key, _note(item, now))
 
 
+def invitation(meeting: Meeting, now: datetime) -> bytes:
+    """As the organizer's program mails it to the guests."""
+    return _calendar("METHOD:REQUEST", *_meeting(meeting, now))
+
+
 def _entry(person: Person, calendar: str, key: str, lines: list[str]) -> Entry:
+    return Entry(person.address, calendar, f"{key}.ics", _calendar(*lines))
+
+
+def _calendar(*lines: str) -> bytes:
     whole = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//syncd//demo//EN", *lines, "END:VCALENDAR", ""]
-    return Entry(person.address, calendar, f"{key}.ics", "\r\n".join(whole).encode())
+    return "\r\n".join(whole).encode()
 
 
 def _meeting(meeting: Meeting, now: datetime) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import count
 
+from syncd.demo.agenda import GO_LIVE
 from syncd.demo.mails import ARCHIVE, DRAFTS, FAMILY, JUNK, TRASH, Mail
 from syncd.demo.people import (
     ADA,
@@ -43,7 +44,6 @@ _BULK = {
     "Precedence": "bulk",
 }
 _AUTOMATIC = {"Auto-Submitted": "auto-generated"}
-_INVITATION = {"Content-Type": 'text/calendar; method=REQUEST; charset="utf-8"'}
 
 
 def _thread(
@@ -87,7 +87,8 @@ STORY: tuple[Mail, ...] = (
     Mail("pens-sent", 18, SHOP, (CLEO,), "Your pens are on their way", rule="automated"),
     Mail("build", 5, MONITOR, (BEN,), "Build 4711 failed", headers=_AUTOMATIC, rule="automated"),
     Mail("away", 32, TOM, (BEN,), "Out of office", headers={"Auto-Submitted": "auto-replied"}, rule="automated"),
-    Mail("invitation", 8, MEI, (CLEO,), "Invitation: go-live", headers=_INVITATION, rule="invitation"),
+    # Belongs to its meeting, and is no activity of its own.
+    Mail("invitation", 8, MEI, (CLEO,), "Invitation: go-live", invites=GO_LIVE, rule="invitation"),
     Mail("moving", 11, TOM, (BEN, *CROWD), "I am moving house", rule="too_many_recipients"),
     # What is private, or must not be kept.
     Mail("surprise", 12, ROSA, (ADA,), "About the party", headers={"Sensitivity": "Private"}, rule="private"),

@@ -14,11 +14,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
+from store.engine import read
 from store.queries import Moment, recent, rule_counts, status
 from store.writer import Store
 from syncd.config import load
-from syncd.demo.agenda import AGENDA, INSPECTION
+from syncd.demo.agenda import AGENDA, GO_LIVE, INSPECTION
 from syncd.demo.mails import copies
 from syncd.demo.meetings import Meeting, Note, Task, entries
 from syncd.demo.stage import staged
@@ -113,6 +115,14 @@ def test_one_address_that_two_contacts_share_links_both_of_them(after_one_pass: 
     assert sorted(rooms.contacts) == ["Ines Kaya", "Otto Brandt"]
 
 
+def test_the_invitation_belongs_to_its_meeting_and_is_no_second_activity(after_one_pass: Store) -> None:
+    (found,) = [moment for moment in logged(after_one_pass) if moment.subject == GO_LIVE.subject]
+    with read(after_one_pass.engine) as connection:
+        rules = "SELECT s.rule FROM sighting s JOIN activity a ON a.id = s.activity_id WHERE a.public_id = :id"
+        seen = connection.execute(text(f"{rules} ORDER BY 1"), {"id": found.id}).scalars().all()
+    assert (found.kind, seen) == ("meeting", ["invitation", "logged"])
+
+
 def test_once_says_what_was_logged_and_what_was_skipped_by_which_rule_and_leaves_nothing_behind(tmp_path: Path) -> None:
     running = demo(tmp_path, "--once")
     printed, complaints = running.communicate()
@@ -120,7 +130,7 @@ def test_once_says_what_was_logged_and_what_was_skipped_by_which_rule_and_leaves
     assert "Two ovens for the new shop" in printed
     assert re.search(r"meeting held +Rosa Lindqvist +Weekly tasting", printed)
     assert re.search(r"meeting cancelled +Tom Whitby +Harbour visit", printed)
-    for rule in {item.rule for item in (*STORY, *AGENDA)} - {"", "logged"}:
+    for rule in {item.rule for item in (*STORY, *AGENDA)} - {"", "logged", "invitation"}:
         assert f"\n{rule} " in printed
     mails = sum(mail.rule == "logged" for mail in STORY)
     others = sum(times(item) for item in AGENDA if item.rule == "logged")
