@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 from connectors.mime_words import clean, decode_unlabelled
@@ -18,6 +19,7 @@ MAX_BYTES = 8 * 1024 * 1024
 MAX_LINES = 200_000
 MAX_COMPONENTS = 5_000
 _MAX_DEPTH = 16
+_CACHED_LENGTH = 200
 
 _READ = frozenset(
     [
@@ -198,15 +200,19 @@ def _split(line: str) -> tuple[str, Property] | None:
     return name, Property(f";{given}", value)
 
 
+# The same zones, people and alarms stand in most objects of a calendar.
+_split_once = lru_cache(maxsize=4096)(_split)
+
+
 def _content_lines(lines: list[str]) -> Iterator[tuple[str, Property]]:
     """Yield the content lines. What is none goes on with the text before it: a line break that was not escaped."""
     name, line, more = "", Property("", ""), list[str]()
     for raw in lines:
-        split = _split(raw)
+        split = _split_once(raw) if len(raw) <= _CACHED_LENGTH else _split(raw)
         if split is None:
             more.append(raw)
             continue
-        yield name, _continued(name, line, more)
+        yield name, _continued(name, line, more) if more else line
         (name, line), more = split, []
     yield name, _continued(name, line, more)
 
