@@ -36,7 +36,7 @@ def moved_from(event: Event) -> datetime | None:
     if len(text) == len("20261125"):
         return datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)
     if text.endswith("Z"):
-        return datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        return datetime.fromisoformat(text)
     return None
 
 

@@ -5,7 +5,7 @@ Nothing depends on the order in which the copies were read: the outcome is worke
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from syncd.ledger import Claim, StoredCopy
@@ -14,11 +14,13 @@ HEARSAY, ORGANIZER, SELF = 0, 1, 2
 """How good a witness a copy is of somebody's answer: a guest's copy, the organizer's, the person's own."""
 
 
-def deciding(copies: Iterable[StoredCopy]) -> StoredCopy | None:
+def deciding(copies: Collection[StoredCopy]) -> StoredCopy | None:
     """The copy whose word counts: the organizer's, else the latest version (RFC 5546 section 2.1.5).
 
     Of those in a calendar; one that left it speaks only if all have left.
     """
+    if len(copies) == 1:  # of most meetings, and it is asked for several times
+        return next(iter(copies))
     return max(copies, key=_authority, default=None)
 
 
