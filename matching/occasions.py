@@ -65,6 +65,7 @@ class Occasions:
 
     def occasion(self, seen: Occasion) -> None:
         previous = self.sightings.previous(seen.id)
+        seen = _dated(seen, previous)
         if seen.decision.rule == PRIVATE:
             self._close(seen, previous)
         elif seen.decision.verdict == _LOGGED or self._stays(seen, previous):
@@ -344,6 +345,13 @@ class Occasions:
             (self.plan.answers if place in stored else self.plan.participants).append(row)
             if place not in stored or stored[place].response != answer.response:
                 self._touch(current)
+
+
+def _dated(seen: Occasion, previous: StoredSighting | None) -> Occasion:
+    """A task or note that nobody dated stays where it was first seen, whenever it is read again."""
+    if seen.kind == "meeting" or seen.claim.exact or previous is None or previous.occurred_at is None:
+        return seen
+    return seen._replace(claim=seen.claim._replace(starts_at=previous.occurred_at))
 
 
 def _rescheduled(current: _Current, decider: StoredCopy) -> tuple[int, datetime | None]:

@@ -203,7 +203,8 @@ def _claimed(
     if isinstance(part, Event):
         return "meeting", _claim(part, keys, own), event_keys(part, key, stream_id)
     kind, status = ("task", "done" if part.done else "open") if isinstance(part, Task) else ("note", "")
-    claim = Claim(_whole(happened(part) or now), None, None, False, "", status, "", False, True, False, 0, None)
+    at = happened(part)
+    claim = Claim(_whole(at or now), None, None, False, "", status, "", False, at is not None, False, 0, None)
     name = part_key(part, key, stream_id)
     return kind, claim, (name, name)
 

@@ -57,6 +57,7 @@ class Claim(NamedTuple):
     organized: bool
     """It is the organizer's own copy, which decides over the others."""
     exact: bool
+    """Its time is written down, not worked out by a rule; of a task or note, that it has one."""
     partial: bool
     sequence: int
     stamped_at: datetime | None

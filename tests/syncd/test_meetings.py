@@ -465,6 +465,23 @@ def test_a_note_is_logged_for_whom_it_names_unless_it_is_a_draft(office: Office)
     assert office.world.rows("SELECT item, rule FROM sighting ORDER BY item") == [("d", "draft"), ("n", "logged")]
 
 
+def test_what_nobody_dated_stays_where_it_was_first_seen_when_it_is_read_again(office: Office) -> None:
+    notes = office.calendar("rita", "notes")
+    note = Note(id=ItemId(""), uid="n", written_at=None, subject="Visit", text=f"Met {CARL}")
+    notes.put("n", note)
+    office.sync()
+    before = office.world.rows("SELECT occurred_at FROM activity")
+    told = office.feed()
+    office.world.clock += 5 * DAY
+    notes.put("n", note)
+    office.sync()
+    assert office.world.rows("SELECT occurred_at FROM activity") == before
+    assert office.feed() == told
+    notes.put("n", replace(note, written_at=PAST))
+    office.sync()
+    assert office.world.rows("SELECT occurred_at FROM activity") == [("2026-10-30 09:00:00",)]
+
+
 def test_the_organizer_need_not_be_among_the_attendees(office: Office) -> None:
     """tutao/tutanota issue 3465: a customer who organizes is a participant too."""
     office.calendar("sam").put("a", meeting("x", SOON, CARL, {SAM: "accepted"}))
