@@ -9,12 +9,15 @@ from store.engine import read, write
 from store.schema import metadata
 from syncd.errors import ConfigError, Permanent
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """Of this version, oldest first. Known without Alembic, so that the check at each start costs one query."""
 
 
-def upgrade(engine: Engine) -> None:
-    """Bring the tables and views to this version; on a new store, make them."""
+def upgrade(engine: Engine, *, to: str = "head") -> None:
+    """Bring the tables and views to this version; on a new store, make them.
+
+    To an earlier revision than the last without the views, which are those of this version.
+    """
     # Alembic takes a quarter of a second to import, which `syncd status` need not pay.
     from alembic import command
     from alembic.config import Config
@@ -30,8 +33,9 @@ def upgrade(engine: Engine) -> None:
         if engine.dialect.name == "sqlite":
             views.drop(connection)  # it refuses to alter a table that a view reads
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-        views.replace(connection)
+        command.upgrade(config, to)
+        if to == "head":
+            views.replace(connection)
 
 
 def current(engine: Engine) -> str | None:

@@ -94,5 +94,8 @@ def upgrade() -> None:
     connection = op.get_bind()
     ours = [table for table in tables.sorted_tables if table.name != "mailbox"]
     tables.create_all(connection, tables=ours, checkfirst=False)
+    op.add_column("stream", sa.Column("held", sa.Integer))
+    op.add_column("stream", sa.Column("missing", sa.Integer, server_default="0", nullable=False))
+    op.add_column("change", sa.Column("public_id", sa.Text))
     triggers.keep_trail(connection)
     triggers.follow_directory(connection)
