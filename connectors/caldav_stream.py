@@ -74,6 +74,7 @@ class CalendarStream:
         now: Callable[[], datetime],
     ) -> None:
         self._collection = collection
+        self._own_path = collection.path.rstrip("/")
         self._session = session
         self._fetch = fetch
         self._memory = memory
@@ -255,7 +256,7 @@ class CalendarStream:
 
     def _is_member(self, each: str) -> bool:
         """Not the collection itself, which iCloud lists too, nor one inside it."""
-        return not each.endswith("/") and each != self._collection.path.rstrip("/")
+        return not each.endswith("/") and each != self._own_path
 
     def _is_cut(self, listed: Multistatus) -> bool:
         """RFC 6578 section 3.6: a row of the collection itself says so."""

@@ -18,6 +18,7 @@ _DECLARED = " ".join(f'xmlns:{prefix}="{space[1:-1]}"' for space, prefix in _PRE
 
 MAX_ELEMENTS = 2_000_000
 
+_HREF, _PROPSTAT, _PROP, _STATUS_OF = (f"{DAV}{name}" for name in ("href", "propstat", "prop", "status"))
 _STATUS = re.compile(r"\b(\d{3})\b")
 _ILLEGAL = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]"
@@ -51,7 +52,7 @@ class Row(NamedTuple):
 
     def hrefs(self, name: str) -> tuple[str, ...]:
         found = self.properties.get(name)
-        return tuple((each.text or "").strip() for each in found.iter(f"{DAV}href")) if found is not None else ()
+        return tuple((each.text or "").strip() for each in found.iter(_HREF)) if found is not None else ()
 
 
 class Multistatus(NamedTuple):
@@ -123,14 +124,24 @@ def _decoded(body: bytes) -> str:
 def _rows(response: Element) -> Iterator[Row]:
     """One as a rule; a status may stand for several hrefs (RFC 4918 section 14.24)."""
     properties: dict[str, Element] = {}
-    for propstat in response.iterfind(f"{DAV}propstat"):
-        told = _code(propstat.findtext(f"{DAV}status"))
-        found = propstat.find(f"{DAV}prop")
-        if found is not None and (200 <= told < 300 or not told):
-            properties.update({each.tag: each for each in found})
-    status = _code(response.findtext(f"{DAV}status"))
-    for href in response.iterfind(f"{DAV}href"):
-        yield Row((href.text or "").strip(), status, properties)
+    hrefs: list[str] = []
+    status: int | None = None
+    for part in response:  # in one go: a calendar has thousands of these
+        if part.tag == _PROPSTAT:
+            properties.update(_had(part))
+        elif part.tag == _HREF:
+            hrefs.append((part.text or "").strip())
+        elif part.tag == _STATUS_OF and status is None:
+            status = _code(part.text)
+    for href in hrefs:
+        yield Row(href, status or 0, properties)
+
+
+def _had(propstat: Element) -> dict[str, Element]:
+    """The properties that the resource has."""
+    told = _code(propstat.findtext(_STATUS_OF))
+    found = propstat.find(_PROP)
+    return {each.tag: each for each in found} if found is not None and (200 <= told < 300 or not told) else {}
 
 
 def _code(line: str | None) -> int:
