@@ -1,6 +1,7 @@
 """A process that runs `syncd once` in children which die in the middle: `python -m tests.syncd.crashing CONFIG WAY`.
 
-WAY is `points` (for each commit point of a first sync: begin anew, be killed there, go on, compare), `moments SEED`
+WAY is `points` (for each commit point of a first sync: begin anew, be killed there, go on, compare), `later` (the same
+of a pass that begins with the store `before.db`), `moments SEED`
 (fifty deaths at random moments of first syncs, each of which goes on where the one before it died), or `readers SEED`
 (fifteen of first syncs of which only processes that read mailboxes die). Prints JSON; forks, so that a run costs no
 start-up.
@@ -12,6 +13,7 @@ import json
 import os
 import random
 import resource
+import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -100,11 +102,17 @@ def forget(store: Path) -> None:
             path.unlink()
 
 
-def at_each_point(config: Path, store: Path) -> dict[str, object]:
+def go_back(store: Path) -> None:
+    forget(store)
+    shutil.copy(store.with_name("before.db"), store)
+
+
+def at_each_point(config: Path, store: Path, begin: Callable[[Path], None]) -> dict[str, object]:
+    begin(store)
     ends = [once(config, undisturbed)]
     truth, differing, killed = contents(store), 0, 0
     for point in count():
-        forget(store)
+        begin(store)
         if once(config, killed_at(point)) != -signal.SIGKILL:
             break
         killed += 1
@@ -138,7 +146,8 @@ def at_random_moments(config: Path, store: Path, seed: int, *, readers: bool) ->
 if __name__ == "__main__":
     path = Path(sys.argv[1])
     database = path.parent / "syncd.db"
-    if sys.argv[2] == "points":
-        print(json.dumps(at_each_point(path, database)))
+    if sys.argv[2] in ("points", "later"):
+        begin = forget if sys.argv[2] == "points" else go_back
+        print(json.dumps(at_each_point(path, database, begin)))
     else:
         print(json.dumps(at_random_moments(path, database, int(sys.argv[3]), readers=sys.argv[2] == "readers")))
