@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from connectors import caldav_settings, google_settings, imap_settings, microsoft_settings
-from connectors.base import Account, Context
+from connectors.base import Account, AddressBook, Context
 from syncd.errors import Permanent
 
 if TYPE_CHECKING:  # signing in needs a web server, and a pass needs none
@@ -22,6 +22,10 @@ class _Connector(Protocol):
 
 class _Asking(Protocol):
     def sign_in(self, settings: Any, context: Context, person: Person) -> Consent: ...
+
+
+class _Known(Protocol):
+    def address_book(self, settings: Any, context: Context) -> AddressBook: ...
 
 
 class _Listing(Protocol):
@@ -40,6 +44,8 @@ class Kind:
     """Whether one secret may open the mailboxes of many users."""
     members: str = ""
     """The module with `members`, where the provider can be asked for the users of a domain."""
+    contacts: str = ""
+    """The module with `address_book`, where an account has contacts that the directory can take."""
     backfill: timedelta = timedelta(days=180)
     """How far back the first sync reads, if the admin does not say."""
 
@@ -52,6 +58,10 @@ class Kind:
         if not self.consent:
             raise Permanent("an account of this kind is opened by its secret alone", cure="syncd check")
         return cast(_Asking, import_module(self.consent)).sign_in(settings, context, person)
+
+    def address_book(self, settings: Any, context: Context) -> AddressBook:
+        """Opens no connection yet. `context.contacts` says what is wanted."""
+        return cast(_Known, import_module(self.contacts)).address_book(settings, context)
 
     def users(self, settings: Any, context: Context, domain: str) -> Sequence[str]:
         """The primary addresses of the domain's users who have a mailbox. Raises the SyncErrors."""
@@ -66,6 +76,7 @@ KINDS: Mapping[str, Kind] = {
         consent="connectors.google_consent",
         opens_many=True,
         members="connectors.google_directory",
+        contacts="connectors.google_contacts",
     ),
     "microsoft365": Kind(
         microsoft_settings.Settings,
@@ -73,6 +84,7 @@ KINDS: Mapping[str, Kind] = {
         consent="connectors.microsoft_sign_in",
         opens_many=True,
         members="connectors.microsoft_directory",
+        contacts="connectors.graph_contacts",
     ),
     "caldav": Kind(caldav_settings.Settings, "connectors.caldav", backfill=timedelta(days=90)),
 }

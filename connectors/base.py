@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from syncd.model import Batch, Cursor, Item, ItemId, Level
 
@@ -27,6 +27,16 @@ class Tokens(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContactsWanted:
+    """What the directory takes from an account's contacts."""
+
+    groups: frozenset[str] = frozenset()
+    """Names of the labels, categories or folders to take, in any case; all contacts when empty."""
+    others: bool = False
+    """Those, too, whom the owner never saved and only wrote to, where a provider keeps such a list."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """What an account is given besides its settings; each is asked when it is needed."""
 
@@ -38,6 +48,8 @@ class Context:
     tokens: Tokens
     level: Level = Level.FULL
     """How much of an item may be stored: of a provider that tells rights apart, no more is asked for."""
+    contacts: ContactsWanted | None = None
+    """What the directory takes from its contacts; None if nothing, and then no right to them is asked for."""
 
 
 class Stream(Protocol):
@@ -108,4 +120,30 @@ class Granted(Protocol):
 
     def grant(self) -> Grant:
         """What was really granted; it may cost some requests. Raises the SyncErrors."""
+        ...
+
+
+class Card(NamedTuple):
+    """A contact, as an address book has it."""
+
+    id: str
+    """The provider's; stays when the rest changes."""
+    name: str = ""
+    addresses: tuple[str, ...] = ()
+    phones: tuple[str, ...] = ()
+    account: str = ""
+    """What the firm is called."""
+
+
+class AddressBook(Protocol):
+    """The contacts of one account. It may be closed and used again, and keeps what it was told from one time to the
+    next; what is kept lasts as long as the process, and is all listed anew in the next one."""
+
+    def cards(self) -> Sequence[Card]:
+        """All that are wanted. Asks what has changed since the last time; raises the SyncErrors, and then nothing is
+        forgotten."""
+        ...
+
+    def close(self) -> None:
+        """Give back the connection."""
         ...

@@ -7,6 +7,7 @@ from connectors.base import Context
 from connectors.gmail_api import Gmail
 from connectors.google import SOURCES
 from connectors.google_api import Caller
+from connectors.google_contacts import scopes as contacts
 from connectors.google_http import Http
 from connectors.google_opening import Opening
 from connectors.google_quota import QUOTAS
@@ -55,7 +56,7 @@ def _scopes(settings: Settings, context: Context) -> tuple[frozenset[str], froze
     """Those without which nothing is read, and all that are asked for."""
     opening = Opening(settings, context, QUOTAS)
     scopes = [made(opening).scopes for name, made in SOURCES.items() if name in settings.read]
-    return scopes[0], frozenset().union(*scopes)
+    return scopes[0], frozenset().union(*scopes, contacts(context.contacts))
 
 
 def _exchanged(
@@ -102,7 +103,9 @@ def _require_owner(issued: Issued, client: Client, settings: Settings, context: 
 def _warnings(issued: Issued, wanted: frozenset[str]) -> tuple[str, ...]:
     warnings = []
     if lacking := missing(wanted, issued.scopes):
-        warnings.append(f"{short(lacking)} was not allowed: tick its box at another sign-in, or leave it out of `read`")
+        warnings.append(
+            f"{short(lacking)} was not allowed: tick its box at another sign-in, or leave it out of the configuration"
+        )
     if issued.grant_lasts is not None:
         days = max(1, round(issued.grant_lasts.total_seconds() / 86400))
         warnings.append(

@@ -34,6 +34,10 @@ class Misunderstood(Permanent):
     """400: a page token that means nothing any more, or a fault of ours."""
 
 
+class TokenExpired(Permanent):
+    """400 of the People API: the sync token is older than seven days, and all must be listed again."""
+
+
 class Said(NamedTuple):
     """The parts of an error body that tell something; Google leaves out any of them now and then."""
 
@@ -66,6 +70,8 @@ def refused(status: int, headers: Mapping[str, str], body: bytes, *, what: str, 
         return Missing(text, cure="please report it, if it lasts")
     if status == 403:
         return _forbidden(message, reasons, what, user, now)
+    if "EXPIRED_SYNC_TOKEN" in reasons or "sync token is expired" in message.lower():
+        return TokenExpired(text, cure="please report it, if it lasts")
     if "FAILED_PRECONDITION" in reasons or "failedPrecondition" in reasons:
         cure = f"give {user} a licence with Gmail, or remove the mailbox from the configuration"
         return Permanent(f"{user}: {message}", cure=cure)

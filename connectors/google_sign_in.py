@@ -78,7 +78,7 @@ def credentials(secret: str) -> Client | ServiceKey:
 
 def mail_scope(level: Level) -> str:
     """No more than is needed of the mail."""
-    return HEADERS if level is Level.METADATA else MAIL
+    return HEADERS if level <= Level.METADATA else MAIL
 
 
 def missing(wanted: frozenset[str], granted: frozenset[str]) -> frozenset[str]:
@@ -189,7 +189,7 @@ class OwnerSignIn:
         self._granted = issued.scopes or kept.scopes
         if lacking := missing(self._scopes, self._granted):
             raise ReauthNeeded(
-                f"{self._user} has not allowed {short(lacking)}: its box was not ticked",
+                f"{self._user} has not allowed {short(lacking)}: its box was not ticked, or it was not needed then",
                 cure=f"{SIGN_IN} (and leave every box ticked)",
             )
         if issued.refresh_token and issued.refresh_token != kept.refresh_token:

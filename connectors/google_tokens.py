@@ -144,7 +144,7 @@ def of_service(refusal: Refusal, *, user: str, client_id: str, scopes: frozenset
         return _wrong_clock(refusal)
     if refusal.error == "unauthorized_client":
         place = "https://admin.google.com/ac/owl/domainwidedelegation"
-        cure = f"{place}: add the client id {client_id} with exactly these scopes: {','.join(sorted(scopes))}"
+        cure = f"{place}: let the client id {client_id} have these scopes as well: {','.join(sorted(scopes))}"
         return Permanent("the domain has not delegated these scopes to the service account", cure=cure)
     if error := of_client(refusal):
         return error

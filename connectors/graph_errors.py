@@ -22,6 +22,10 @@ class Missing(Permanent):
     """The folder or the message is not there."""
 
 
+class Forbidden(Permanent):
+    """The mailbox may not be read, or not this of it."""
+
+
 class BadQuery(Permanent):
     """Graph does not accept this filter here, or not any more."""
 
@@ -82,9 +86,9 @@ def _forbidden(said: str, settings: Settings) -> SyncError:
     if settings.sign_in == "user":
         whose = f"Exchange admin center > {settings.user} > Delegation > Read and manage: {settings.delegate}"
         cure = f"{whose}; then {SIGN_IN}" if settings.delegate else f"agree to Mail.Read: {SIGN_IN}"
-        return Permanent(f"{settings.person} may not read {settings.user} ({said})", cure=cure)
+        return Forbidden(f"{settings.person} may not read {settings.user} ({said})", cure=cure)
     cure = (
         f"in Exchange Online PowerShell: Test-ServicePrincipalAuthorization -Identity {settings.client_id} "
         f"-Resource {settings.user}; what is missing is in docs/microsoft.md, and a new grant takes up to two hours"
     )
-    return Permanent(f"the app may not read the mailbox {settings.user} ({said})", cure=cure)
+    return Forbidden(f"the app may not read the mailbox {settings.user} ({said})", cure=cure)

@@ -49,7 +49,7 @@ _CAUSES: Mapping[int, tuple[str, str]] = {
         "the app may not send people back to this machine",
         f"{_REGISTRATION} > Authentication > Mobile and desktop applications: add http://localhost",
     ),
-    65001: ("nobody has agreed that the app may read mail", SIGN_IN),
+    65001: ("nobody has agreed that the app may read this", SIGN_IN),
     90094: (
         "an admin must agree first",
         f"{_REGISTRATION} > API permissions > Grant admin consent; then {SIGN_IN}",

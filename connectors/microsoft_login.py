@@ -92,6 +92,8 @@ class Login:
 
     settings: Settings
     context: Context
+    rights: tuple[str, ...] = ()
+    """What a person's token is to open (`Contacts.Read`); what the mailbox's settings say when empty."""
     _token: str = ""
     _ends: datetime | None = None
     _granted: Granted = field(default_factory=lambda: Granted(frozenset()))
@@ -144,9 +146,10 @@ class Login:
         account = next(iter(app.get_accounts()), None)
         if account is None:
             raise ReauthNeeded(f"{self.settings.person} has not signed in yet", cure=SIGN_IN)
+        wanted = scopes(self.settings, self.rights or reading(self.settings))
         said = asked(
             self.settings,
-            lambda: app.acquire_token_silent_with_error(scopes(self.settings), account, force_refresh=bool(refused)),
+            lambda: app.acquire_token_silent_with_error(wanted, account, force_refresh=bool(refused)),
         )
         if cache.has_state_changed:
             self.context.tokens.save(cache.serialize())
@@ -160,14 +163,19 @@ class Login:
         return said
 
 
+CONTACTS = "Contacts.Read"
 _RIGHTS = {"mail": "Mail.Read", "calendar": "Calendars.Read", "tasks": "Tasks.Read"}
 
 
-def scopes(settings: Settings) -> list[str]:
+def reading(settings: Settings) -> tuple[str, ...]:
+    """The rights that the mailbox's own streams need."""
+    return tuple(right for what, right in _RIGHTS.items() if what in settings.read)
+
+
+def scopes(settings: Settings, rights: tuple[str, ...]) -> list[str]:
     """What a person is asked to agree to: to read, and nothing else."""
-    names = [right for what, right in _RIGHTS.items() if what in settings.read]
-    shared = [f"{name}.Shared" for name in names] if settings.delegate else []
-    return [f"{settings.graph}/{name}" for name in (*names, *shared, "User.Read")]
+    shared = [f"{name}.Shared" for name in rights] if settings.delegate else []
+    return [f"{settings.graph}/{name}" for name in (*rights, *shared, "User.Read")]
 
 
 def person_app(settings: Settings, cache: msal.TokenCache) -> Any:

@@ -17,7 +17,7 @@ import msal
 from connectors import microsoft_errors as errors
 from connectors.base import Context
 from connectors.graph_client import Graph
-from connectors.microsoft_login import Login, asked, person_app, scopes
+from connectors.microsoft_login import CONTACTS, Login, asked, person_app, reading, scopes
 from connectors.microsoft_settings import Settings
 from connectors.oauth import Consent, Person, visit
 from syncd.errors import Permanent
@@ -43,7 +43,8 @@ def sign_in(settings: Settings, context: Context, person: Person) -> Consent:
         raise Permanent(f"{settings.user} is read by the app itself: nobody has to sign in", cure=cure)
     cache = msal.SerializableTokenCache()
     app = person_app(settings, cache)
-    said = _by_browser(app, settings, person) if person.has_browser else _by_code(app, settings, person)
+    wanted = scopes(settings, (*reading(settings), *([CONTACTS] if context.contacts else [])))
+    said = (_by_browser if person.has_browser else _by_code)(app, settings, wanted, person)
     if "access_token" not in said:
         raise errors.refused(said, settings)
     held = _Held(cache.serialize())
@@ -58,8 +59,8 @@ def sign_in(settings: Settings, context: Context, person: Person) -> Consent:
     return Consent(granted.person or settings.person, tuple(sorted(granted.permissions)))
 
 
-def _by_code(app: Any, settings: Settings, person: Person) -> Mapping[str, Any]:
-    flow: dict[str, Any] = asked(settings, lambda: app.initiate_device_flow(scopes(settings)))
+def _by_code(app: Any, settings: Settings, wanted: list[str], person: Person) -> Mapping[str, Any]:
+    flow: dict[str, Any] = asked(settings, lambda: app.initiate_device_flow(wanted))
     if "user_code" not in flow:
         return flow
     person.say(str(flow["message"]))
@@ -67,7 +68,7 @@ def _by_code(app: Any, settings: Settings, person: Person) -> Mapping[str, Any]:
     return said
 
 
-def _by_browser(app: Any, settings: Settings, person: Person) -> Mapping[str, Any]:
+def _by_browser(app: Any, settings: Settings, wanted: list[str], person: Person) -> Mapping[str, Any]:
     flows: list[dict[str, Any]] = []
 
     def begin(redirect: str) -> str:
@@ -79,7 +80,7 @@ def _by_browser(app: Any, settings: Settings, person: Person) -> Mapping[str, An
             warnings.simplefilter("ignore", UserWarning)
             flows.append(
                 app.initiate_auth_code_flow(
-                    scopes(settings), redirect_uri=back, prompt="select_account", login_hint=settings.person
+                    wanted, redirect_uri=back, prompt="select_account", login_hint=settings.person
                 )
             )
         return str(flows[-1]["auth_uri"])

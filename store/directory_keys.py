@@ -46,6 +46,13 @@ def _unkeyed(connection: Connection, table: Table, written: str, means: str) -> 
     return [(holder, value) for holder, value in connection.execute(found)]
 
 
+def external_ids(engine: Engine) -> frozenset[str]:
+    """Of all contacts."""
+    own = schema.contact.c.external_id
+    with read(engine) as connection:
+        return frozenset(connection.execute(select(own).where(own.is_not(None))).scalars())
+
+
 def is_empty(engine: Engine) -> bool:
     """Nobody is known, neither a contact nor by an account's domain."""
     with read(engine) as connection:

@@ -22,7 +22,7 @@ from store.key import require_key
 from store.vault import Vault
 from store.writer import Store, open_store
 from syncd.config import Config, Mailbox, database_file, policy, store_key, store_url
-from syncd.directory import refresh
+from syncd.directory import Books, Refreshed, refresh
 from syncd.errors import ConfigError, SyncError
 from syncd.folders import missing
 from syncd.keys import require_token_key
@@ -114,7 +114,7 @@ def prepared(config: Config, now: datetime) -> Iterator[Ground]:
         parts.append(part)
         tokens = vault(config, store) if store else None
         if config.directory is not None:
-            part, store = _rehearsed(config, now, stack)
+            part, store = _rehearsed(config, now, stack, tokens)
             parts.append(part)
         elif not part.error and (store is None or is_empty(store.engine)):
             cure = "syncd contacts import FILE, or add a [directory] section (docs/CONFIG.md)"
@@ -157,23 +157,28 @@ def _to_be_made(file: Path, config: Config) -> Part:
     return Part("store", f"not there yet; the first run makes {file}")
 
 
-def _rehearsed(config: Config, now: datetime, stack: ExitStack) -> tuple[Part, Store | None]:
+def _rehearsed(config: Config, now: datetime, stack: ExitStack, kept: Vault | None) -> tuple[Part, Store | None]:
     folder = stack.enter_context(TemporaryDirectory(prefix="syncd-check-"))
     store = open_store(f"sqlite:///{Path(folder) / 'check.db'}", os.urandom(32))
     stack.callback(store.close)
     migrations.upgrade(store.engine)
     try:
-        done = refresh(config, store, now)
+        done = refresh(config, store, now, Books(kept.tokens if kept else lambda name: _NoTokens()))
     except SyncError as error:
         return Part("directory", "not readable", str(error), error.cure), None
+    return _directory(done, config), store if done.report.counts["contacts"].created else None
+
+
+def _directory(done: Refreshed, config: Config) -> Part:
     number = done.report.counts["contacts"].created
     left_out = len(done.skipped) + len(done.report.skipped)
-    state = f"{number:,} contacts" + (f", {left_out:,} rows or values left out" if left_out else "")
+    books = f" of {', '.join(each.name for each in config.address_books)}" if config.address_books else ""
+    state = f"{number:,} contacts{books}" + (f", {left_out:,} rows or values left out" if left_out else "")
     if number:
-        return Part("directory", state), store
-    why = [f"{each.source} line {each.line} {each.reason}" for each in done.skipped[:1]]
-    cure = ": ".join(["look at the names of its columns (docs/CONFIG.md)", *why])
-    return Part("directory", state, "it lists no contact, so nothing would be logged", cure), store
+        return Part("directory", state)
+    look = "check the names in `groups`" if books else "look at the names of its columns (docs/CONFIG.md)"
+    cure = ": ".join([look, *(f"{each.place} {each.reason}" for each in done.skipped[:1])])
+    return Part("directory", state, "it lists no contact, so nothing would be logged", cure)
 
 
 def check_mailbox(config: Config, mailbox: Mailbox, ground: Ground, now: datetime, *, whole: bool = False) -> Checked:

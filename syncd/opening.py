@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cache, partial
 
 from connectors import KINDS
-from connectors.base import Account, Context, Tokens
+from connectors.base import Account, ContactsWanted, Context, Tokens
 from store import migrations
 from store.health import Registration
 from store.key import require_key
@@ -47,9 +47,12 @@ def account(mailbox: Mailbox, tokens: Tokens, now: Callable[[], datetime]) -> Ac
     return KINDS[mailbox.kind].open(mailbox.settings, context(mailbox, tokens, now))
 
 
-def context(mailbox: Mailbox, tokens: Tokens, now: Callable[[], datetime]) -> Context:
+def context(
+    mailbox: Mailbox, tokens: Tokens, now: Callable[[], datetime], contacts: ContactsWanted | None = None
+) -> Context:
     """What a connector is told of a mailbox besides its settings."""
     return Context(
+        contacts=contacts,
         secret=partial(secrets.resolve, mailbox.secret or ""),
         since=lambda: now() - mailbox.reach,
         now=now,

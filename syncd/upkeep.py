@@ -6,6 +6,7 @@ import logging
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from matching import address
 from store import health
@@ -15,6 +16,10 @@ from syncd import late
 from syncd.config import Config, common_policy
 from syncd.errors import SyncError
 from syncd.logs import fields
+from syncd.opening import vault
+
+if TYPE_CHECKING:
+    from syncd.directory import Books
 
 log = logging.getLogger(__name__)
 
@@ -25,10 +30,11 @@ class Upkeep:
         self._store = store
         self._due_at = float("-inf")
         self._failed = health.directory(store.engine)
+        self._books: Books | None = None
 
     def adopt(self, config: Config) -> None:
-        """A reload asks for a refresh as well: the files may be new."""
-        self._config, self._due_at = config, float("-inf")
+        """A reload asks for a refresh as well: the files may be new, and others may have signed in."""
+        self._config, self._due_at, self._books = config, float("-inf"), None
 
     def known(self) -> bool:
         """Whether anybody is known already, from an earlier run or because the CRM writes the tables."""
@@ -80,7 +86,8 @@ class Upkeep:
         # Here, since a CRM that writes the tables itself needs no parsers of phone numbers and address cards.
         from syncd import directory
 
-        done = directory.refresh(self._config, self._store, datetime.now(UTC))
+        self._books = self._books or directory.Books(vault(self._config, self._store).tokens)
+        done = directory.refresh(self._config, self._store, datetime.now(UTC), self._books)
         self._due_at = time.monotonic() + source.refresh.total_seconds()
         counts = done.report.counts.values()
         extra = fields(

@@ -29,7 +29,7 @@ def auth(
     with opened(config, keyed=True, made=True) as (loaded, store):
         (mailbox,) = chosen(loaded, [name])
         tokens = opening.vault(loaded, store).tokens(mailbox.name)
-        context = opening.context(mailbox, tokens, lambda: datetime.now(UTC))
+        context = opening.context(mailbox, tokens, lambda: datetime.now(UTC), loaded.contacts_wanted(mailbox))
         consent = KINDS[mailbox.kind].sign_in(mailbox.settings, context, _Terminal(not no_browser))
     render.lines(
         f"Signed in as {consent.user}; allowed: {', '.join(consent.allowed)}.",

@@ -12,14 +12,16 @@ from phonenumbers import SUPPORTED_REGIONS
 
 from store import trail
 from store.queries.contacts import contacts
-from syncd import directory
+from syncd import directory, opening
 from syncd.cli import render
 from syncd.cli.doer import doer
-from syncd.cli.options import ConfigOption, JsonOption, opened
+from syncd.cli.options import ConfigOption, JsonOption, load, opened
+from syncd.errors import Permanent
+from syncd.membership import complete
 
 app = typer.Typer(
     name="contacts",
-    help="Import and list the known contacts.",
+    help="Import, refresh and list the known contacts.",
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -57,6 +59,22 @@ def import_(
             changed = {name: counts.created + counts.updated for name, counts in done.report.counts.items()}
             trail.note(store.engine, doer().did("import", **changed), datetime.now(UTC))
     render.as_json(done) if json else render.refreshed(done, dry_run=dry_run)
+
+
+@app.command()
+def refresh(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Read the source of [directory] now, and make the directory what it lists. The daemon does so by itself.
+
+    Example: syncd contacts refresh
+    """
+    loaded = load(config)
+    if loaded.directory is None:
+        cure = "add it (docs/CONFIG.md), or: syncd contacts import FILE"
+        raise Permanent("there is no [directory] section that says where the contacts come from", cure=cure)
+    loaded = complete(loaded)
+    with opening.opened(loaded) as store:
+        done = directory.refresh(loaded, store, datetime.now(UTC))
+    render.as_json(done) if json else render.refreshed(done, dry_run=False)
 
 
 @app.command("list")

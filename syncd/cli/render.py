@@ -218,7 +218,7 @@ def refreshed(found: Refreshed, *, dry_run: bool) -> None:
         if any(done.values()):
             lines(f"{kind}: {counted(done)}")
     for left_out in found.skipped:
-        lines(f"  {left_out.source} line {left_out.line}: {left_out.reason}")
+        lines(f"  {left_out.place}: {left_out.reason}")
     for refused in found.report.skipped:
         lines(f"  {refused.kind} {refused.row}: {refused.reason}")
     if dry_run:

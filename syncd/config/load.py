@@ -52,6 +52,8 @@ def load(path: Path) -> values.Config:
     directory = _section("directory", values.DirectorySource, table, problems) if "directory" in table else None
     retention = _section("retention", values.Retention, table, problems)
     mailboxes, registered = _mailboxes(table, problems)
+    if directory is not None:
+        _refuse_strangers(directory, [*mailboxes, *(group.template for group in registered)], problems)
     if retention is not None:
         _refuse_returning(mailboxes, retention, problems)
     if problems.lines or store is None or daemon is None or organisation is None or retention is None:
@@ -67,6 +69,18 @@ def load(path: Path) -> values.Config:
         groups=tuple(registered),
     )
     return _anchored(config, path.resolve().parent)
+
+
+def _refuse_strangers(source: values.DirectorySource, mailboxes: Iterable[values.Mailbox], problems: _Problems) -> None:
+    """Every mailbox that [directory] names must be there, and of the kind that it names."""
+    kinds = {each.name: each.kind for each in mailboxes}
+    kinds.update({name.partition("/")[0]: kind for name, kind in kinds.items()})
+    for name in source.mailboxes:
+        if name not in kinds:
+            problems.add("directory", f'mailboxes: there is no mailbox "{name}"; {words.nearest(kinds, name)}')
+        elif kinds[name] != source.kind:
+            said = f'"{name}" is of kind = "{kinds[name]}", and the contacts are to come from "{source.kind}"'
+            problems.add("directory", f"mailboxes: {said}")
 
 
 def _refuse_returning(mailboxes: Iterable[values.Mailbox], retention: values.Retention, problems: _Problems) -> None:
@@ -134,7 +148,7 @@ def _organisation_level(table: Table) -> Table:
     """What holds for a mailbox that says nothing itself."""
     organisation = table.get("organisation")
     level = organisation.get("level") if isinstance(organisation, dict) else None
-    return {"level": level} if level in ("metadata", "subject", "full") else {}
+    return {"level": level} if level in ("private", "metadata", "subject", "full") else {}
 
 
 def _place(entry: Table, number: int) -> str:

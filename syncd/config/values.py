@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from connectors import KINDS
+from connectors.base import ContactsWanted
 from syncd.config.fields import (
     Address,
     DatabaseUrl,
@@ -80,10 +82,27 @@ class Retention:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DirectorySource:
-    """Where the known contacts come from: paths of files, or queries on the CRM's own database."""
+_FILES = ("csv", "vcard")
+_BOOKS = ("google", "microsoft365")
+_ONLY_FOR: Mapping[str, tuple[str, ...]] = {
+    "contacts": (*_FILES, "sql"),
+    "accounts": ("csv", "sql"),
+    "opportunities": ("csv", "sql"),
+    "users": ("csv", "sql"),
+    "url": ("sql",),
+    "password": ("sql",),
+    "mailboxes": _BOOKS,
+    "groups": _BOOKS,
+    "other_contacts": ("google",),
+}
+"""Setting of [directory] -> the kinds of source that have it."""
 
-    kind: Literal["csv", "vcard", "sql"]
-    contacts: Line
+
+    """Where the known contacts come from: paths of files, queries on the CRM's own database, or the address books of
+    registered mailboxes."""
+
+    kind: Literal["csv", "vcard", "sql", "google", "microsoft365"]
+    contacts: str = ""
     accounts: str = ""
     opportunities: str = ""
     users: str = ""
@@ -91,6 +110,11 @@ class DirectorySource:
     password: Reference | None = None
     region: Region = ""
     """Of phone numbers without a country code."""
+    mailboxes: Annotated[tuple[Line, ...], AfterValidator(no_repeats)] = ()
+    """Their names; that of a block with `users` or `domain` stands for all of its mailboxes."""
+    groups: tuple[Line, ...] = ()
+    """Labels, categories or folders of contacts; all contacts when empty."""
+    other_contacts: bool = False
     refresh: Duration = timedelta(hours=1)
 
     def __post_init__(self) -> None:
@@ -98,10 +122,18 @@ class DirectorySource:
             raise ValueError(
                 'url is missing; add the CRM\'s database, such as url = "postgresql://reader@crm.example.com/crm"'
             )
-        if self.kind != "sql" and (self.url or self.password):
-            raise ValueError(f'url and password are for kind = "sql"; kind = "{self.kind}" reads files')
-        if self.kind == "vcard" and (self.accounts or self.opportunities or self.users):
-            raise ValueError('a vCard file holds contacts only; use kind = "csv" for accounts, opportunities and users')
+        if self.kind in _BOOKS and not self.mailboxes:
+            raise ValueError(f'mailboxes: is missing; name those of kind "{self.kind}" to take: mailboxes = ["anna"]')
+        if self.kind not in _BOOKS and not self.contacts.strip():
+            raise ValueError('contacts: is missing; add contacts = "contacts.csv"')
+        for name, kinds in _ONLY_FOR.items():
+            if getattr(self, name) and self.kind not in kinds:
+                these = " or ".join(f'"{kind}"' for kind in kinds)
+                raise ValueError(f'{name} is for kind = {these}, and not for "{self.kind}"')
+
+    def stands_for(self, mailbox: str) -> bool:
+        """Whether the contacts of this mailbox are taken."""
+        return any(mailbox == name or mailbox.startswith(f"{name}/") for name in self.mailboxes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,4 +197,16 @@ class Config:
 
     def __post_init__(self) -> None:
         own = frozenset(key for mailbox in self.mailboxes for key in mailbox.own_addresses())
+    @property
+    def address_books(self) -> tuple[Mailbox, ...]:
+        """The mailboxes whose contacts are the directory's."""
+        return tuple(each for each in self.mailboxes if self.contacts_wanted(each) is not None)
+
+    def contacts_wanted(self, mailbox: Mailbox) -> ContactsWanted | None:
+        """What the directory takes of its contacts, if it does."""
+        source = self.directory
+        if source is None or source.kind != mailbox.kind or not source.stands_for(mailbox.name):
+            return None
+        return ContactsWanted(groups=frozenset(source.groups), others=source.other_contacts)
+
         object.__setattr__(self, "own_addresses", own)  # of a frozen value, once, as it is made

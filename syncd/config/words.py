@@ -93,5 +93,11 @@ def unknown_value(known: Iterable[str], value: object) -> str:
     return f"must be one of: {_list(known)}" + (f"; did you mean {near[0]}?" if near else "")
 
 
+def nearest(known: Iterable[str], name: str) -> str:
+    """Of a name that must be written elsewhere in the file."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean {near[0]}?" if near else "add its block, or take the name away"
+
+
 def _list(names: Iterable[str]) -> str:
     return ", ".join(sorted(names))

@@ -12,11 +12,16 @@ Cells = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A row, or a value of one, that was not taken over; `line` counts from 1, as an editor does."""
+    """A row, or a value of one, that was not taken over; `line` counts from 1, as an editor does, and is 0 where
+    `source` says it all."""
 
     source: str
     line: int
     reason: str
+
+    @property
+    def place(self) -> str:
+        return f"{self.source} line {self.line}" if self.line else self.source
 
 
 @dataclass(frozen=True, slots=True)

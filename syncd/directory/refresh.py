@@ -10,13 +10,15 @@ from pathlib import Path
 from matching.address import domain_key, key
 from store import source
 from store.directory import Report, apply
-from store.directory_keys import rekey
+from store.directory_keys import external_ids, rekey
 from store.writer import Store
 from syncd.config import Config, DirectorySource, source_url
 from syncd.directory import delimited, vcard
+from syncd.directory.books import Books
 from syncd.directory.records import KINDS, Record, Skipped, cells, column_fields
 from syncd.directory.rows import Reader, merged
 from syncd.errors import Permanent
+from syncd.opening import vault
 
 _SOURCE, _IMPORT = "directory", "import"
 
@@ -29,14 +31,20 @@ class Refreshed:
     skipped: tuple[Skipped, ...]
 
 
-def refresh(config: Config, store: Store, now: datetime) -> Refreshed:
+def refresh(config: Config, store: Store, now: datetime, books: Books | None = None) -> Refreshed:
     """Make the directory what `[directory]` lists; raises one of the SyncErrors, with nothing changed.
 
-    A source that suddenly lists little removes nothing (`Counts.withheld`).
+    A source that suddenly lists little removes nothing (`Counts.withheld`). `books` are those of the refresh before, or
+    of a process that has refreshed nothing yet.
     """
     assert config.directory is not None
     reader = Reader(config.directory.region)
-    rows = merged([reader.rows(kind, records) for kind, records in _records(config.directory, reader)])
+    if config.directory.mailboxes:
+        books = books or Books(vault(config, store).tokens)
+        listed = [("contacts", books.records(config, external_ids(store.engine)))]
+    else:
+        listed = list(_records(config.directory, reader))
+    rows = merged([reader.rows(kind, records) for kind, records in listed])
     report = apply(store.engine, rows, source=_SOURCE, dry_run=False, now=now, prune=True)
     rekey(store.engine, key=key, domain_key=domain_key)
     return Refreshed(report, reader.left_out())

@@ -19,6 +19,7 @@ from tests.servers import google_errors as errors
 from tests.servers.fake_gmail import Mailbox, Query
 from tests.servers.fake_google_calendar import Calendar, TaskList
 from tests.servers.fake_google_oauth import Access, OAuth
+from tests.servers.fake_google_people import AddressBook
 from tests.servers.google_documents import Method
 from tests.servers.google_errors import Refusal
 
@@ -79,6 +80,7 @@ class FakeGoogle:
     calendars: dict[str, dict[str, Calendar]] = field(default_factory=dict)
     """By user and id."""
     task_lists: dict[str, dict[str, TaskList]] = field(default_factory=dict)
+    address_books: dict[str, AddressBook] = field(default_factory=dict)
     directory: list[dict[str, Any]] = field(default_factory=list)
     """What the Admin SDK knows of the domain's users."""
     admins: set[str] = field(default_factory=set)
@@ -119,6 +121,10 @@ class FakeGoogle:
     def task_list(self, user: str, id: str = "list1") -> TaskList:
         self.oauth.users.add(user)
         return self.task_lists.setdefault(user, {}).setdefault(id, TaskList(id, self.clock))
+
+    def address_book(self, user: str) -> AddressBook:
+        self.oauth.users.add(user)
+        return self.address_books.setdefault(user, AddressBook(self.clock))
 
     def fail_next(self, *faults: Fault | None, method: str = "") -> None:
         """Plan these for the next calls (of this method), one each; None lets one pass."""
@@ -183,12 +189,18 @@ class FakeGoogle:
         self.waiting.until |= self.waiting.asked
 
     def _called(self, call: Call, *, metadata_only: bool) -> dict[str, Any] | Refusal:
-        if call.method == "directory.users.list":
-            return self._users(call)
-        if call.method.startswith("calendar."):
-            return self._calendars(call)
-        if call.method.startswith("tasks."):
-            return self._tasks(call)
+        match call.method.partition(".")[0]:
+            case "directory":
+                return self._users(call)
+            case "calendar":
+                return self._calendars(call)
+            case "tasks":
+                return self._tasks(call)
+            case "people":
+                return self.address_book(call.user).answer(call.method, call.query)
+        return self._mail(call, metadata_only=metadata_only)
+
+    def _mail(self, call: Call, *, metadata_only: bool) -> dict[str, Any] | Refusal:
         user = call.path["userId"]
         if user not in ("me", call.user):
             return errors.delegation_denied(user)

@@ -18,6 +18,7 @@ import trustme
 
 from tests.servers import fake_graph_query as queries
 from tests.servers.fake_graph_calendar import Agenda
+from tests.servers.fake_graph_contacts import Contacts
 from tests.servers.fake_graph_delta import Deltas
 from tests.servers.fake_graph_http import Answer, Json, Request, serve
 from tests.servers.fake_graph_login import FakeLogin, Issued
@@ -31,6 +32,7 @@ BATCH = 20
 _READERS = {
     "todo": {"Tasks.Read", "Tasks.Read.All", "Tasks.ReadWrite", "Tasks.ReadWrite.All"},
     "calendars": {"Calendars.Read", "Calendars.ReadBasic", "Calendars.ReadWrite"},
+    "contacts": {"Contacts.Read", "Contacts.ReadWrite"},
     "mail": {"Mail.Read", "Mail.ReadBasic", "Mail.ReadBasic.All", "Mail.ReadWrite"},
 }
 
@@ -54,6 +56,7 @@ class FakeGraph:
     agendas: dict[str, Agenda] = field(default_factory=dict)
     """By address; each mailbox has one."""
     todos: dict[str, ToDo] = field(default_factory=dict)
+    contacts: dict[str, Contacts] = field(default_factory=dict)
     deltas: Deltas = field(default_factory=Deltas)
     views: Views = field(default_factory=Views)
     links_to: str = ""
@@ -79,6 +82,7 @@ class FakeGraph:
         self.mailboxes[address] = made
         self.agendas[address] = Agenda(address)
         self.todos[address] = ToDo(address)
+        self.contacts[address] = Contacts(address)
         return made
 
     def __call__(self, request: Request) -> Answer:
@@ -195,6 +199,8 @@ class FakeGraph:
                 return self._given(*self.views.answer(request, self.origin, self.agendas[mailbox.address], path))
             case ["todo", "lists", *rest]:
                 return self._given(*self.todos[mailbox.address].answer(request, self.origin, rest))
+            case ["contacts" | "contactFolders", *_]:
+                return self._given(*self.contacts[mailbox.address].answer(request, self.origin, path))
             case ["messages", id_, *rest]:
                 return self._message(request, mailbox, id_, rest)
         raise Refused(400, "BadRequest", f"Resource not found for the segment '{path[-1]}'.")
@@ -287,6 +293,8 @@ class FakeGraph:
 
 
 def _kind(path: str) -> str:
+    if "/contact" in path:
+        return "contacts"
     return next((kind for kind in ("calendars", "todo") if f"/{kind}/" in f"{path}/"), "mail")
 
 

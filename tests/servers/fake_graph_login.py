@@ -199,9 +199,10 @@ class FakeLogin:
         if known is None:
             words = "The provided grant has expired due to it being revoked, a fresh auth token is needed."
             return _refused(Refusal(400, "invalid_grant", 50173, words, "bad_token"))
-        if self.rotates:
+        answer = self._of_person(known[0], form["scope"])
+        if self.rotates and answer.status == 200:
             del self.refreshes[form["refresh_token"]]
-        return self._of_person(known[0], form["scope"])
+        return answer
 
     def _redeemed(self, form: dict[str, str]) -> Answer:
         asked = self.codes.pop(form.get("code", ""), None)

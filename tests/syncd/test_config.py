@@ -86,7 +86,7 @@ port = "993"
         "config.toml: daemon: log_format: must be 'human' or 'json'",
         "config.toml: organisation: domains[1]: is a free-mail domain that strangers use too;"
         ' list your own addresses there as "aliases"',
-        'config.toml: organisation: level: must be "metadata", "subject" or "full"',
+        'config.toml: organisation: level: must be "private", "metadata", "subject" or "full"',
         'config.toml: mailboxes[1] "anna": port: must be a whole number without quotes',
         'config.toml: mailboxes[1] "anna": secret: is missing; add secret = "file:/etc/syncd/anna.secret"',
     ]
@@ -165,6 +165,16 @@ secret = "{secret}"
         ("", "store: is missing; add a [store] section"),
         ("[directory]\nkind = 'sql'\ncontacts = 'SELECT 1'\n", "directory: url is missing; add the CRM's database"),
         ("[directory]\nkind = 'csv'\n", 'directory: contacts: is missing; add contacts = "contacts.csv"'),
+        ("[directory]\nkind = 'google'\n", 'directory: mailboxes: is missing; name those of kind "google"'),
+        ("[directory]\nkind = 'google'\nmailboxes = ['ana']\n", 'mailboxes: there is no mailbox "ana"; add its block'),
+        (
+            "[directory]\nkind = 'microsoft365'\nmailboxes = ['anna']\nother_contacts = true\n",
+            'other_contacts is for kind = "google", and not for "microsoft365"',
+        ),
+        (
+            "[directory]\nkind = 'google'\nmailboxes = ['anna']\ncontacts = 'people.csv'\n",
+            'contacts is for kind = "csv" or "vcard" or "sql"',
+        ),
         ("[daemon]\ninterval_min = '1h'\n", "daemon: interval_min must not be longer than interval_max"),
         ("[daemon]\nworkers = 0\n", "daemon: workers: must be at least 1"),
         ("[daemon]\nlisten = '9464'\n", "daemon: listen: must be an address and a port"),
@@ -172,6 +182,18 @@ secret = "{secret}"
 )
 def test_a_slip_is_answered_with_what_was_meant(tmp_path: Path, wrong: str, words: str) -> None:
     assert any(words in problem for problem in problems(tmp_path, wrong))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("ana", 'directory: mailboxes: there is no mailbox "ana"; did you mean anna?'),
+        ("anna", 'directory: mailboxes: "anna" is of kind = "imap", and the contacts are to come from "google"'),
+    ],
+)
+def test_the_mailboxes_whose_contacts_are_meant_are_registered(tmp_path: Path, name: str, words: str) -> None:
+    source = f'[directory]\nkind = "google"\nmailboxes = ["{name}"]\n'
+    assert problems(tmp_path, HEAD + source + ANNA) == [f"config.toml: {words}"]
 
 
 @pytest.mark.parametrize(
