@@ -147,9 +147,9 @@ class _Messages:
 
     def _close(self, activity: _Activity) -> None:
         """Somebody keeps his copy private: what others have of it is shown to nobody."""
-        if activity.level > Level.METADATA:
-            activity.level = Level.METADATA
-            self.plan.changes.append(ActivityChange(activity.id, level=Level.METADATA))
+        if activity.level > Level.PRIVATE:
+            activity.level = Level.PRIVATE
+            self.plan.changes.append(ActivityChange(activity.id, level=Level.PRIVATE))
             self._touch(activity)
 
     def _sight(self, decided: Decided, previous: StoredSighting | None, activity_id: int | None) -> None:
@@ -195,7 +195,7 @@ class _Messages:
     def _create(self, decided: Decided) -> _Activity:
         message, identity, direction = decided.message, decided.identity, decided.decision.direction
         # What somebody else keeps private is not shown because this owner has it too.
-        level = Level.METADATA if identity.key in self.stored.closed else self._allowed(decided)
+        level = Level.PRIVATE if identity.key in self.stored.closed else self._allowed(decided)
         activity = _Activity(
             id=next(self.ids),
             identity=identity,

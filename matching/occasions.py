@@ -236,7 +236,7 @@ class Occasions:
 
     def _erase(self, current: _Current) -> None:
         current.closed = True
-        current.row = current.row._replace(level=int(Level.METADATA), subject=None, text=None, location=None)
+        current.row = current.row._replace(level=int(Level.PRIVATE), subject=None, text=None, location=None)
         self.plan.left += [(current.row.id, *place) for place in current.answers if _is_stored(current, place)]
         current.answers.clear()
         current.names.clear()

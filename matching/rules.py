@@ -181,9 +181,9 @@ def allowed(people: Sequence[Party], folders: Iterable[str], parties: Parties) -
     """The most that may be stored of what these people and folders have to do with; the most closed of all wins."""
     policy = parties.policy
     if policy.protected and listed(people, policy.protected, "protected") is not None:
-        return Level.METADATA
+        return Level.PRIVATE
     if marked(people, parties.directory.closed, policy.key):
-        return Level.METADATA
+        return Level.PRIVATE
     if not policy.folder_levels:
         return Level.FULL
     paths = [_path(folder) for folder in folders]

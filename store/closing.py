@@ -46,7 +46,7 @@ def close_person(
     """Close all that the person took part in, and whatever comes; how many activities that were."""
     took_part = select(participant.c.activity_id).where(participant.c.address_key.in_(_KEYS))
     ids = sorted({own for (own,) in among(connection, took_part, address_keys)})
-    close(connection, ids, Level.METADATA, now)
+    close(connection, ids, Level.PRIVATE, now)
     known = set(connection.execute(select(closed_person.c.hash)).scalars())
     rows = [{"hash": each, "at": now} for each in sorted(set(hashes) - known)]
     if rows:

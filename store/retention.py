@@ -47,7 +47,7 @@ def expire(engine: Engine, periods: Periods, now: datetime) -> Expired:
     What loses its text or subject loses the level that allowed it: so no later copy brings it back.
     """
     done = Expired(
-        activities=_all(engine, periods.activities, Level.METADATA, _take_out, now),
+        activities=_all(engine, periods.activities, Level.PRIVATE, _take_out, now),
         subjects=_all(engine, periods.subject, Level.SUBJECT, _without_subject, now),
         texts=_all(engine, periods.text, Level.FULL, _without_text, now),
     )

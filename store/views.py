@@ -21,7 +21,7 @@ _WORDS = {
 
 _ACTIVITY = """
 SELECT a.public_id AS id, a.kind, a.occurred_at, a.ended_at, a.all_day, a.zone, a.subject, a.text, a.direction,
-    a.status, CASE a.level WHEN 0 THEN 'metadata' WHEN 1 THEN 'subject' ELSE 'full' END AS level,
+    a.status, CASE a.level WHEN -1 THEN 'private' WHEN 0 THEN 'metadata' WHEN 1 THEN 'subject' ELSE 'full' END AS level,
     root.public_id AS thread_id, a.source, a.created_at, a.updated_at, a.message_id, a.author, a.problem, a.location,
     a.rescheduled, a.rescheduled_from
 FROM activity a LEFT JOIN activity root ON root.id = a.thread_id

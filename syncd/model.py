@@ -22,8 +22,10 @@ PARSER_VERSION = 1
 
 
 class Level(enum.IntEnum):
-    """How much of an item may be stored; of several owners the lowest wins."""
+    """How much of an item may be stored, and for whom; of several owners the lowest wins."""
 
+    PRIVATE = -1
+    """Who and when, as at `metadata`, and only those whom it concerns know of it (store/queries/viewers.py)."""
     METADATA = 0
     SUBJECT = 1
     FULL = 2

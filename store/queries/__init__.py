@@ -4,9 +4,11 @@ from store.queries.entities import Entity, entities
 from store.queries.feed import Change, changes
 from store.queries.status import MailboxStatus, RuleCount, StreamStatus, rule_counts, status
 from store.queries.timeline import Moment, Person, recent, timeline
-from store.queries.why import Explanation, Linked, Sighted, why
+from store.queries.viewers import ADMIN, Viewer
+from store.queries.why import Explanation, Linked, Question, Sighted, Someone, why, why_between
 
 __all__ = [
+    "ADMIN",
     "Change",
     "Entity",
     "Explanation",
@@ -14,9 +16,12 @@ __all__ = [
     "MailboxStatus",
     "Moment",
     "Person",
+    "Question",
     "RuleCount",
     "Sighted",
+    "Someone",
     "StreamStatus",
+    "Viewer",
     "changes",
     "entities",
     "recent",
@@ -24,4 +29,5 @@ __all__ = [
     "status",
     "timeline",
     "why",
+    "why_between",
 ]

@@ -9,7 +9,8 @@ from sqlalchemy import Connection, Engine, Table, func, or_, select
 
 from store.bulk import chunks
 from store.engine import read
-from store.schema import account, account_domain, contact, contact_address, opportunity, participant, users
+from store.queries.viewers import Viewer, may_see
+from store.schema import account, account_domain, activity, contact, contact_address, opportunity, participant, users
 
 TABLES: dict[str, Table] = {"contact": contact, "account": account, "opportunity": opportunity, "user": users}
 
@@ -22,7 +23,9 @@ class Entity:
     name: str
 
 
-def entities(engine: Engine, words: str, *, address_key: str = "", domain_key: str = "") -> tuple[Entity, ...]:
+def entities(
+    engine: Engine, words: str, *, viewer: Viewer, address_key: str = "", domain_key: str = ""
+) -> tuple[Entity, ...]:
     """Every contact, account and opportunity of this id, external id, or name; of this address or domain.
 
     Ids come first: where one has this very id, names are not looked at. The keys are those of matching.address.
@@ -32,7 +35,7 @@ def entities(engine: Engine, words: str, *, address_key: str = "", domain_key: s
         found += _addressed(connection, address_key, domain_key)
         if not found:
             found = _named(connection, words, by_id=False)
-        if not found and address_key and _has_written(connection, address_key):
+        if not found and address_key and _has_written(connection, address_key, viewer):
             found = [Entity("address", address_key, words)]
     return tuple(dict.fromkeys(found))
 
@@ -66,9 +69,9 @@ def _addressed(connection: Connection, address_key: str, domain_key: str) -> lis
     return found
 
 
-def _has_written(connection: Connection, address_key: str) -> bool:
-    known = select(participant.c.activity_id).where(participant.c.address_key == address_key).limit(1)
-    return connection.execute(known).first() is not None
+def _has_written(connection: Connection, address_key: str, viewer: Viewer) -> bool:
+    known = select(activity.c.id).join(participant).where(participant.c.address_key == address_key, may_see(viewer))
+    return connection.execute(known.limit(1)).first() is not None
 
 
 def names(connection: Connection, kind: str, ids: Iterable[str]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, Select, select
 from store.bulk import among, chunks, keys
 from store.engine import read
 from store.erasure import Person
+from store.queries.viewers import Viewer, may_look_into, may_see
 from store.schema import (
     activity,
     attachment,
@@ -34,14 +35,14 @@ _ACTIVITY = (
 )
 
 
-def export(engine: Engine, who: Person) -> Iterator[Row]:
+def export(engine: Engine, who: Person, *, viewer: Viewer) -> Iterator[Row]:
     """One row at a time, each with its `type`: contact, activity (oldest first), sighting; of one moment."""
     with read(engine) as connection:
         yield from _contacts(connection, who)
-        ids = sorted(_activities(connection, who))
+        ids = sorted(_activities(connection, who, viewer))
         for some in chunks(ids):
             yield from _told(connection, some)
-        yield from _sightings(connection, who)
+        yield from _sightings(connection, who, viewer)
 
 
 def _contacts(connection: Connection, who: Person) -> Iterator[Row]:
@@ -56,11 +57,15 @@ def _contacts(connection: Connection, who: Person) -> Iterator[Row]:
             yield {"type": "contact", **row, **lists}
 
 
-def _activities(connection: Connection, who: Person) -> set[int]:
+def _activities(connection: Connection, who: Person, viewer: Viewer) -> set[int]:
     took_part = select(participant.c.activity_id).where(participant.c.address_key.in_(_KEYS))
     about = select(link.c.activity_id).where(link.c.entity_kind == "contact", link.c.entity_id.in_(_KEYS))
     found = {own for (own,) in among(connection, took_part, who.address_keys)}
-    return found | {own for (own,) in among(connection, about, who.contact_ids)}
+    found |= {own for (own,) in among(connection, about, who.contact_ids)}
+    seen: set[int] = set()
+    for some in chunks(found):
+        seen |= set(connection.execute(select(activity.c.id).where(activity.c.id.in_(some), may_see(viewer))).scalars())
+    return seen
 
 
 def _told(connection: Connection, ids: list[int]) -> Iterator[Row]:
@@ -92,7 +97,7 @@ def _grouped(connection: Connection, query: Select[Any], names: tuple[str, ...])
     return {own: sorted(rows, key=repr) for own, rows in found.items()}
 
 
-def _sightings(connection: Connection, who: Person) -> Iterator[Row]:
+def _sightings(connection: Connection, who: Person, viewer: Viewer) -> Iterator[Row]:
     """What was not logged, and is known to be of that person by the keyed hash of an address."""
     seen = sighting.c
     columns = (
@@ -103,7 +108,8 @@ def _sightings(connection: Connection, who: Person) -> Iterator[Row]:
         seen.rule,
         seen.occurred_at,
     )
-    joined = select(*columns).join_from(sighting, stream).join(mailbox).order_by(mailbox.c.name, stream.c.name, seen.id)
+    joined = select(*columns).join_from(sighting, stream).join(mailbox).where(may_look_into(viewer))
+    joined = joined.order_by(mailbox.c.name, stream.c.name, seen.id)
     for some in chunks(who.hashes):
         hashed = select(sighting_address.c.sighting_id).where(sighting_address.c.hash.in_(some))
         for row in connection.execute(joined.where(seen.id.in_(hashed))).mappings():

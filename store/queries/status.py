@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import Engine, func, select, text
 
 from store.engine import read
+from store.queries.viewers import Viewer, may_look_into
 from store.schema import Instant, mailbox, sighting, stream
 
 
@@ -65,11 +66,11 @@ _STREAMS = text(
 ).columns(last_success_at=Instant, audited_at=Instant)
 
 
-def status(engine: Engine) -> tuple[MailboxStatus, ...]:
+def status(engine: Engine, *, viewer: Viewer) -> tuple[MailboxStatus, ...]:
     """Every registered mailbox by name, also one that was never read."""
     box = mailbox.c
     columns = (box.name, box.owner, box.kind, box.state, box.state_since, box.last_success_at, box.next_run_at)
-    registered = select(*columns, box.error, box.cure).where(box.registered).order_by(box.name)
+    registered = select(*columns, box.error, box.cure).where(box.registered, may_look_into(viewer)).order_by(box.name)
     streams: dict[str, list[StreamStatus]] = {}
     with read(engine) as connection:
         for row in connection.execute(_STREAMS).mappings():
@@ -79,7 +80,7 @@ def status(engine: Engine) -> tuple[MailboxStatus, ...]:
     return tuple(MailboxStatus(**row, streams=tuple(streams.get(row["name"], ()))) for row in rows)
 
 
-def rule_counts(engine: Engine, mailboxes: tuple[str, ...] = ()) -> tuple[RuleCount, ...]:
+def rule_counts(engine: Engine, mailboxes: tuple[str, ...] = (), *, viewer: Viewer) -> tuple[RuleCount, ...]:
     """How often each rule decided on what these mailboxes (or all) still hold, most often first."""
     seen = sighting.c
     number = func.count()
@@ -87,7 +88,7 @@ def rule_counts(engine: Engine, mailboxes: tuple[str, ...] = ()) -> tuple[RuleCo
         select(seen.verdict, seen.rule, number)
         .join_from(sighting, stream)
         .join(mailbox)
-        .where(seen.gone_at.is_(None), mailbox.c.registered)
+        .where(seen.gone_at.is_(None), mailbox.c.registered, may_look_into(viewer))
         .group_by(seen.verdict, seen.rule)
         .order_by(number.desc(), seen.verdict, seen.rule)
     )

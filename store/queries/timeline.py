@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, RowMapping, Select, and_, bindparam, select, text
+from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, Select, and_, bindparam, select, text
 
 from store.bulk import chunks
 from store.engine import read
 from store.queries.entities import Entity, names
+from store.queries.viewers import ADMIN, Viewer, may_see
 from store.schema import activity, link, participant
 from syncd.model import Level
 
@@ -63,7 +64,6 @@ _root = activity.alias("root")
 _COLUMNS = (
     activity.c.id.label("key"),
     activity.c.public_id.label("id"),
-    _root.c.public_id.label("thread_id"),
     activity.c.kind,
     activity.c.occurred_at,
     activity.c.ended_at,
@@ -83,24 +83,37 @@ _COLUMNS = (
 _WITH_ROOT = activity.outerjoin(_root, _root.c.id == activity.c.thread_id)
 
 
-def timeline(engine: Engine, entity: Entity, *, limit: int, before: datetime | None = None) -> tuple[Moment, ...]:
+def timeline(
+    engine: Engine, entity: Entity, *, viewer: Viewer, limit: int, before: datetime | None = None
+) -> tuple[Moment, ...]:
     """The newest activities of one entity, or those before an instant. Candidates are shown as such."""
+    columns = (*_COLUMNS, _thread(viewer))
     if entity.kind == "address":
         own = participant.c.address_key == entity.id
-        found = select(*_COLUMNS).select_from(_WITH_ROOT.join(participant, participant.c.activity_id == activity.c.id))
+        found = select(*columns).select_from(_WITH_ROOT.join(participant, participant.c.activity_id == activity.c.id))
         query = found.where(own).distinct()
     else:
         own = and_(link.c.entity_kind == entity.kind, link.c.entity_id == entity.id, link.c.state != "unlinked")
         linked = _WITH_ROOT.join(link, link.c.activity_id == activity.c.id)
-        query = select(*_COLUMNS, link.c.state, link.c.reason).select_from(linked).where(own)
+        query = select(*columns, link.c.state, link.c.reason).select_from(linked).where(own)
     if before is not None:
         query = query.where(activity.c.occurred_at < before)
-    return _moments(engine, query, limit)
+    return _moments(engine, query.where(may_see(viewer)), limit)
 
 
-def recent(engine: Engine, *, limit: int) -> tuple[Moment, ...]:
+def recent(engine: Engine, *, viewer: Viewer, limit: int) -> tuple[Moment, ...]:
     """What was stored last, newest first."""
-    return _moments(engine, select(*_COLUMNS).select_from(_WITH_ROOT), limit, by_arrival=True)
+    query = select(*_COLUMNS, _thread(viewer)).select_from(_WITH_ROOT).where(may_see(viewer))
+    return _moments(engine, query, limit, by_arrival=True)
+
+
+def _thread(viewer: Viewer) -> ColumnElement[str]:
+    """A thread is named after its first activity: of those that may be seen."""
+    if viewer == ADMIN:
+        return _root.c.public_id.label("thread_id")
+    first = activity.alias("first")
+    seen = select(first.c.public_id).where(first.c.thread_id == activity.c.thread_id, may_see(viewer, first))
+    return seen.order_by(first.c.id).limit(1).correlate(activity).scalar_subquery().label("thread_id")
 
 
 def _moments(

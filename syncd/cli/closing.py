@@ -46,7 +46,7 @@ def _item(store: Store, activity: str, thread: bool, now: datetime) -> int:
         ids = closing.named(transaction.connection, activity, thread=thread)
         if not ids:
             raise typer.BadParameter(f"there is no activity {activity}; syncd timeline WHO --json shows their ids")
-        closing.close(transaction.connection, ids, Level.METADATA, now)
+        closing.close(transaction.connection, ids, Level.PRIVATE, now)
         trail.record(transaction.connection, doer().did("close", activity, activities=len(ids)), now)
     return len(ids)
 

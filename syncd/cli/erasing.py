@@ -15,11 +15,12 @@ from store import trail
 from store.erasure import Person
 from store.ids import uuid7
 from store.queries import export as exporting
+from store.queries.viewers import Viewer
 from store.writer import Store
 from syncd import erase as erasing
 from syncd.cli import render
 from syncd.cli.doer import doer
-from syncd.cli.options import ConfigOption, JsonOption, opened
+from syncd.cli.options import AsOption, ConfigOption, JsonOption, opened, seen_by
 from syncd.cli.reading import one
 from syncd.config import Config, common_policy
 from syncd.erase import Receipt
@@ -58,6 +59,7 @@ def export(
     address: Annotated[str, _ADDRESS] = "",
     contact: Annotated[str, _CONTACT] = "",
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="A new file, of mode 0600; else stdout.")] = None,
+    user: AsOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Hand out all that is stored of a person, as JSON Lines.
@@ -66,22 +68,23 @@ def export(
     """
     _one_of(address, contact)
     with opened(config, keyed=True) as (loaded, store):
+        viewer = seen_by(loaded, store, user)
         who = _person(loaded, store, address, contact)
         trail.note(store.engine, doer().did("export", uuid7(now := datetime.now(UTC))), now)
         if out is None:
-            _write(sys.stdout, store, who)
+            _write(sys.stdout, store, who, viewer)
             return
         try:
             descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except OSError as error:
             raise Permanent(f"{out} cannot be written: {error.strerror}", cure="name a new file") from error
         with os.fdopen(descriptor, "w") as file:
-            _write(file, store, who)
+            _write(file, store, who, viewer)
     render.lines(f"Wrote {out}.")
 
 
-def _write(file: TextIO, store: Store, who: Person) -> None:
-    for row in exporting.export(store.engine, who):
+def _write(file: TextIO, store: Store, who: Person, viewer: Viewer) -> None:
+    for row in exporting.export(store.engine, who, viewer=viewer):
         file.write(jsonlib.dumps(render.jsonable(row)) + "\n")
 
 

@@ -13,14 +13,15 @@ from matching.identity import message_key
 from matching.meeting_identity import uid_keys
 from store import health, inventory, queries
 from store.directory_keys import is_empty
+from store.queries import ADMIN, Viewer
 from store.writer import Store
 from syncd.cli import render
-from syncd.cli.options import ConfigOption, JsonOption, opened
+from syncd.cli.options import AsOption, ConfigOption, JsonOption, opened, seen_by
 from syncd.cli.plain import plain
 from syncd.standing import troubles
 
 
-def status(config: ConfigOption = None, json: JsonOption = False) -> None:
+def status(user: AsOption = None, config: ConfigOption = None, json: JsonOption = False) -> None:
     """Show how every mailbox is doing.
 
     Exit 1 if one is not well; a warning alone does not count.
@@ -28,8 +29,11 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
     Example: syncd status --json
     """
     with opened(config) as (loaded, store):
-        found, nobody_known = queries.status(store.engine), is_empty(store.engine)
-        directory, findings = health.directory(store.engine), inventory.findings(store.engine)
+        viewer = seen_by(loaded, store, user)
+        found, nobody_known = queries.status(store.engine, viewer=viewer), is_empty(store.engine)
+        directory = health.directory(store.engine) if viewer == ADMIN else None
+        own = {box.name for box in found}
+        findings = {name: those for name, those in inventory.findings(store.engine).items() if name in own}
     wrong = troubles(found, directory, loaded.daemon.interval_max, datetime.now(UTC), findings)
     render.as_json({"mailboxes": found, "troubles": wrong}) if json else render.status(found, wrong, nobody_known)
     if any(not trouble.is_warning for trouble in wrong):
@@ -44,6 +48,7 @@ def why(
             help="An activity's id, a Message-ID, an IMAP UID, an event's UID or a calendar object's address.",
         ),
     ],
+    user: AsOption = None,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -51,10 +56,11 @@ def why(
 
     Example: syncd why '<CAF8x.1@mail.example.com>'
     """
-    with opened(config, keyed=True) as (_, store):
-        words = which.strip()
+    with opened(config, keyed=True) as (loaded, store):
+        words, viewer = which.strip(), seen_by(loaded, store, user)
         mail = message_key(words, store.key)
-        found = queries.why(store.engine, words, keys=[*([mail] if mail else []), *uid_keys(words, store.key)])
+        keys = [*([mail] if mail else []), *uid_keys(words, store.key)]
+        found = queries.why(store.engine, words, viewer=viewer, keys=keys)
     render.as_json(found) if json else render.why(which, found)
     if not found:
         raise typer.Exit(1)
@@ -63,6 +69,7 @@ def why(
 def timeline(
     who: Annotated[str, typer.Argument(metavar="WHO", help="A contact, account or deal: id, name, address or domain.")],
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, the newest first.")] = 50,
+    user: AsOption = None,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -70,17 +77,18 @@ def timeline(
 
     Example: syncd timeline jane@acme.example
     """
-    with opened(config) as (_, store):
-        entity = one(store, who)
-        moments = queries.timeline(store.engine, entity, limit=limit)
+    with opened(config) as (loaded, store):
+        viewer = seen_by(loaded, store, user)
+        entity = one(store, who, viewer=viewer)
+        moments = queries.timeline(store.engine, entity, viewer=viewer, limit=limit)
     render.as_json({"entity": entity, "activities": moments}) if json else render.timeline(entity, moments)
 
 
-def one(store: Store, who: str, kind: str = "") -> queries.Entity:
+def one(store: Store, who: str, kind: str = "", *, viewer: Viewer = ADMIN) -> queries.Entity:
     """The only contact, account or deal that is meant by `who`."""
     address = key(who)
     domain = "" if address else domain_key(who)
-    found = queries.entities(store.engine, who, address_key=address, domain_key=domain)
+    found = queries.entities(store.engine, who, viewer=viewer, address_key=address, domain_key=domain)
     meant = [entity for entity in found if kind in ("", entity.kind)]
     if not meant:
         look = f"; look for it with: syncd contacts list {shlex.quote(who)}" if kind in ("", "contact") else ""

@@ -41,7 +41,7 @@ def level(value: object) -> Level:
         return value
     names = {each.name.lower(): each for each in Level}
     if not isinstance(value, str) or value not in names:
-        raise ValueError('must be "metadata", "subject" or "full"')
+        raise ValueError('must be "private", "metadata", "subject" or "full"')
     return names[value]
 
 

@@ -62,6 +62,8 @@ class Organisation:
     level: StoredLevel = Level.SUBJECT
     never_log: tuple[NeverLogEntry, ...] = ()
     protected: tuple[NeverLogEntry, ...] = ()
+    visibility: Literal["everyone", "team", "participants"] = "everyone"
+    """Who sees what is not private, besides those whom it concerns."""
     outsiders: tuple[Address, ...] = ()
     max_recipients: Annotated[int, Field(ge=1, le=10_000)] = 100
 
@@ -80,8 +82,6 @@ class Retention:
             raise ValueError("a text must not be kept longer than its subject, nor that longer than the activity")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DirectorySource:
 _FILES = ("csv", "vcard")
 _BOOKS = ("google", "microsoft365")
 _ONLY_FOR: Mapping[str, tuple[str, ...]] = {
@@ -98,6 +98,8 @@ _ONLY_FOR: Mapping[str, tuple[str, ...]] = {
 """Setting of [directory] -> the kinds of source that have it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectorySource:
     """Where the known contacts come from: paths of files, queries on the CRM's own database, or the address books of
     registered mailboxes."""
 
@@ -108,13 +110,13 @@ _ONLY_FOR: Mapping[str, tuple[str, ...]] = {
     users: str = ""
     url: SourceUrl = ""
     password: Reference | None = None
-    region: Region = ""
-    """Of phone numbers without a country code."""
     mailboxes: Annotated[tuple[Line, ...], AfterValidator(no_repeats)] = ()
     """Their names; that of a block with `users` or `domain` stands for all of its mailboxes."""
     groups: tuple[Line, ...] = ()
     """Labels, categories or folders of contacts; all contacts when empty."""
     other_contacts: bool = False
+    region: Region = ""
+    """Of phone numbers without a country code."""
     refresh: Duration = timedelta(hours=1)
 
     def __post_init__(self) -> None:
@@ -195,8 +197,6 @@ class Config:
     own_addresses: frozenset[str] = field(init=False)
     """Address keys of all mailboxes: a colleague is one in each of them."""
 
-    def __post_init__(self) -> None:
-        own = frozenset(key for mailbox in self.mailboxes for key in mailbox.own_addresses())
     @property
     def address_books(self) -> tuple[Mailbox, ...]:
         """The mailboxes whose contacts are the directory's."""
@@ -209,4 +209,6 @@ class Config:
             return None
         return ContactsWanted(groups=frozenset(source.groups), others=source.other_contacts)
 
+    def __post_init__(self) -> None:
+        own = frozenset(key for mailbox in self.mailboxes for key in mailbox.own_addresses())
         object.__setattr__(self, "own_addresses", own)  # of a frozen value, once, as it is made

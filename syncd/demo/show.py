@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from store.queries import MailboxStatus, Moment, RuleCount, recent, rule_counts, status
+from store.queries import ADMIN, MailboxStatus, Moment, RuleCount, recent, rule_counts, status
 from store.writer import Store
 
 _OTHER_LINES = 18
@@ -20,8 +20,10 @@ _FEWEST, _ALL = 5, 1_000
 def board(store: Store, height: int) -> RenderableType:
     """How things are now, on one screen of so many lines."""
     above = Table.grid(padding=(0, 6))
-    above.add_row(_mailboxes(status(store.engine)), _skipped(rule_counts(store.engine)))
-    newest = sorted(recent(store.engine, limit=_ALL), key=_at, reverse=True)[: max(_FEWEST, height - _OTHER_LINES)]
+    above.add_row(_mailboxes(status(store.engine, viewer=ADMIN)), _skipped(rule_counts(store.engine, viewer=ADMIN)))
+    newest = sorted(recent(store.engine, viewer=ADMIN, limit=_ALL), key=_at, reverse=True)[
+        : max(_FEWEST, height - _OTHER_LINES)
+    ]
     screen = Table.grid()
     for part in (above, "", _activities("Newest", newest)):
         screen.add_row(part)
@@ -30,8 +32,8 @@ def board(store: Store, height: int) -> RenderableType:
 
 def report(store: Store) -> Iterable[RenderableType]:
     """What one pass came to, from the first line to the last."""
-    boxes, rules = status(store.engine), rule_counts(store.engine)
-    logged = sorted(recent(store.engine, limit=_ALL), key=_at, reverse=True)
+    boxes, rules = status(store.engine, viewer=ADMIN), rule_counts(store.engine, viewer=ADMIN)
+    logged = sorted(recent(store.engine, viewer=ADMIN, limit=_ALL), key=_at, reverse=True)
     yield _mailboxes(boxes)
     yield _activities("Logged, each mail and each meeting once", logged)
     yield _skipped(rules)

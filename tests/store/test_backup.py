@@ -16,7 +16,7 @@ from sqlalchemy import Engine, func, insert, select, text, update
 from store import migrations, schema
 from store.backup import backup, restore
 from store.engine import connect, hold, read, write
-from store.queries import changes
+from store.queries import ADMIN, changes
 from syncd.errors import ConfigError, Permanent, StoreInUse
 from tests.dump import dump
 from tests.store.seeds import NOW, Seeds, days
@@ -166,7 +166,7 @@ def test_readers_of_the_feed_see_that_they_must_begin_again(seeds: Seeds, url: s
     seeds.engine.dispose()
     restore(url, tmp_path / "backup", force=True, now=RESTORED)
     with opened(url) as engine:
-        (entry,) = changes(engine, after=place, limit=9)
+        (entry,) = changes(engine, viewer=ADMIN, after=place, limit=9)
         assert (entry.kind, entry.activity_id) == ("restored", None)
 
 

@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import text
 
 from store.engine import read
-from store.queries import Moment, recent, rule_counts, status
+from store.queries import ADMIN, Moment, recent, rule_counts, status
 from store.writer import Store
 from syncd.config import load
 from syncd.demo.agenda import AGENDA, GO_LIVE, INSPECTION
@@ -49,7 +49,7 @@ def after_one_pass(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 
 def logged(store: Store) -> Sequence[Moment]:
-    return recent(store.engine, limit=1_000)
+    return recent(store.engine, viewer=ADMIN, limit=1_000)
 
 
 def of_mail(store: Store) -> list[Moment]:
@@ -80,7 +80,7 @@ def test_each_copy_in_the_story_is_decided_by_the_rule_that_the_story_names(afte
     now = datetime.now(UTC)
     told = Counter(mail.rule for mail in STORY if mail.rule for _ in copies(mail, now))
     told.update(item.rule for item in AGENDA for _ in entries(item, now) for _ in range(times(item)))
-    assert {each.rule: each.count for each in rule_counts(after_one_pass.engine)} == told
+    assert {each.rule: each.count for each in rule_counts(after_one_pass.engine, viewer=ADMIN)} == told
 
 
 def test_each_mail_of_the_story_that_sells_is_one_activity(after_one_pass: Store) -> None:
@@ -104,7 +104,7 @@ def test_nothing_is_stored_of_what_is_private(after_one_pass: Store) -> None:
 
 
 def test_the_mailboxes_of_the_story_are_well(after_one_pass: Store) -> None:
-    rows = status(after_one_pass.engine)
+    rows = status(after_one_pass.engine, viewer=ADMIN)
     assert [(each.name, each.state) for each in rows] == [
         (f"{name}{kind}", "ok") for name in ("ada", "ben", "cleo") for kind in ("", "-calendar")
     ]

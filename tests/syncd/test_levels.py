@@ -111,7 +111,7 @@ def test_a_meeting_with_a_protected_person_is_known_and_what_it_is_about_is_not(
     )
     known = Directory(accounts={"client.example": ("client",)})
     decision = calendar_rules.decide(meeting, people, Parties(known, PROTECTED))
-    assert (decision.rule, decision.level) == ("logged", METADATA)
+    assert (decision.rule, decision.level) == ("logged", Level.PRIVATE)
 
 
 # ------------------------------------------------------------------------------------- what an owner closes
