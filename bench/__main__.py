@@ -12,10 +12,12 @@ from pathlib import Path
 
 from bench import (
     agenda,
+    audit,
     calendar_idle,
     calendar_race,
     google,
     idle,
+    late,
     linear,
     ours_calendars,
     radicale,
@@ -105,12 +107,26 @@ def first_sync_of_gmail(options: argparse.Namespace) -> Answer:
     return google.table(found), asdict(found)
 
 
+def late_contacts(options: argparse.Namespace) -> Answer:
+    sizes, wanted = ((100, 600), (10, 30)) if options.quick else ((10_000, 100_000), (50, 500))
+    found = late.passes(options.directory, sizes, wanted, rounds=1 if options.quick else options.rounds)
+    return late.table(found), [asdict(each) for each in found]
+
+
+def audited(options: argparse.Namespace) -> Answer:
+    messages, rounds = (200, 1) if options.quick else (100_000, options.rounds)
+    found = audit.audits(options.directory, messages, rounds)
+    return audit.table(found), [asdict(each) for each in found]
+
+
 COMMANDS = {
     "race": (race, "syncd and mbsync in turn: a first sync, a poll that finds nothing, one that finds new mail"),
     "calendars": (calendars, "syncd and vdirsyncer in turn: a first sync, a poll that finds nothing, one with changes"),
     "linearity": (linearity, "the first sync of 10,000 and of 100,000 messages"),
     "google": (first_sync_of_gmail, "a first sync of a Gmail account, beside a bare loop over Google's own client"),
     "idle": (idleness, "the running daemon with 1,000 mailboxes in which nothing happens"),
+    "late": (late_contacts, "what a contact costs that becomes known after its mail was skipped"),
+    "audit": (audited, "the audit of 100,000 messages, and the pass that puts right what it finds"),
     "profile": (profile, "where the time of a first sync goes"),
 }
 

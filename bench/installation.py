@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,10 +75,19 @@ class Installation:
     def once(self) -> list[str]:
         return [str(SYNCD), "once", "--config", str(self.configuration)]
 
+    def audit(self) -> list[str]:
+        return [str(SYNCD), "audit", "--json", "--config", str(self.configuration)]
+
     def ask(self, question: str) -> list[tuple[Any, ...]]:
         """In SQL, of the store."""
         with closing(sqlite3.connect(self.directory / "syncd.db")) as database:
             return list(database.execute(question))
+
+    def change(self, statements: Iterable[tuple[str, tuple[object, ...]]]) -> None:
+        """As the CRM does, or somebody behind syncd's back: each with its parameters, all or none."""
+        with closing(sqlite3.connect(self.directory / "syncd.db")) as database, database:
+            for statement, parameters in statements:
+                database.execute(statement, parameters)
 
     @property
     def _template(self) -> Path:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LAUNCH = Path(__file__).with_name("launch.py")
+SAID = "said.txt"
 
 
 class Failed(Exception):
@@ -32,14 +33,14 @@ class Cost:
     """Where they are counted."""
 
 
-def run(command: Sequence[str], directory: Path) -> Cost:
-    """Run it to its end; what it prints goes to a file in `directory`."""
-    result, said = directory / "cost.json", directory / "said.txt"
+def run(command: Sequence[str], directory: Path, *, code: int = 0) -> Cost:
+    """Run it to its end, which must have this exit code; what it prints goes to `SAID` in `directory`."""
+    result, said = directory / "cost.json", directory / SAID
     with said.open("wb") as output:
         launcher = [sys.executable, "-I", "-S", str(LAUNCH), str(result), *command]
         subprocess.run(launcher, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, check=True)
     cost = json.loads(result.read_text())
-    if cost["code"] != 0:
+    if cost["code"] != code:
         tail = said.read_text(errors="replace")[-2000:]
         raise Failed(f"{' '.join(command)} ended with {cost['code']}:\n{tail}")
     return Cost(cost["wall"], cost["cpu"], cost["rss"])

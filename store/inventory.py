@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from sys import intern
 
 from sqlalchemy import Connection, Engine, and_, delete, exists, func, insert, select
 
@@ -48,7 +49,8 @@ def verdicts(engine: Engine, stream_id: int) -> dict[ItemId, str]:
     own = sighting.c
     held = select(own.item, own.verdict).where(own.stream_id == stream_id, own.gone_at.is_(None), ~_HOLLOW)
     with read(engine) as connection:
-        return {ItemId(item): verdict for item, verdict in connection.execute(held)}
+        # The driver makes a new string of each verdict.
+        return {ItemId(item): intern(verdict) for item, verdict in connection.execute(held)}
 
 
 def forget_hollow(engine: Engine, stream_id: int) -> int:

@@ -27,10 +27,15 @@ AUDITED = frozenset({"mail"})
 """Of a calendar's objects several occurrences are stored, or none."""
 
 
+_COUNTED = ""
+"""In the place of the verdict on an item that the server has listed: a server may list one twice."""
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    held: frozenset[ItemId]
-    """What the server holds within the window."""
+    """What the server holds within the window; of what is accounted for only numbers, as it may be a million ids."""
+
+    held: int
     counts: Mapping[str, int]
     """Verdict -> how many of them."""
     missing: frozenset[ItemId]
@@ -39,24 +44,30 @@ class Comparison:
 def compare(stream: Stream, stream_id: int, store: Store) -> Comparison:
     """The store is read first: what is decided meanwhile is then not taken for missing."""
     known = inventory.verdicts(store.engine, stream_id)
-    held = frozenset(stream.inventory())
-    counts = Counter(known[item] for item in held if item in known)
-    return Comparison(held, counts, held - known.keys())
+    counts: Counter[str] = Counter()
+    missing: set[ItemId] = set()
+    for item in stream.inventory():
+        if (verdict := known.get(item)) is None:
+            missing.add(item)
+        elif verdict != _COUNTED:
+            counts[verdict] += 1
+            known[item] = _COUNTED
+    return Comparison(counts.total() + len(missing), counts, frozenset(missing))
 
 
 def audit(one: Pass) -> Audited:
     """Compare, and read what is missing; raises the four SyncErrors. `one` must not have run yet."""
     found = compare(one.stream, one.stream_id, one.store)
     if not found.missing:
-        return Audited(len(found.held), 0)
+        return Audited(found.held, 0)
     one.run()
     gap = _still(found, one)
     if not gap:
-        return Audited(len(found.held), 0)
+        return Audited(found.held, 0)
     inventory.forget_hollow(one.store.engine, one.stream_id)
     one.reconcile()
     after = compare(one.stream, one.stream_id, one.store)
-    return Audited(len(after.held), len(after.missing & gap), len(gap))
+    return Audited(after.held, len(after.missing & gap), len(gap))
 
 
 def _still(found: Comparison, one: Pass) -> frozenset[ItemId]:
@@ -125,7 +136,7 @@ def _audited(stream: Stream, place: Place | None, store: Store) -> StreamAudit:
     coming = _coming(stream, place.cursor, found.missing) if place.complete else found.missing
     return StreamAudit(
         name=stream.name,
-        held=len(found.held),
+        held=found.held,
         logged=found.counts.get(Verdict.LOGGED, 0),
         skipped=found.counts.get(Verdict.SKIPPED, 0),
         pending=found.counts.get(Verdict.PENDING, 0),
