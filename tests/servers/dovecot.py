@@ -140,6 +140,12 @@ class Dovecot:
         process.terminate()
         process.wait(30)
 
+    def certify(self, certificate: trustme.LeafCert) -> None:
+        """What it shows from its next start on."""
+        certificate.private_key_pem.write_to_path(str(self.directory / "server.key"))
+        chain = b"".join(pem.bytes() for pem in certificate.cert_chain_pems)
+        (self.directory / "server.pem").write_bytes(chain)
+
     def new_user(self) -> str:
         """A user who has no mail and the folders of FOLDERS."""
         return f"user{next(self._numbers)}@example.com"
@@ -262,11 +268,8 @@ def _prepare(server: Dovecot, authority: trustme.CA, certificate: trustme.LeafCe
     key = directory / "keys" / "default" / "HS256" / "default"
     key.parent.mkdir(parents=True)
     key.write_text(base64.b64encode(_token_key(server.password)).decode())
-    certificate = certificate or authority.issue_cert("localhost", "127.0.0.1")
     authority.cert_pem.write_to_path(str(server.ca_file))
-    certificate.private_key_pem.write_to_path(str(directory / "server.key"))
-    for pem in certificate.cert_chain_pems:
-        pem.write_to_path(str(directory / "server.pem"), append=True)
+    server.certify(certificate or authority.issue_cert("localhost", "127.0.0.1"))
     (directory / "oauth2.conf").write_text(_OAUTH2.format(directory=directory))
     folders = "\n".join(
         f"  mailbox {name} {{\n    special_use = {use}\n    auto = create\n  }}" for name, use in FOLDERS.items()

@@ -8,7 +8,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,7 +40,7 @@ _IMAP = """
 name = "{name}"
 owner = "{user}"
 kind = "imap"
-host = "localhost"
+host = "{host}"
 port = {port}
 tls = "{tls}"
 ca_file = "{ca_file}"
@@ -115,6 +115,8 @@ class Office(Setup):
     port: int = field(default=0, kw_only=True)
     """Of the mail server, if it is not Dovecot's."""
     tls: str = field(default="starttls", kw_only=True)
+    elsewhere: dict[str, tuple[str, int]] = field(default_factory=dict, kw_only=True)
+    """Name -> host and port of another server, of the mailboxes that are on one."""
 
     def mailbox(self, name: str, *, password: str | None = None) -> str:
         self.mailboxes.setdefault(name, self.dovecot.new_user())
@@ -123,9 +125,8 @@ class Office(Setup):
 
     def section(self, name: str, user: str) -> str:
         server, more = self.dovecot, self.more.get(name, "")
-        return _IMAP.format(
-            name=name, user=user, port=self.port or server.port, tls=self.tls, ca_file=server.ca_file, more=more
-        )
+        host, port = self.elsewhere.get(name, ("localhost", self.port or server.port))
+        return _IMAP.format(name=name, user=user, host=host, port=port, tls=self.tls, ca_file=server.ca_file, more=more)
 
     def deliver(self, name: str, number: int, *, sender: str = "zoe@client.example") -> None:
         user = self.mailboxes[name]
@@ -181,8 +182,8 @@ class Running:
 
 
 @contextmanager
-def started(office: Setup, *, watchdog_seconds: int = 0) -> Iterator[Running]:
-    """Start it, and kill it at the end if it still runs."""
+def started(office: Setup, *, watchdog_seconds: int = 0, within: Sequence[str] = ()) -> Iterator[Running]:
+    """Start it, and kill it at the end if it still runs. `within` is a command that runs the one after it."""
     log = office.directory / f"daemon-{len(list(office.directory.glob('daemon-*')))}.log"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener, log.open("wb") as out:
         path = log.with_suffix(".notify")
@@ -191,7 +192,7 @@ def started(office: Setup, *, watchdog_seconds: int = 0) -> Iterator[Running]:
         environment = {"NOTIFY_SOCKET": str(path), "PATH": "/usr/bin:/bin", "PYTHONWARNINGS": "error"}
         if watchdog_seconds:
             environment["WATCHDOG_USEC"] = str(watchdog_seconds * 1_000_000)
-        command = [str(Path(sys.executable).with_name("syncd")), "run", "--config", str(office.write())]
+        command = [*within, str(Path(sys.executable).with_name("syncd")), "run", "--config", str(office.write())]
         process = subprocess.Popen(command, env=environment, stdout=out, stderr=subprocess.STDOUT, cwd=office.directory)
         try:
             yield Running(process, log, listener)
