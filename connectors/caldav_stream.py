@@ -26,6 +26,9 @@ MANY = 100
 """More changes at once than this are compared first, and as many as there are objects: a token that means nothing any
 more may bring all there is, and leave out what is gone."""
 
+MANY_GONE = 20
+"""More removals at once than this, and than a fifth of all, are compared as well: a listing must confirm them."""
+
 HOUR = timedelta(hours=1)
 PAGES = 1000
 
@@ -122,7 +125,8 @@ class CalendarStream:
                 again = self._now() - place.compared_at < HOUR
                 yield from self._compared(syncs=not again)
                 return
-            if len(page.changed) > MANY or len(page.changed) >= max(1, place.size):
+            many_gone = len(page.removed) > max(MANY_GONE, place.size // 5)
+            if many_gone or len(page.changed) > MANY or len(page.changed) >= max(1, place.size):
                 yield from self._compared()
                 return
             if page.changed or page.removed:

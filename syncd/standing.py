@@ -56,6 +56,13 @@ def _of_mailbox(mailbox: MailboxStatus, patience: timedelta, now: datetime) -> I
     for stream in (each for each in mailbox.streams if each.missing and not each.excluded):
         error = f"of {stream.held:,} items {stream.missing:,} are on the server and could not be read"
         yield Trouble(mailbox.name, stream.name, "gap", error, f"syncd audit {mailbox.name} --json names them")
+    for stream in (each for each in mailbox.streams if each.doubted and not each.excluded):
+        error = (
+            f"{stream.doubted:,} items are suddenly not listed; nothing is removed until a second listing says so too"
+        )
+        yield Trouble(
+            mailbox.name, stream.name, WARNING, error, "nothing, if they were deleted; else look at the server"
+        )
     if mailbox.state in STANDS_STILL:
         # The error of a stream is shown as its own.
         if not any(mailbox.error == f"{stream.name}: {stream.error}" for stream in standing):

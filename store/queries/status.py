@@ -37,6 +37,8 @@ class StreamStatus:
     """How many that were; None where that is not counted."""
     missing: int
     """How many of them could not be had."""
+    doubted: int = 0
+    """How many items the server suddenly did not list; nothing was removed, since no second listing said the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +67,8 @@ _STREAMS = text(
     " error, cure, audited_at, held, missing FROM v1_mailbox_health WHERE stream IS NOT NULL ORDER BY mailbox, stream"
 ).columns(last_success_at=Instant, audited_at=Instant)
 
+_DOUBTED = select(mailbox.c.name, stream.c.name, stream.c.doubted).join(mailbox).where(stream.c.doubted > 0)
+
 
 def status(engine: Engine, *, viewer: Viewer) -> tuple[MailboxStatus, ...]:
     """Every registered mailbox by name, also one that was never read."""
@@ -73,8 +77,10 @@ def status(engine: Engine, *, viewer: Viewer) -> tuple[MailboxStatus, ...]:
     registered = select(*columns, box.error, box.cure).where(box.registered, may_look_into(viewer)).order_by(box.name)
     streams: dict[str, list[StreamStatus]] = {}
     with read(engine) as connection:
+        doubted = {(box_name, name): number for box_name, name, number in connection.execute(_DOUBTED)}
         for row in connection.execute(_STREAMS).mappings():
             values = {name: value for name, value in row.items() if name not in ("mailbox", "stream")}
+            values["doubted"] = doubted.get((row["mailbox"], row["stream"]), 0)
             streams.setdefault(row["mailbox"], []).append(StreamStatus(name=row["stream"], **values))
         rows = connection.execute(registered).mappings().all()
     return tuple(MailboxStatus(**row, streams=tuple(streams.get(row["name"], ()))) for row in rows)
