@@ -84,9 +84,9 @@ class Seeds:
     ) -> int:
         """`links`: `contact:vera`, each linked by the rule, or mapped to a state."""
         own = self._next()
-        row = {"subject": f"Subject {own}", "level": 1, "source": "mail", "created_at": at, "updated_at": at, **values}
-        fixed = {"public_id": f"public-{own}", "identity": own.to_bytes(8, "big"), "thread_id": thread or own}
-        self.add("activity", id=own, kind=kind, occurred_at=at, direction=direction, **fixed, **row)
+        row = {"subject": f"Subject {own}", "level": 1, "source": "mail", "created_at": at, "updated_at": at}
+        row |= {"public_id": f"public-{own}", "identity": own.to_bytes(8, "big"), "thread_id": thread or own, **values}
+        self.add("activity", id=own, kind=kind, occurred_at=at, direction=direction, **row)
         for role, address, *response in people:
             answer = response[0] if response else ""
             key = {"address": address, "address_key": address.lower()}
