@@ -101,13 +101,7 @@ def plant(seeds: Seeds, plan: list[Planted]) -> None:
         who = [("from", f"{mark}@kettle.example"), *(("to", address(user)) for user in one.takes_part)]
         text = mark if one.level == Level.FULL else None
         thread = ids.get(one.thread_of)
-        told: dict[str, Any] = {
-            "subject": mark,
-            "text": text,
-            "public_id": mark,
-            "author": one.author,
-            "level": one.level,
-        }
+        told: dict[str, Any] = {"public_id": mark, "subject": mark, "text": text, "author": one.author}
         ids[number] = seeds.activity(
             at=days(1), people=who, links=["contact:vera"], thread=thread, level=one.level, **told
         )
