@@ -178,7 +178,8 @@ def read(engine: Engine) -> Iterator[Connection]:
 def hold(engine: Engine) -> Iterator[Callable[[], None]]:
     """Be the only daemon on this store, or raise StoreInUse. A killed holder frees it at once.
 
-    Yields a check that raises StoreInUse when the lock was lost, as it is when PostgreSQL restarts.
+    Yields a check that raises StoreInUse when the lock was lost, as it is when PostgreSQL restarts, or when SQLite's
+    file was removed or replaced: what is written from then on would be lost with the one that has no name any more.
     """
     holding = _hold_postgresql if engine.dialect.name == "postgresql" else _hold_sqlite
     with holding(engine) as check:
@@ -197,8 +198,25 @@ def _hold_sqlite(engine: Engine) -> Iterator[Callable[[], None]]:
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
+        opened = _identity(Path(str(engine.url.database)))
+
+        def check() -> None:
+            if _identity(Path(str(engine.url.database))) != opened:
+                raise StoreInUse(
+                    f"{engine.url.database} is not the file any more that was opened: it was moved or removed"
+                )
+
         # Not removed at the end: another process may wait on this very file.
-        yield lambda: None
+        yield check
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Of the file that has this name now, None if none has."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 @contextmanager
