@@ -31,7 +31,9 @@ class ContactsWanted:
     """What the directory takes from an account's contacts."""
 
     groups: frozenset[str] = frozenset()
-    """Names of the labels, categories or folders to take, in any case; all contacts when empty."""
+    """Names of the labels, categories, folders or books to take, in any case; all contacts when empty."""
+    url: str = ""
+    """Where the address books are, if not where the account is (CardDAV)."""
     others: bool = False
     """Those, too, whom the owner never saved and only wrote to, where a provider keeps such a list."""
 

@@ -97,7 +97,7 @@ def state_of(session: Session, collection: Collection) -> News:
 def _rows(session: Session, found: Found, names: Iterable[str]) -> Iterator[tuple[str, Row]]:
     """The calendars among the members, by URL."""
     asked = xml.propfind(names)
-    places = [(url, 1) for url in found.homes] + [(url, 0) for url in found.calendars]
+    places = [(url, 1) for url in found.homes] + [(url, 0) for url in found.named]
     for place, depth in places:
         listed, base = session.multistatus("listing the calendars", "PROPFIND", place, asked, depth=depth)
         if not listed.rows:

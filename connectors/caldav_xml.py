@@ -1,4 +1,4 @@
-"""WebDAV's XML: what is asked (RFC 4918, 4791, 6578), and a multistatus as values. Pure, bounded, no entities.
+"""WebDAV's XML: what is asked (RFC 4918, 4791, 6352, 6578), and a multistatus as values. Pure, bounded, no entities.
 
 A document type is refused before anything in it is read, so that no entity is ever declared.
 """
@@ -13,7 +13,8 @@ from xml.etree.ElementTree import Element
 from xml.sax.saxutils import escape
 
 DAV, CALDAV, SERVER = "{DAV:}", "{urn:ietf:params:xml:ns:caldav}", "{http://calendarserver.org/ns/}"
-_PREFIXES = {DAV: "d", CALDAV: "c", SERVER: "s"}
+CARDDAV = "{urn:ietf:params:xml:ns:carddav}"
+_PREFIXES = {DAV: "d", CALDAV: "c", SERVER: "s", CARDDAV: "a"}
 _DECLARED = " ".join(f'xmlns:{prefix}="{space[1:-1]}"' for space, prefix in _PREFIXES.items())
 
 MAX_ELEMENTS = 2_000_000
@@ -74,8 +75,16 @@ def sync_collection(token: str) -> bytes:
 
 
 def multiget(hrefs: Iterable[str]) -> bytes:
-    asked = "".join(f"<d:href>{escape(href)}</d:href>" for href in hrefs)
-    return _document("c:calendar-multiget", _prop([f"{DAV}getetag", f"{CALDAV}calendar-data"]) + asked)
+    return _document("c:calendar-multiget", _prop([f"{DAV}getetag", f"{CALDAV}calendar-data"]) + _hrefs(hrefs))
+
+
+def cards_multiget(hrefs: Iterable[str]) -> bytes:
+    """RFC 6352 section 8.7."""
+    return _document("a:addressbook-multiget", _prop([f"{DAV}getetag", f"{CARDDAV}address-data"]) + _hrefs(hrefs))
+
+
+def _hrefs(hrefs: Iterable[str]) -> str:
+    return "".join(f"<d:href>{escape(href)}</d:href>" for href in hrefs)
 
 
 def multistatus(body: bytes) -> Multistatus:

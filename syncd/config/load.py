@@ -78,8 +78,8 @@ def _refuse_strangers(source: values.DirectorySource, mailboxes: Iterable[values
     for name in source.mailboxes:
         if name not in kinds:
             problems.add("directory", f'mailboxes: there is no mailbox "{name}"; {words.nearest(kinds, name)}')
-        elif kinds[name] != source.kind:
-            said = f'"{name}" is of kind = "{kinds[name]}", and the contacts are to come from "{source.kind}"'
+        elif kinds[name] != source.mailbox_kind:
+            said = f'"{name}" is of kind = "{kinds[name]}", and the contacts are to come from "{source.mailbox_kind}"'
             problems.add("directory", f"mailboxes: {said}")
 
 

@@ -83,16 +83,17 @@ class Retention:
 
 
 _FILES = ("csv", "vcard")
-_BOOKS = ("google", "microsoft365")
+_BOOKS: Mapping[str, str] = {"google": "google", "microsoft365": "microsoft365", "carddav": "caldav"}
+"""Kind of source -> of the mailboxes whose contacts it is."""
 _ONLY_FOR: Mapping[str, tuple[str, ...]] = {
     "contacts": (*_FILES, "sql"),
     "accounts": ("csv", "sql"),
     "opportunities": ("csv", "sql"),
     "users": ("csv", "sql"),
-    "url": ("sql",),
+    "url": ("sql", "carddav"),
     "password": ("sql",),
-    "mailboxes": _BOOKS,
-    "groups": _BOOKS,
+    "mailboxes": (*_BOOKS,),
+    "groups": (*_BOOKS,),
     "other_contacts": ("google",),
 }
 """Setting of [directory] -> the kinds of source that have it."""
@@ -103,7 +104,7 @@ class DirectorySource:
     """Where the known contacts come from: paths of files, queries on the CRM's own database, or the address books of
     registered mailboxes."""
 
-    kind: Literal["csv", "vcard", "sql", "google", "microsoft365"]
+    kind: Literal["csv", "vcard", "sql", "google", "microsoft365", "carddav"]
     contacts: str = ""
     accounts: str = ""
     opportunities: str = ""
@@ -113,7 +114,7 @@ class DirectorySource:
     mailboxes: Annotated[tuple[Line, ...], AfterValidator(no_repeats)] = ()
     """Their names; that of a block with `users` or `domain` stands for all of its mailboxes."""
     groups: tuple[Line, ...] = ()
-    """Labels, categories or folders of contacts; all contacts when empty."""
+    """Labels, categories, folders or books of contacts; all contacts when empty."""
     other_contacts: bool = False
     region: Region = ""
     """Of phone numbers without a country code."""
@@ -125,13 +126,20 @@ class DirectorySource:
                 'url is missing; add the CRM\'s database, such as url = "postgresql://reader@crm.example.com/crm"'
             )
         if self.kind in _BOOKS and not self.mailboxes:
-            raise ValueError(f'mailboxes: is missing; name those of kind "{self.kind}" to take: mailboxes = ["anna"]')
+            raise ValueError(
+                f'mailboxes: is missing; name those of kind "{self.mailbox_kind}" to take: mailboxes = ["anna"]'
+            )
         if self.kind not in _BOOKS and not self.contacts.strip():
             raise ValueError('contacts: is missing; add contacts = "contacts.csv"')
         for name, kinds in _ONLY_FOR.items():
             if getattr(self, name) and self.kind not in kinds:
                 these = " or ".join(f'"{kind}"' for kind in kinds)
                 raise ValueError(f'{name} is for kind = {these}, and not for "{self.kind}"')
+
+    @property
+    def mailbox_kind(self) -> str:
+        """Of the mailboxes whose contacts are taken."""
+        return _BOOKS.get(self.kind, "")
 
     def stands_for(self, mailbox: str) -> bool:
         """Whether the contacts of this mailbox are taken."""
@@ -205,9 +213,9 @@ class Config:
     def contacts_wanted(self, mailbox: Mailbox) -> ContactsWanted | None:
         """What the directory takes of its contacts, if it does."""
         source = self.directory
-        if source is None or source.kind != mailbox.kind or not source.stands_for(mailbox.name):
+        if source is None or source.mailbox_kind != mailbox.kind or not source.stands_for(mailbox.name):
             return None
-        return ContactsWanted(groups=frozenset(source.groups), others=source.other_contacts)
+        return ContactsWanted(groups=frozenset(source.groups), url=source.url, others=source.other_contacts)
 
     def __post_init__(self) -> None:
         own = frozenset(key for mailbox in self.mailboxes for key in mailbox.own_addresses())

@@ -56,13 +56,14 @@ def _now() -> datetime:
 
 @dataclass(slots=True)
 class _Contact:
-    """The cards of one person, each from another book."""
+    """The cards of one person."""
 
-    cards: dict[str, Card] = field(default_factory=dict)
-    """By the name of the mailbox."""
+    cards: list[Card] = field(default_factory=list)
+    mailboxes: list[str] = field(default_factory=list)
+    """Whose they are."""
 
     def record(self, known: Collection[str]) -> Record:
-        cards = list(self.cards.values())
+        cards = self.cards
         id_ = next((card.id for card in cards if card.id in known), cards[0].id)
         name = _first(card.name for card in cards)
         cells = {
@@ -73,7 +74,7 @@ class _Contact:
             "account": [_first(card.account for card in cards)],
         }
         found = {column: there for column, values in cells.items() if (there := [value for value in values if value])}
-        return Record(f"{', '.join(self.cards)}: {name or id_}", 0, found)
+        return Record(f"{', '.join(dict.fromkeys(self.mailboxes))}: {name or id_}", 0, found)
 
 
 def _records(books: Mapping[str, Iterable[Card]], known: Collection[str]) -> list[Record]:
@@ -88,9 +89,10 @@ def _records(books: Mapping[str, Iterable[Card]], known: Collection[str]) -> lis
                 continue
             keys = sorted(filter(None, set(map(key, card.addresses))))
             contact = by_id.get(card.id) or _same(card, mailbox, [each for own in keys for each in by_address[own]])
-            if contact is None or mailbox in contact.cards:
+            if contact is None:
                 contacts.append(contact := _Contact())
-            contact.cards[mailbox] = card
+            contact.cards.append(card)
+            contact.mailboxes.append(mailbox)
             by_id[card.id] = contact
             for own in keys:
                 by_address[own].append(contact)
@@ -99,8 +101,8 @@ def _records(books: Mapping[str, Iterable[Card]], known: Collection[str]) -> lis
 
 def _same(card: Card, mailbox: str, others: Iterable[_Contact]) -> _Contact | None:
     """Of those that share an address with it, from other books, the one of the same name, else the only one."""
-    free = list({id(each): each for each in others if mailbox not in each.cards}.values())
-    namesakes = [each for each in free if card.name.casefold() in {own.name.casefold() for own in each.cards.values()}]
+    free = list({id(each): each for each in others if mailbox not in each.mailboxes}.values())
+    namesakes = [each for each in free if card.name.casefold() in {own.name.casefold() for own in each.cards}]
     if namesakes:
         return namesakes[0]
     return free[0] if len(free) == 1 else None

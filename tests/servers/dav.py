@@ -1,4 +1,4 @@
-"""What an owner's calendar program does over CalDAV (RFC 4791): the tests fill and change real servers with it."""
+"""What an owner's programs do over CalDAV (RFC 4791) and CardDAV (RFC 6352): real servers are filled with it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,12 @@ _MAKE_CALENDAR = """<?xml version="1.0" encoding="utf-8"?>
 <D:displayname>{name}</D:displayname>
 <C:supported-calendar-component-set>{components}</C:supported-calendar-component-set>{zone}
 </D:prop></D:set></C:mkcalendar>"""
+
+
+_MAKE_BOOK = """<?xml version="1.0" encoding="utf-8"?>
+<D:mkcol xmlns:D="DAV:" xmlns:A="urn:ietf:params:xml:ns:carddav"><D:set><D:prop>
+<D:resourcetype><D:collection/><A:addressbook/></D:resourcetype><D:displayname>{name}</D:displayname>
+</D:prop></D:set></D:mkcol>"""
 
 
 class Answer(NamedTuple):
@@ -71,9 +77,15 @@ class Dav:
         self._expect(201, self.request("MKCALENDAR", path, body))
         return path
 
-    def put(self, path: str, calendar: str | bytes) -> str:
+    def make_address_book(self, name: str) -> str:
+        """Returns its path (RFC 5689)."""
+        path = f"{self.home}{quote(name)}/"
+        self._expect(201, self.request("MKCOL", path, _MAKE_BOOK.format(name=escape(name))))
+        return path
+
+    def put(self, path: str, thing: str | bytes, kind: str = "text/calendar") -> str:
         """An object at this path, whether or not there was one; returns its etag."""
-        answer = self.request("PUT", path, calendar, content_type="text/calendar; charset=utf-8")
+        answer = self.request("PUT", path, thing, content_type=f"{kind}; charset=utf-8")
         self._expect((201, 204), answer)
         return answer.headers["ETag"]
 
