@@ -8,7 +8,7 @@ from datetime import timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from connectors import caldav_settings, google_settings, imap_settings, microsoft_settings
+from connectors import caldav_settings, ews_settings, google_settings, imap_settings, microsoft_settings
 from connectors.base import Account, AddressBook, Context
 from syncd.errors import Permanent
 
@@ -86,5 +86,6 @@ KINDS: Mapping[str, Kind] = {
         members="connectors.microsoft_directory",
         contacts="connectors.graph_contacts",
     ),
+    "exchange": Kind(ews_settings.Settings, "connectors.ews", opens_many=True),
     "caldav": Kind(caldav_settings.Settings, "connectors.caldav", backfill=timedelta(days=90)),
 }

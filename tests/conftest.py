@@ -3,6 +3,7 @@
 pytest_plugins = [
     "tests.servers.fixtures_caldav",
     "tests.servers.fixtures_dovecot",
+    "tests.servers.fixtures_exchange",
     "tests.servers.fixtures_google",
     "tests.servers.fixtures_microsoft",
     "tests.servers.fixtures_postgres",

@@ -19,6 +19,8 @@ class Asked:
     headers: Mapping[str, str]
     """Names in lower case."""
     body: bytes
+    port: int = 0
+    """The client's: one for each connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
-        told = self.server.answer(Asked(self.command, self.path, headers, self._body(headers)))
+        told = self.server.answer(Asked(self.command, self.path, headers, self._body(headers), self.client_address[1]))
         self.send_response_only(told.status)
         for name, value in told.headers:
             self.send_header(name, value)

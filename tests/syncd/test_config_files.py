@@ -39,7 +39,7 @@ def test_the_example_loads_with_every_setting_uncommented(tmp_path: Path) -> Non
 
     loaded = config.load(path)
 
-    assert [mailbox.name for mailbox in loaded.mailboxes] == ["anna", "carl", "dora", "anna-calendar", "sales"]
+    assert [mailbox.name for mailbox in loaded.mailboxes] == ["anna", "carl", "dora", "erik", "anna-calendar", "sales"]
     assert loaded.directory is not None
 
 

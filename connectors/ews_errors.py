@@ -1,0 +1,210 @@
+"""What an Exchange server says, or what stands before it, as one of the four errors, in words for the admin.
+
+Codes: ResponseCode of the EWS reference (learn.microsoft.com, "EWS error codes"). exchangelib has a class for each of
+them, so that the name of the class is the code; what the network does it raises as codes too.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import partial
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import requests
+from exchangelib import errors
+from exchangelib.protocol import FailFast
+from exchangelib.util import is_xml
+
+from connectors import http_errors, tls
+from connectors.ews_settings import Settings
+from connectors.retry import persistently
+from syncd.errors import CursorExpired, Permanent, ReauthNeeded, Retryable, SyncError
+
+T = TypeVar("T")
+
+Gone = errors.ErrorItemNotFound, errors.ErrorInvalidIdMalformed, errors.ErrorInvalidIdEmpty
+"""Of an item that is asked for by its id."""
+
+
+def passes(error: Exception) -> bool:
+    """Whether what is said of one item is meant of the server, and the item may well be had later."""
+    return type(error).__name__ in _BUSY
+
+
+_STATE_LOST = frozenset({"ErrorInvalidSyncStateData", "ErrorSyncFolderNotFound"})
+_NO_FOLDER = frozenset({"ErrorFolderNotFound", "ErrorFolderSavePropertyError"})
+_BUSY = frozenset(
+    {
+        "ErrorServerBusy",
+        "ErrorTimeoutExpired",
+        "ErrorInternalServerTransientError",
+        "ErrorMailboxStoreUnavailable",
+        "ErrorMailboxMoveInProgress",
+        "ErrorMailboxFailover",
+        "ErrorConnectionFailed",
+        "ErrorConnectionFailedTransientError",
+        "ErrorExceededConnectionCount",
+        "ErrorTooManyObjectsOpened",
+        "ErrorADUnavailable",
+        "ErrorADOperation",
+        "ErrorInsufficientResources",
+        "ErrorNotEnoughMemory",
+    }
+)
+_NO_SUCH_MAILBOX = frozenset(
+    {
+        "ErrorNonExistentMailbox",
+        "ErrorMissingInformationEmailAddress",
+        "ErrorInvalidSmtpAddress",
+        "ErrorMailboxConfiguration",
+    }
+)
+_NOT_IMPERSONATED = frozenset(
+    {"ErrorImpersonateUserDenied", "ErrorImpersonationDenied", "ErrorImpersonationFailed", "ErrorImpersonationRequired"}
+)
+_DISABLED = frozenset({"ErrorAccountDisabled", "ErrorPasswordExpired", "ErrorPasswordChangeRequired"})
+_TOO_OLD = frozenset({"ErrorInvalidServerVersion", "ErrorInvalidSchemaVersionForMailboxVersion"})
+_PASSES = "nothing, if it passes: it is tried again; if it lasts, ask who runs the server"
+
+
+class FolderGone(Retryable):
+    """The folder was there when the folders were listed, and is not any more."""
+
+
+class Judge(FailFast):  # type: ignore[misc]  # exchangelib ships no types
+    """What an answer's HTTP status means. The library never waits or tries again by itself with this policy."""
+
+    def __init__(self, settings: Settings, host: str) -> None:
+        self._settings = settings
+        self._host = host
+
+    def raise_response_errors(self, response: requests.Response) -> None:
+        """A status of 500 with XML is a SOAP fault, and is read like any answer."""
+        status = response.status_code
+        if status == 200 or (status == 500 and is_xml(response.content)):
+            return
+        http_errors.raise_if_busy(self._host, status, {name.lower(): value for name, value in response.headers.items()})
+        if status == 401:
+            raise not_let_in(self._settings, self._host)
+        if status == 403:
+            cure = f"Exchange Management Shell: Set-CASMailbox {self._settings.user} -EwsEnabled $true"
+            raise Permanent(f"{self._host} refuses EWS to {self._settings.signs_in}", cure=cure)
+        if status in (301, 302, 303, 307, 308):
+            place = urlsplit(response.headers.get("location", "")).netloc or "a page of its own"
+            cure = "write the server's own name as `host`; a sign-in page before it must let /EWS through"
+            raise Permanent(f"{self._host} sends us on to {place}", cure=cure)
+        if status == 404:
+            cure = "check `host`: https://HOST/EWS/Exchange.asmx must answer there"
+            raise Permanent(f"{self._host} has no EWS", cure=cure)
+        raise Retryable(f"{self._host} answers with HTTP {status}", cure=_PASSES)
+
+
+def not_let_in(settings: Settings, host: str) -> ReauthNeeded:
+    other = "basic" if settings.auth == "ntlm" else "ntlm"
+    cure = (
+        f"check `secret`, and `login` (EXAMPLE\\name or name@example.com); the account may be locked or expired; "
+        f'or the server wants auth = "{other}"'
+    )
+    return ReauthNeeded(f"{host} does not let {settings.signs_in} in by {settings.auth}", cure=cure)
+
+
+def called(call: Callable[[], T], settings: Settings, host: str) -> T:
+    """Call, and again for a short while when the server asks for it; raises one of the four."""
+    return persistently(partial(_once, call, settings, host))
+
+
+def _once(call: Callable[[], T], settings: Settings, host: str) -> T:
+    with translated(settings, host):
+        return call()
+
+
+@contextmanager
+def translated(settings: Settings, host: str) -> Iterator[None]:
+    try:
+        yield
+    except errors.EWSError as error:
+        raise meaning(error, settings, host) from error
+    except requests.RequestException as error:
+        raise _of_network(error, host) from error
+
+
+def meaning(error: Exception, settings: Settings, host: str) -> SyncError:
+    """Of what exchangelib raised."""
+    cause = error.__context__
+    if isinstance(cause, requests.RequestException):
+        return _of_network(cause, host)
+    if isinstance(cause, SyncError):
+        return cause
+    code, said = type(error).__name__, _plain(error)
+    if code in _STATE_LOST:
+        return CursorExpired(f"{host} does not know the last pass any more ({code})")
+    if code in _NO_FOLDER:
+        return FolderGone(f"a folder of {settings.user} has gone meanwhile", cure="nothing: the next pass sees")
+    if code in _BUSY or code == "ErrorInternalServerError":
+        return Retryable(f"{host} is busy ({code})", retry_after=_wish(error), cure=_PASSES)
+    if code == "UnauthorizedError":
+        return not_let_in(settings, host)
+    if code in _DISABLED:
+        words = f"{host} does not let {settings.signs_in} in ({code})"
+        return ReauthNeeded(words, cure="have the account opened, or its password renewed")
+    if code in _NO_SUCH_MAILBOX:
+        cure = "check `user`: the primary address of a mailbox on this server (one in the cloud is microsoft365)"
+        return Permanent(f"{host} has no mailbox {settings.user} ({code})", cure=cure)
+    if code in _NOT_IMPERSONATED or code == "ErrorAccessDenied":
+        return Permanent(f"{settings.signs_in} may not read {settings.user} ({code})", cure=_right(settings))
+    if code in _TOO_OLD:
+        return Permanent(f"{host} is older than Exchange 2013 SP1 ({code})", cure='read it by IMAP: kind = "imap"')
+    return Retryable(f"{host} answers {code}: {said}", cure="if it lasts, please report this fault")
+
+
+def _right(settings: Settings) -> str:
+    if settings.acts_for == "impersonation":
+        return (
+            'Exchange Management Shell: New-ManagementRoleAssignment -Name "syncd" -Role ApplicationImpersonation '
+            f"-User {settings.login} -CustomRecipientWriteScope SCOPE (docs/exchange.md)"
+        )
+    return (
+        f"Exchange Management Shell: Add-MailboxPermission {settings.user} -User {settings.signs_in} "
+        "-AccessRights FullAccess"
+    )
+
+
+def _wish(error: Exception) -> timedelta | None:
+    """BackOffMilliseconds, which exchangelib keeps as seconds."""
+    seconds = getattr(error, "back_off", None)
+    return timedelta(seconds=min(float(seconds), 86_400.0)) if seconds else None
+
+
+def _plain(error: Exception) -> str:
+    text = str(error)
+    return "".join(letter if letter.isprintable() else " " for letter in text)[:200]
+
+
+def _of_network(error: requests.RequestException, host: str) -> SyncError:
+    """requests wraps what urllib3 wraps of what the socket said."""
+    for inner in _chain(error):
+        if isinstance(inner, SyncError):
+            return inner
+        if isinstance(inner, ssl.SSLCertVerificationError):
+            return tls.bad_certificate(inner, host)
+    if isinstance(error, requests.exceptions.SSLError):
+        cure = "check the port in `host` of the mailbox; HTTPS is usually 443"
+        return Permanent(f"{host} does not speak TLS", cure=cure)
+    cure = f"check `host` of the mailbox and any firewall before {host}"
+    return Retryable(f"{host} does not answer", cure=cure)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error, and all that it holds or that led to it."""
+    seen: set[int] = set()
+    waiting: list[object] = [error]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, BaseException) and id(each) not in seen:
+            seen.add(id(each))
+            yield each
+            waiting += [*each.args, each.__cause__, each.__context__, getattr(each, "reason", None)]

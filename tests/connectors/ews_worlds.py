@@ -1,0 +1,185 @@
+"""A mailbox on an Exchange server that is ours alone, with the real client before it."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from connectors.base import Context, Stream
+from connectors.ews import ExchangeAccount, open_account
+from connectors.ews_settings import Settings
+from tests.connectors.calendar_contract import CalendarWorld
+from tests.connectors.contexts import LONG_AGO, context
+from tests.connectors.contract import World
+from tests.servers.fake_ews import FakeEws
+from tests.servers.fake_ews_items import Person
+from tests.servers.fake_ews_mailbox import Folder, Item, Mailbox, Value
+
+USER, PASSWORD = "anna@example.com", "a password"
+START = datetime(2026, 1, 1, 9, tzinfo=UTC)
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+ANNA = Person("Anna Arendt", USER)
+ZOE = Person("Zoe", "zoe@client.example")
+
+
+def settings(exchange: FakeEws) -> Settings:
+    return Settings(user=USER, host=exchange.host, ca_file=exchange.ca_file, timeout=10, auth="ntlm")
+
+
+def deliver(
+    mailbox: Mailbox,
+    key: str,
+    *,
+    folder: str | Folder = "inbox",
+    at: datetime = NOON,
+    sender: Person = ZOE,
+    to: Sequence[Person] = (ANNA,),
+    subject: str = "Offer",
+    kind: str = "Message",
+    **more: Value,
+) -> Item:
+    """A mail as Exchange holds it. Of `more`, `item_Subject` is the field `item:Subject`."""
+    values: dict[str, Value] = {
+        "item:ItemClass": "IPM.Note",
+        "item:Subject": subject,
+        "item:Sensitivity": "Normal",
+        "item:Body": "We take it.\r\n",
+        "item:DateTimeReceived": at,
+        "item:DateTimeSent": at - timedelta(seconds=2),
+        "item:IsDraft": False,
+        "item:HasAttachments": False,
+        "message:From": sender,
+        "message:Sender": sender,
+        "message:ToRecipients": to,
+        "message:InternetMessageId": f"<{key}>",
+        **{name.replace("_", ":", 1) if not name.startswith("0x") else name: value for name, value in more.items()},
+    }
+    return mailbox.add(folder, kind, values, received_at=at)
+
+
+@dataclass
+class EwsWorld(World):
+    exchange: FakeEws
+    settings: Settings
+    mailbox: Mailbox
+    several_batches: int = 250
+    folder: str = "Inbox"
+    secret: str = PASSWORD
+    since: datetime = LONG_AGO
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    items: dict[str, Item] = field(default_factory=dict)
+    opened: list[ExchangeAccount] = field(default_factory=list)
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def context(self) -> Context:
+        return context(lambda: self.secret, since=lambda: self.since, now=lambda: self.now)
+
+    def account(self) -> ExchangeAccount:
+        account = open_account(self.settings, self.context())
+        self.opened.append(account)
+        return account
+
+    def stream(self, account: ExchangeAccount) -> Stream:  # type: ignore[override]
+        return next(stream for stream in account.streams() if stream.name == self.folder)
+
+    def add(self, count: int) -> list[str]:
+        numbers = [next(self.numbers) for _ in range(count)]
+        keys = [f"{number:06}@example.org" for number in numbers]
+        for number, key in zip(numbers, keys, strict=True):
+            self.items[key] = self.made(key, number)
+        return keys
+
+    def made(self, key: str, number: int) -> Item:
+        return deliver(self.mailbox, key, at=START + timedelta(minutes=number), subject=f"Offer {number}")
+
+    def remove(self, key: str) -> None:
+        self.mailbox.delete(self.items[key])
+
+    def renumber(self) -> None:
+        self.mailbox.migrate()
+
+    def revoke(self) -> None:
+        self.exchange.may_sign_in(USER, "another password")
+
+    def vanish(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            self.settings = replace(self.settings, host=f"localhost:{listener.getsockname()[1]}")
+
+
+def meeting(
+    mailbox: Mailbox, uid: str, starts_at: datetime, *, folder: str | Folder = "calendar", **more: Value
+) -> Item:
+    """A single meeting of Anna with Zoe, in Anna's own calendar."""
+    values: dict[str, Value] = {
+        "item:Subject": "Demo",
+        "item:Sensitivity": "Normal",
+        "item:Body": "The agenda",
+        "item:LastModifiedTime": NOON,
+        "calendar:UID": uid,
+        "calendar:DateTimeStamp": NOON,
+        "calendar:Start": starts_at,
+        "calendar:End": starts_at + timedelta(hours=1),
+        "calendar:IsAllDayEvent": False,
+        "calendar:LegacyFreeBusyStatus": "Busy",
+        "calendar:Location": "Room 1",
+        "calendar:IsCancelled": False,
+        "calendar:CalendarItemType": "Single",
+        "calendar:MyResponseType": "Organizer",
+        "calendar:Organizer": ANNA,
+        "calendar:RequiredAttendees": [replace(ZOE, response="Accept")],
+        "calendar:AppointmentSequenceNumber": 0,
+        **{name.replace("_", ":", 1): value for name, value in more.items()},
+    }
+    return mailbox.add(folder, "CalendarItem", values, received_at=NOON)
+
+
+@dataclass
+class EwsCalendarWorld(EwsWorld, CalendarWorld):
+    folder: str = "calendar"
+    now: datetime = NOON
+
+    def made(self, key: str, number: int) -> Item:
+        return meeting(self.mailbox, key, NOON + timedelta(minutes=number))
+
+    def change(self, key: str) -> None:
+        self.mailbox.change(self.items[key], Subject="Another demo")
+
+
+@dataclass
+class EwsTaskWorld(EwsWorld, CalendarWorld):
+    folder: str = "tasks"
+    now: datetime = NOON
+
+    def made(self, key: str, number: int) -> Item:
+        values: dict[str, Value] = {
+            "item:Subject": f"Call {number}",
+            "item:Sensitivity": "Normal",
+            "item:LastModifiedTime": NOON,
+            "task:CompleteDate": NOON,
+            "task:IsComplete": True,
+            "task:Status": "Completed",
+        }
+        return self.mailbox.add("tasks", "Task", values, received_at=NOON)
+
+    def add(self, count: int) -> list[str]:
+        """A task has no name but its id."""
+        made = [self.made("", next(self.numbers)) for _ in range(count)]
+        self.items |= {each.id: each for each in made}
+        return [each.id for each in made]
+
+    def renumber(self) -> None:
+        self.mailbox.forget_states()
+
+    def change(self, key: str) -> None:
+        self.mailbox.change(self.items[key], Subject="Call again")
+
+
+@contextmanager
+def opened(world: EwsWorld) -> Iterator[EwsWorld]:
+    yield world
+    for account in world.opened:
+        account.close()
