@@ -87,5 +87,7 @@ KINDS: Mapping[str, Kind] = {
         contacts="connectors.graph_contacts",
     ),
     "exchange": Kind(ews_settings.Settings, "connectors.ews", opens_many=True),
-    "caldav": Kind(caldav_settings.Settings, "connectors.caldav", backfill=timedelta(days=90)),
+    "caldav": Kind(
+        caldav_settings.Settings, "connectors.caldav", contacts="connectors.carddav", backfill=timedelta(days=90)
+    ),
 }
