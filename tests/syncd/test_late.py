@@ -111,6 +111,17 @@ def test_what_another_rule_skipped_stays_skipped(world: World) -> None:
     assert world.subjects() == ["Subject 2"], "a role address that becomes a contact writes as a person"
 
 
+def test_what_became_known_before_anything_was_seen_is_forgotten_and_not_looked_up(world: World) -> None:
+    for number in range(3):
+        becomes_known(world, f"c{number}", f"c{number}@client{number}.example")
+    assert world.rows("SELECT count(*) > 0 FROM directory_change") == [(1,)]
+    rekey(world.store.engine, address.key, address.domain_key)
+    points = list(world.points)
+    catch_up(world.store, POLICY, world.now())
+    assert world.points == [*points, "begin", "commit"]
+    assert world.rows("SELECT * FROM directory_change") == []
+
+
 def test_a_directory_that_did_not_change_costs_one_look_and_no_write(crowd: World) -> None:
     points = list(crowd.points)
     caught_up(crowd)
