@@ -307,6 +307,8 @@ class Occasions:
                 self.plan.occasions.append((current.kind, current.row))
             elif current.row != _row(current.stored):
                 self.plan.occasion_changes.append(current.row)
+                if current.row.identity != current.stored.identity:
+                    self.plan.renamed.append(current.row.id)
                 self._touch(current)
 
     def _settle(self, current: _Current) -> None:

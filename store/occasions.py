@@ -29,6 +29,9 @@ def apply(connection: Connection, plan: Plan, now: datetime) -> None:
             stamp(row.rescheduled_from),
         )
 
+    # Each identity is free before it is given to another.
+    aside = [(b"renamed %d" % id_, id_) for id_ in plan.renamed]
+    bulk.run(connection, "UPDATE activity SET identity = ? WHERE id = ?", aside)
     public = uuid7s(now, len(plan.occasions))
     rows = [
         (*values(row), public_id, kind, "calendar", row.id, saved, saved)

@@ -370,6 +370,8 @@ class Plan:
     occasions: list[tuple[str, OccasionRow]] = field(default_factory=list)
     """New ones, each with its kind."""
     occasion_changes: list[OccasionRow] = field(default_factory=list)
+    renamed: list[int] = field(default_factory=list)
+    """Those of them that have another identity now; the one that they had may be another's."""
     copies: list[CopyRow] = field(default_factory=list)
     """New and changed ones."""
     copies_moved: list[tuple[int, int]] = field(default_factory=list)

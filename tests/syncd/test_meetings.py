@@ -265,6 +265,17 @@ def test_a_single_event_that_becomes_a_series_stays_the_activity_of_its_first_oc
     assert office.statuses() == ["planned", "cancelled"]
 
 
+def test_a_name_that_a_meeting_gave_up_may_be_taken_by_another_at_once(office: Office) -> None:
+    """nextcloud/calendar issue 4580: one UID twice in a calendar, here as a series and a single event."""
+    single = meeting("weekly", SOON, RITA, {CARL: ""})
+    office.calendar("rita").put("s", single)
+    office.sync()
+    office.calendar("rita").put("s", *_series(0, 7))
+    office.calendar("rita").put("t", replace(single, starts_at=SOON + DAY, ends_at=SOON + DAY + HOUR))
+    office.sync()
+    assert [at for at, *_ in office.meetings()] == ["2026-11-05 09:00", "2026-11-06 09:00", "2026-11-12 09:00"]
+
+
 def test_an_object_is_read_again_when_the_window_reaches_more_of_it(office: Office) -> None:
     calendar = office.calendar("rita")
     calendar.put("s", *_series(0, 7))
