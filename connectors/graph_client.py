@@ -89,6 +89,18 @@ class Graph:
             raise Retryable(f"{self._origin.hostname} sends something that is no JSON", cure="it is tried again")
         return body
 
+    def raw(self, path: str, *, most: int) -> bytes | None:
+        """What is no JSON, by its path below `/v1.0`; None where it is not there or larger than `most` octets."""
+        try:
+            answer = self._signed("GET", f"{self.settings.graph}/v1.0{path}", {"Prefer": IMMUTABLE}, b"", most)
+        except TooLarge:
+            return None
+        if answer.status in (404, 410):
+            return None
+        if answer.status not in _OK:
+            raise raised_for(answer.status, decoded(answer.body), self.settings)
+        return answer.body
+
     def page(self, path: str, *, prefer: Sequence[str] = ()) -> Page:
         body = self.get(path, prefer=prefer)
         value = body.get("value")
@@ -169,17 +181,19 @@ class Graph:
             raise raised_for(401, None, self.settings)
         return answers
 
-    def _signed(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Response:
+    def _signed(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes, most: int | None = None
+    ) -> Response:
         """A token that is not accepted is replaced once: it may have been revoked before its time."""
-        token = self._login.token()
-        answer = self._sent(method, url, headers, body, token)
+        token, limit = self._login.token(), LIMIT if most is None else most
+        answer = self._sent(method, url, headers, body, limit, token)
         if answer.status == 401:
-            answer = self._sent(method, url, headers, body, self._login.token(refused=token))
+            answer = self._sent(method, url, headers, body, limit, self._login.token(refused=token))
         return answer
 
-    def _sent(self, method: str, url: str, headers: Mapping[str, str], body: bytes, token: str) -> Response:
+    def _sent(self, method: str, url: str, headers: Mapping[str, str], body: bytes, most: int, token: str) -> Response:
         signed = {**headers, "Authorization": f"Bearer {token}", "Accept": "application/json"}
-        return self._client.send(method, url, headers=signed, body=body, max_bytes=LIMIT)
+        return self._client.send(method, url, headers=signed, body=body, max_bytes=most)
 
     def _ours(self, link: str) -> str:
         """A link is used as it came, byte for byte; one that leads elsewhere would carry the token there."""

@@ -21,8 +21,9 @@ from connectors.graph_errors import BadQuery, Missing, code_of
 from connectors.graph_folders import Folder, FolderTree
 from connectors.graph_message import EXPAND, SELECT, SELECT_ATTACHMENTS, SELECT_TEXT, attachments, message
 from connectors.graph_place import Place, place, zulu
+from connectors.invitations import calendar_in, invitation_of
 from syncd.errors import Retryable
-from syncd.model import Attachment, Batch, Cursor, Item, ItemId, Message, Removed, Unreadable
+from syncd.model import Attachment, Batch, Cursor, Invitation, Item, ItemId, Message, Removed, Unreadable
 
 PAGE = 100
 """Messages of a page of the backfill: with their headers some 500 kB."""
@@ -32,6 +33,8 @@ CHECK_EVERY = 4
 """Pages of a backfill between two looks for new mail, which must not wait behind the old."""
 RENEW = timedelta(days=1)
 """A link is replaced at least so often, though nothing happened: Outlook forgets old ones when it needs the room."""
+_LARGEST_MAIL = 8 * 1024 * 1024
+"""Octets of a mail about a meeting, with what is attached to it."""
 _ORDER = "receivedDateTime desc"
 _TEXT = 'outlook.body-content-type="text"'
 
@@ -73,6 +76,18 @@ class MailStream:
         yield self._listed(here)  # the last: while its removals are doubted its cursor is not kept
 
     def read(self, ids: Sequence[ItemId], *, text: bool) -> Iterator[Item]:
+        """With what they invite to: Graph itself makes a mail of such a message again, and asks no right to calendars
+        for it."""
+        for item in self._read(ids, text=text):
+            about = isinstance(item, Message) and item.headers.get("content-type", "").startswith("text/calendar")
+            yield item._replace(invitation=self._invitation(item.id)) if about and isinstance(item, Message) else item
+
+    def _invitation(self, id_: ItemId) -> Invitation | None:
+        mail = self._graph.raw(f"{self._graph.mailbox}/messages/{quote(id_)}/$value", most=_LARGEST_MAIL)
+        part = calendar_in(mail) if mail is not None else None
+        return invitation_of(*part, id=id_, since=self._since(), now=self._now()) if part is not None else None
+
+    def _read(self, ids: Sequence[ItemId], *, text: bool) -> Iterator[Item]:
         select = SELECT_TEXT if text else SELECT
         options = query(select=select, expand=EXPAND)
         prefer = (_TEXT,) if text else ()
@@ -177,7 +192,7 @@ class MailStream:
         return here
 
     def _now_there(self, page: Page) -> Iterator[Item]:
-        return self.read([*dict.fromkeys(ItemId(str(entry["id"])) for entry in page.value)], text=False)
+        return self._read([*dict.fromkeys(ItemId(str(entry["id"])) for entry in page.value)], text=False)
 
     def _item(self, id_: ItemId, part: Part) -> Item:
         if _is_object(part) and part.body.get("id"):

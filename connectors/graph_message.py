@@ -127,7 +127,8 @@ def _kept(entry: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _invitation(entry: Mapping[str, Any]) -> dict[str, str]:
-    """Outlook keeps an invitation by mail without its calendar part, but as a type of its own."""
+    """Outlook keeps an invitation by mail without its calendar part, but as a type of its own; graph_mail reads what it
+    says."""
     method = _METHODS.get(str(entry.get("@odata.type") or "").rpartition(".")[2])
     return {"content-type": f"text/calendar; method={method}"} if method else {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 
 from connectors.mime_words import base64_bytes, quoted_printable_bytes
@@ -18,6 +19,30 @@ _TYPES = frozenset({"text/calendar", "application/ics"})
 def is_calendar(content_type: str, name: str) -> bool:
     """The same calendar may come as an alternative without a name and as an attached file without a type."""
     return content_type in _TYPES or name.lower().endswith(".ics")
+
+
+_HEAD_LIMIT = 16 * 1024
+_CALENDAR = re.compile(rb"^content-type:[ \t]*(?:text/calendar|application/ics)\b", re.IGNORECASE | re.MULTILINE)
+_ENCODING = re.compile(rb"^content-transfer-encoding:[ \t]*([\w-]+)", re.IGNORECASE | re.MULTILINE)
+_BLANK_LINE = re.compile(rb"\r?\n\r?\n")
+
+
+def calendar_in(mime: bytes) -> tuple[bytes, str] | None:
+    """The first calendar part of a whole mail as it travels, and its transfer encoding: one walk, however deep it lies.
+
+    No line of a calendar, encoded or not, begins as a boundary does.
+    """
+    for found in _CALENDAR.finditer(mime):
+        begins = mime.rfind(b"\n--", max(0, found.start() - _HEAD_LIMIT), found.start()) + 1
+        blank = _BLANK_LINE.search(mime, found.end(), found.end() + _HEAD_LIMIT)
+        if blank is None:
+            continue
+        ends = mime.find(b"\n--", blank.end() - 1)
+        part = mime[blank.end() : ends if ends >= 0 else len(mime)]
+        if part.strip() and len(part) <= LARGEST:
+            encoding = _ENCODING.search(mime, begins, blank.start())
+            return part, encoding[1].decode() if encoding else ""
+    return None
 
 
 def invitation_of(part: bytes, encoding: str, *, id: ItemId, since: datetime, now: datetime) -> Invitation | None:

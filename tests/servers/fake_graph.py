@@ -22,7 +22,7 @@ from tests.servers.fake_graph_contacts import Contacts
 from tests.servers.fake_graph_delta import Deltas
 from tests.servers.fake_graph_http import Answer, Json, Request, serve
 from tests.servers.fake_graph_login import FakeLogin, Issued
-from tests.servers.fake_graph_mail import ROOT, Folder, Mailbox, opaque
+from tests.servers.fake_graph_mail import ROOT, Folder, Mailbox, mime, opaque
 from tests.servers.fake_graph_query import Refused, failure, preferred
 from tests.servers.fake_graph_todo import ToDo
 from tests.servers.fake_graph_views import Views
@@ -249,6 +249,8 @@ class FakeGraph:
             raise Refused(404, "ErrorItemNotFound", "The specified object was not found in the store.")
         if not rest:
             return self._given("message", queries.message(mailbox, mail, request.query, preferred(request.headers)))
+        if rest == ["$value"]:
+            return Answer(200, mime(mail), {"Content-Type": "text/plain"})
         if rest == ["attachments"]:
             files = [{**each, "id": opaque(id_, each["name"])} for each in mail.attachments]
             entries = [

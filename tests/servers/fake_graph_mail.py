@@ -7,7 +7,7 @@ issues 72 (a message moved away and back), 2716 (no headers in Sent Items) and o
 from __future__ import annotations
 
 import itertools
-from base64 import urlsafe_b64encode
+from base64 import encodebytes, urlsafe_b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -67,6 +67,8 @@ class Mail:
     moves: int = 0
     """How often its id that is not immutable has changed."""
     kind: str = "message"
+    calendar: str = ""
+    """Of a mail about a meeting: the iCalendar text that Exchange makes of it again."""
 
     @property
     def received_at(self) -> str:
@@ -146,6 +148,7 @@ class Mailbox:
         extended: Mapping[str, str] | None = None,
         draft: bool = False,
         kind: str = "message",
+        calendar: str = "",
     ) -> Mail:
         key = next(self._numbers)
         author = recipient(*sender)
@@ -178,7 +181,7 @@ class Mailbox:
         ]
         told = [("Received", "from mx.example.org"), ("MIME-Version", "1.0"), *headers]
         home = self.folder(folder)
-        mail = Mail(key, home, fields, told, text, html, files, dict(extended or {}), kind=kind)
+        mail = Mail(key, home, fields, told, text, html, files, dict(extended or {}), kind=kind, calendar=calendar)
         self.mails[key] = mail
         self._note(home, mail, "added")
         return mail
@@ -242,6 +245,22 @@ class Mailbox:
             if id_.lower() == folder.well_known or id_ == self.folder_id(folder):
                 return folder
         return None
+
+
+def mime(mail: Mail) -> str:
+    """What `$value` gives: the message as a mail, made anew."""
+    sender = mail.fields["from"]["emailAddress"]["address"]
+    head = f"From: {sender}\r\nMessage-ID: {mail.fields['internetMessageId']}\r\nMIME-Version: 1.0\r\n"
+    if not mail.calendar:
+        return f"{head}Content-Type: text/plain\r\n\r\n{mail.text}"
+    encoded = encodebytes(mail.calendar.encode()).decode().replace("\n", "\r\n")
+    parts = (
+        f'Content-Type: text/plain; charset="utf-8"\r\n\r\n{mail.text}',
+        f'Content-Type: text/calendar; charset="utf-8"; method=REQUEST\r\nContent-Transfer-Encoding: base64\r\n\r\n'
+        f"{encoded}",
+    )
+    body = "".join(f"--_000_\r\n{part}\r\n" for part in parts)
+    return f'{head}Content-Type: multipart/alternative;\r\n\tboundary="_000_"\r\n\r\n{body}--_000_--\r\n'
 
 
 def recipient(name: str, address: str) -> Json:

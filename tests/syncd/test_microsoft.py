@@ -233,3 +233,32 @@ def test_a_list_of_users_needs_no_group(office: Office, microsoft: Cloud, dora: 
 def _rows(office: Office, query: str) -> list[tuple[object, ...]]:
     with closing(sqlite3.connect(office.folder / "syncd.db")) as database:
         return database.execute(query).fetchall()
+
+
+def test_an_invitation_by_mail_makes_the_meeting_where_no_calendar_is_read(
+    office: Office, microsoft: Cloud, dora: Mailbox
+) -> None:
+    starts_at = datetime.now(UTC) + timedelta(days=3)
+    calendar = (
+        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nMETHOD:REQUEST\r\nBEGIN:VEVENT\r\nUID:review@client.example\r\n"
+        f"DTSTAMP:20261101T100000Z\r\nDTSTART:{starts_at:%Y%m%dT%H%M%SZ}\r\nDURATION:PT1H\r\nSUMMARY:Review\r\n"
+        f"ORGANIZER:mailto:zoe@client.example\r\nATTENDEE:mailto:{DORA}\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+    )
+    dora.deliver(
+        "invitation@client.example",
+        sender=("Zoe", "zoe@client.example"),
+        to=[("Dora", DORA)],
+        kind="eventMessageRequest",
+        calendar=calendar,
+    )
+    office.configure(block(microsoft, 'secret = "file:app.secret"\nread = ["mail"]'), extra=CONTACTS)
+    assert office.process("once").code == 0
+    assert _meetings(office) == [("Review", "planned")]
+
+    office.configure(block(microsoft), extra=CONTACTS)
+    zoe = {"emailAddress": {"name": "Zoe", "address": "zoe@client.example"}}
+    microsoft.graph.agendas[DORA].add(
+        "review@client.example", [starts_at.replace(microsecond=0)], subject="Review", isOrganizer=False, organizer=zoe
+    )
+    assert office.process("once").code == 0
+    assert _meetings(office) == [("Review", "planned")]
