@@ -68,6 +68,8 @@ _NOT_IMPERSONATED = frozenset(
 )
 _DISABLED = frozenset({"ErrorAccountDisabled", "ErrorPasswordExpired", "ErrorPasswordChangeRequired"})
 _TOO_OLD = frozenset({"ErrorInvalidServerVersion", "ErrorInvalidSchemaVersionForMailboxVersion"})
+_TOLD = "SOAP error code"
+"""So begins a fault whose code the library does not know."""
 _PASSES = "nothing, if it passes: it is tried again; if it lasts, ask who runs the server"
 
 
@@ -156,6 +158,9 @@ def meaning(error: Exception, settings: Settings, host: str) -> SyncError:
         return Permanent(f"{host} has no mailbox {settings.user} ({code})", cure=cure)
     if code in _NOT_IMPERSONATED or code == "ErrorAccessDenied":
         return Permanent(f"{settings.signs_in} may not read {settings.user} ({code})", cure=_right(settings))
+    if code == "MalformedResponseError" or (code == "SOAPError" and not said.startswith(_TOLD)):
+        cure = "check `host`: something else may answer in Exchange's place, such as a sign-in page"
+        return Retryable(f"{host} gives an answer that cannot be understood", cure=cure)
     if code in _TOO_OLD:
         return Permanent(f"{host} is older than Exchange 2013 SP1 ({code})", cure='read it by IMAP: kind = "imap"')
     return Retryable(f"{host} answers {code}: {said}", cure="if it lasts, please report this fault")

@@ -40,6 +40,7 @@ def deliver(
     to: Sequence[Person] = (ANNA,),
     subject: str = "Offer",
     kind: str = "Message",
+    smtp_of_author: str = "",
     **more: Value,
 ) -> Item:
     """A mail as Exchange holds it. Of `more`, `item_Subject` is the field `item:Subject`."""
@@ -56,7 +57,8 @@ def deliver(
         "message:Sender": sender,
         "message:ToRecipients": to,
         "message:InternetMessageId": f"<{key}>",
-        **{name.replace("_", ":", 1) if not name.startswith("0x") else name: value for name, value in more.items()},
+        "0x5d02": smtp_of_author or None,
+        **{name.replace("_", ":", 1): value for name, value in more.items()},
     }
     return mailbox.add(folder, kind, values, received_at=at)
 

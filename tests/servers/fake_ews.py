@@ -163,11 +163,10 @@ class FakeEws:
         return self._given(200, envelope(name, "".join(self._messages(request))))
 
     def _opened(self, user: str, impersonated: str, payload: Any) -> Mailbox:
-        address = impersonated or _text(payload, ".//t:DistinguishedFolderId/t:Mailbox/t:EmailAddress") or user
+        named = _text(payload, ".//t:DistinguishedFolderId/t:Mailbox/t:EmailAddress")
+        address = impersonated or named or self._by_id(payload) or user
         if impersonated and user not in self.impersonators:
             raise Fault("ErrorImpersonateUserDenied", "The account does not have permission to impersonate the user.")
-        if address not in self.mailboxes:
-            address = self._by_id(payload) or address
         if address not in self.mailboxes:
             raise Fault("ErrorNonExistentMailbox", "No mailbox with such guid.")
         if not impersonated and address != user and (user, address) not in self.delegates:
@@ -214,7 +213,7 @@ class FakeEws:
                 "ErrorInvalidSyncStateData", "Synchronization state data is corrupt or otherwise invalid."
             ) from None
         fields = _fields(request.payload) - {"item:Body", "item:Attachments", "item:InternetMessageHeaders"}
-        changes = "".join(_change(each, fields) for each in told)
+        changes = "".join(_change(each, fields, "ItemId") for each in told)
         return synced(state, "IncludesLastItemInRange", is_last, changes)
 
     def _sync_folders(self, request: Request) -> str:
@@ -223,7 +222,9 @@ class FakeEws:
         except KeyError:
             raise Fault("ErrorInvalidSyncStateData") from None
         fields = _fields(request.payload)
-        return synced(state, "IncludesLastFolderInRange", is_last, "".join(_change(each, fields) for each in told))
+        return synced(
+            state, "IncludesLastFolderInRange", is_last, "".join(_change(each, fields, "FolderId") for each in told)
+        )
 
     def _folder(self, request: Request, asked: Any) -> str:
         found = _folder_of(request.mailbox, asked, "ErrorFolderNotFound")
@@ -291,10 +292,10 @@ def _attribute(of: Any, path: str, name: str) -> str:
     return "" if found is None else found.get(name, "")
 
 
-def _change(told: Told, fields: set[str]) -> str:
+def _change(told: Told, fields: set[str], id_name: str) -> str:
     match told.thing:
         case None:
-            inner = f'<t:ItemId Id="{told.id}" ChangeKey="x"/>'
+            inner = f'<t:{id_name} Id="{told.id}" ChangeKey="x"/>'
         case Item() if told.what == "ReadFlagChange":
             inner = f'<t:ItemId Id="{told.id}" ChangeKey="x"/><t:IsRead>{str(told.thing.is_read).lower()}</t:IsRead>'
         case Item():

@@ -1,0 +1,321 @@
+"""An account on an Exchange server: who signs in and by what right, where the server is, and which folders it has."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import trustme
+
+from connectors.base import Stream
+from connectors.ews_settings import Settings
+from syncd.errors import CursorExpired, Permanent, ReauthNeeded, Retryable, SyncError
+from tests.connectors.contract import Reader
+from tests.connectors.ews_worlds import PASSWORD, USER, EwsWorld, deliver, opened, settings
+from tests.servers.fake_ews import FakeEws
+from tests.servers.fake_ews_soap import Fault
+from tests.servers.loopback_http import Told
+
+SYNCD = "EXAMPLE\\syncd"
+
+
+@pytest.fixture
+def world(exchange: FakeEws) -> Iterator[EwsWorld]:
+    with opened(EwsWorld(exchange, settings(exchange), exchange.mailbox(USER))) as world:
+        yield world
+
+
+def refusal(world: EwsWorld) -> SyncError:
+    with pytest.raises(SyncError) as raised:
+        world.account().streams()
+    assert raised.value.cure
+    return raised.value
+
+
+def excluded(world: EwsWorld) -> dict[str, str]:
+    return {stream.name: stream.excluded for stream in world.account().streams()}
+
+
+class TestSigningIn:
+    @pytest.mark.parametrize("scheme", ["ntlm", "basic"])
+    def test_the_owner_signs_in(self, world: EwsWorld, exchange: FakeEws, scheme: str) -> None:
+        exchange.scheme = scheme
+        world.settings = replace(world.settings, auth=scheme)  # type: ignore[arg-type]
+        keys = world.add(2)
+        reader = Reader(world)
+        reader.whole_pass()
+        assert reader.keys == keys
+        assert {request.user for request in exchange.requests} == {USER}
+
+    def test_with_ntlm_the_connection_is_signed_in_once(self, world: EwsWorld, exchange: FakeEws) -> None:
+        Reader(world).whole_pass()
+        assert len({asked.port for asked in exchange.asked}) == 1
+        assert len(exchange.asked) == len(exchange.requests) + 2
+
+    def test_the_wrong_way_in_names_the_other_one(self, world: EwsWorld, exchange: FakeEws) -> None:
+        exchange.scheme = "basic"
+        error = refusal(world)
+        assert isinstance(error, ReauthNeeded)
+        assert 'auth = "basic"' in error.cure
+
+    def test_one_account_reads_many_mailboxes_by_impersonation(self, world: EwsWorld, exchange: FakeEws) -> None:
+        exchange.may_sign_in(SYNCD, "secret")
+        exchange.impersonators.add(SYNCD)
+        deliver(exchange.mailbox("ben@example.com"), "of-ben@example.org")
+        deliver(world.mailbox, "of-anna@example.org")
+        world.secret = "secret"
+        found = []
+        for user in (USER, "ben@example.com"):
+            world.settings = replace(world.settings, user=user, login=SYNCD)
+            reader = Reader(world)
+            reader.whole_pass()
+            found += reader.keys
+        assert found == ["of-anna@example.org", "of-ben@example.org"]
+        assert {request.impersonated for request in exchange.requests} == {USER, "ben@example.com"}
+        assert world.account().grant().by == f"{SYNCD}, by impersonation"
+
+    def test_without_the_role_the_cure_is_the_line_that_gives_it(self, world: EwsWorld, exchange: FakeEws) -> None:
+        exchange.may_sign_in(SYNCD, PASSWORD)
+        world.settings = replace(world.settings, login=SYNCD)
+        error = refusal(world)
+        assert isinstance(error, Permanent)
+        assert "New-ManagementRoleAssignment" in error.cure
+
+    def test_by_delegation_it_is_said_whose_folders_are_meant(self, world: EwsWorld, exchange: FakeEws) -> None:
+        exchange.mailbox("syncd@example.com", PASSWORD)
+        exchange.delegates.add(("syncd@example.com", USER))
+        keys = world.add(1)
+        world.settings = replace(world.settings, login="syncd@example.com", rights="delegation")
+        reader = Reader(world)
+        reader.whole_pass()
+        assert reader.keys == keys
+
+    def test_without_full_access_the_cure_is_the_line_that_gives_it(self, world: EwsWorld, exchange: FakeEws) -> None:
+        exchange.mailbox("syncd@example.com", PASSWORD)
+        world.settings = replace(world.settings, login="syncd@example.com", rights="delegation")
+        assert "Add-MailboxPermission anna@example.com" in refusal(world).cure
+
+    def test_a_mailbox_that_is_not_there_is_named(self, world: EwsWorld, exchange: FakeEws) -> None:
+        exchange.may_sign_in(SYNCD, PASSWORD)
+        exchange.impersonators.add(SYNCD)
+        world.settings = replace(world.settings, login=SYNCD, user="nobody@example.com")
+        error = refusal(world)
+        assert isinstance(error, Permanent)
+        assert "nobody@example.com" in str(error)
+
+    def test_neither_password_nor_mail_is_logged_at_any_level(
+        self, world: EwsWorld, exchange: FakeEws, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.DEBUG)
+        exchange.scheme = "basic"
+        world.settings = replace(world.settings, auth="basic")
+        deliver(world.mailbox, "1@example.org", subject="Very private")
+        Reader(world).whole_pass()
+        exchange.troubles = [Told(200, b"<no/>")] * 9
+        refusal(world)
+        assert "Very private" not in caplog.text
+        assert "Authorization" not in caplog.text
+
+
+class TestTheServer:
+    def test_a_cloud_host_is_refused_and_the_other_kind_is_named(self) -> None:
+        for host in ("outlook.office365.com", "outlook.office365.us", "partner.outlook.cn", "outlook.office.com:443"):
+            with pytest.raises(ValueError, match="microsoft365"):
+                Settings(user=USER, host=host)
+
+    def test_a_certificate_of_nobody_that_is_trusted_is_refused(self, world: EwsWorld, tmp_path: Path) -> None:
+        other = tmp_path / "other.pem"
+        trustme.CA().cert_pem.write_to_path(str(other))
+        world.settings = replace(world.settings, ca_file=other)
+        error = refusal(world)
+        assert isinstance(error, Permanent)
+        assert "ca_file" in error.cure
+
+    @pytest.mark.parametrize(
+        ("answer", "kind", "words"),
+        [
+            (Told(401), ReauthNeeded, "does not let"),
+            (Told(403), Permanent, "refuses EWS"),
+            (Told(404), Permanent, "has no EWS"),
+            (
+                Told(302, b"", (("Location", "https://owa.example.com/owa/auth/logon.aspx"),)),
+                Permanent,
+                "owa.example.com",
+            ),
+            (Told(503, b"", (("Retry-After", "600"),)), Retryable, "is not available"),
+            (Told(500, b"<html>Runtime error</html>"), Retryable, "HTTP 500"),
+            (Told(200, b"<html><body>Sign in</body></html>"), Retryable, "cannot be understood"),
+            (Told(200, b""), Retryable, "cannot be understood"),
+            (Fault("ErrorInvalidServerVersion"), Permanent, "older than Exchange 2013"),
+            (Fault("ErrorInternalServerError"), Retryable, "is busy"),
+            (Fault("ErrorSomethingNew"), Retryable, "ErrorSomethingNew"),
+        ],
+    )
+    def test_whatever_the_server_answers_is_one_of_our_errors(
+        self, world: EwsWorld, exchange: FakeEws, answer: Told | Fault, kind: type[SyncError], words: str
+    ) -> None:
+        exchange.troubles = [answer] * 9
+        error = refusal(world)
+        assert isinstance(error, kind)
+        assert words in str(error)
+
+    def test_an_old_server_is_said_to_be_too_old(self, world: EwsWorld, exchange: FakeEws) -> None:
+        exchange.newest = "Exchange2010_SP2"
+        assert "older than Exchange 2013" in str(refusal(world))
+
+    def test_a_wait_that_the_server_asks_for_is_passed_on(self, world: EwsWorld, exchange: FakeEws) -> None:
+        exchange.troubles = [Told(503, b"", (("Retry-After", "600"),))]
+        error = refusal(world)
+        assert isinstance(error, Retryable)
+        assert error.retry_after is not None
+        assert error.retry_after.total_seconds() == 600
+
+
+class TestAutodiscover:
+    @pytest.fixture
+    def world(self, world: EwsWorld, exchange: FakeEws) -> EwsWorld:
+        where = f"https://{exchange.host}/autodiscover/autodiscover.svc"
+        world.settings = replace(world.settings, host="", autodiscover=where)
+        return world
+
+    def test_the_server_is_found_by_the_address(self, world: EwsWorld) -> None:
+        keys = world.add(1)
+        reader = Reader(world)
+        reader.whole_pass()
+        assert reader.keys == keys
+
+    def test_it_is_asked_once_for_an_account(self, world: EwsWorld, exchange: FakeEws) -> None:
+        account = world.account()
+        account.streams()
+        account.close()
+        account.streams()
+        discovered = [asked for asked in exchange.asked if "autodiscover" in asked.path]
+        assert len(discovered) == 3  # of which two are NTLM's
+
+    def test_a_redirect_to_a_url_of_a_named_host_is_followed(self, world: EwsWorld, exchange: FakeEws) -> None:
+        exchange.redirects = [("RedirectUrl", f"https://{exchange.host}/autodiscover/autodiscover.svc")] * 2
+        assert world.account().streams()
+
+    @pytest.mark.parametrize(
+        ("kind", "where", "words"),
+        [
+            (
+                "RedirectUrl",
+                "https://exchange.elsewhere.example/autodiscover/autodiscover.svc",
+                "would get the password",
+            ),
+            ("RedirectUrl", "http://localhost/autodiscover/autodiscover.svc", "without TLS"),
+            ("RedirectUrl", "https://autodiscover-s.outlook.com/autodiscover/autodiscover.svc", "is Exchange Online"),
+            ("RedirectAddress", "anna@elsewhere.example", "would get the password"),
+            ("RedirectAddress", "anna@example.mail.onmicrosoft.com", "would get the password"),
+        ],
+    )
+    def test_the_password_goes_nowhere_else(
+        self, world: EwsWorld, exchange: FakeEws, kind: str, where: str, words: str
+    ) -> None:
+        exchange.redirects = [(kind, where)]
+        error = refusal(world)
+        assert isinstance(error, Permanent)
+        assert words in str(error)
+
+    def test_a_circle_ends(self, world: EwsWorld, exchange: FakeEws) -> None:
+        exchange.redirects = [("RedirectUrl", f"https://{exchange.host}/autodiscover/autodiscover.svc")] * 50
+        assert "circle" in str(refusal(world))
+
+    def test_services_at_a_host_that_nobody_named_are_not_used(self, world: EwsWorld, exchange: FakeEws) -> None:
+        exchange.settings = {"ExternalEwsUrl": "https://mail.elsewhere.example/EWS/Exchange.asmx"}
+        error = refusal(world)
+        assert 'host = "mail.elsewhere.example"' in error.cure
+
+    def test_a_mailbox_in_the_cloud_is_of_another_kind(self, world: EwsWorld, exchange: FakeEws) -> None:
+        exchange.settings = {"ExternalEwsUrl": "https://outlook.office365.com/EWS/Exchange.asmx"}
+        assert "microsoft365" in refusal(world).cure
+
+    def test_an_address_that_is_nobodys_is_named(self, world: EwsWorld, exchange: FakeEws) -> None:
+        del exchange.mailboxes[USER]
+        assert "InvalidUser" in str(refusal(world))
+
+
+class TestFolders:
+    def test_well_known_folders_are_known_in_any_language(self, world: EwsWorld) -> None:
+        root = world.mailbox.folder("msgfolderroot")
+        clients = world.mailbox.add_folder("Kunden", parent=root)
+        world.mailbox.add_folder("A/S Nord", parent=clients)
+        world.mailbox.add_folder("Alt", parent=world.mailbox.folder("deleteditems"))
+        world.mailbox.add_folder("Ungelesen", "SearchFolder", parent=root)
+        world.mailbox.add_folder("Intern", parent=root, hidden=True)
+        world.mailbox.add_folder("Konfiguration", folder_class="IPF.Configuration", parent=root)
+        assert excluded(world) == {
+            "Inbox": "",
+            "Sent Items": "",
+            "Kunden": "",
+            "Kunden/A\N{DIVISION SLASH}S Nord": "",
+            "Drafts": "drafts",
+            "Outbox": "drafts",
+            "Junk Email": "junk",
+            "Deleted Items": "bin",
+            "Deleted Items/Alt": "bin",
+            "Ungelesen": "repeats other folders",
+            "Intern": "hidden",
+            "calendar": "",
+            "tasks": "",
+        }
+
+    def test_include_and_exclude_name_folders_and_calendars(self, world: EwsWorld) -> None:
+        root = world.mailbox.folder("msgfolderroot")
+        world.mailbox.add_folder("Privat", parent=world.mailbox.folder("inbox"))
+        world.mailbox.add_folder("Team", "CalendarFolder", "IPF.Appointment", parent=root)
+        world.settings = replace(
+            world.settings,
+            include=("inbox",),
+            exclude=("Inbox/Privat",),
+            calendars=("Team",),
+            read=("mail", "calendar"),
+        )
+        read = [name for name, reason in excluded(world).items() if not reason]
+        assert sorted(read) == ["Inbox", "calendar Team"]
+
+    def test_a_folder_that_is_renamed_or_new_shows_at_the_next_pass_by_one_request(
+        self, world: EwsWorld, exchange: FakeEws
+    ) -> None:
+        account = world.account()
+        account.streams()
+        folder = world.mailbox.add_folder("Neu", parent=world.mailbox.folder("msgfolderroot"))
+        asked = len(exchange.requests)
+        assert "Neu" in _names(account.streams())
+        folder.name = "Anders"
+        folder.version += 1
+        assert "Anders" in _names(account.streams())
+        assert len(exchange.requests) == asked + 2
+
+    def test_a_list_without_an_inbox_is_not_believed(self, world: EwsWorld) -> None:
+        world.mailbox.folders.remove(world.mailbox.folder("inbox"))
+        assert isinstance(refusal(world), Retryable)
+
+    def test_a_tree_whose_state_is_lost_is_read_anew(self, world: EwsWorld) -> None:
+        account = world.account()
+        before = _names(account.streams())
+        world.mailbox.forget_states()
+        assert _names(account.streams()) == before
+
+    def test_a_folder_made_anew_under_its_old_name_is_read_from_the_start(self, world: EwsWorld) -> None:
+        root = world.mailbox.folder("msgfolderroot")
+        world.folder = "Neu"
+        first = world.mailbox.add_folder("Neu", parent=root)
+        deliver(world.mailbox, "1@example.org", folder=first)
+        reader = Reader(world)
+        reader.whole_pass()
+        world.mailbox.folders.remove(first)
+        second = world.mailbox.add_folder("Neu", parent=root)
+        deliver(world.mailbox, "2@example.org", folder=second)
+        with pytest.raises(CursorExpired):
+            reader.whole_pass()
+        reader.pass_from_any_cursor()
+        assert reader.keys == ["2@example.org"]
+
+
+def _names(streams: Sequence[Stream]) -> list[str]:
+    return [stream.name for stream in streams]
