@@ -24,9 +24,12 @@ from syncd.ledger import (
     StoredSighting,
     Whole,
 )
-from syncd.model import ItemId, Level, LinkState, Verdict
+from syncd.model import ItemId, Level, LinkState, Role, Verdict
 
+# Python 3.11 calls a function for each look at an enum's member or value.
 _LOGGED, _LINKED = Verdict.LOGGED, LinkState.LINKED
+_SUBJECT, _FULL = int(Level.SUBJECT), int(Level.FULL)
+_ROLE = {role: role.value for role in Role}
 PRIVATE = "private"
 INVITATION = "invitation"
 
@@ -104,7 +107,7 @@ class Occasions:
     def _answered(self, current: _Current, seen: Occasion, answering: frozenset[str]) -> None:
         """A guest's own REPLY is as good as what the organizer's calendar makes of it."""
         for person, key in zip(seen.participants, seen.address_keys, strict=True):
-            place = (person.role.value, key)
+            place = (_ROLE[person.role], key)
             known = current.answers.get(place)
             if key in answering and known is not None and known.witness <= outcome.ORGANIZER:
                 current.answers[place] = Answer(person.response, outcome.ORGANIZER)
@@ -245,15 +248,18 @@ class Occasions:
 
     def _content(self, current: _Current, seen: Occasion, copy: StoredCopy) -> None:
         """The deciding copy gives title and text; the lowest level of all says how much of them is stored."""
-        level = min(Level(current.row.level), self.level, seen.decision.level)
-        row = current.row._replace(level=int(level))
+        row = current.row
+        level = int(min(row.level, self.level, seen.decision.level))
+        contents = (row.subject, row.text, row.location)
         if outcome.deciding(current.copies.values()) == copy:
-            row = row._replace(subject=seen.subject, text=seen.text or None, location=seen.location or None)
-        if level < Level.SUBJECT:
-            row = row._replace(subject=None, location=None)
-        if level < Level.FULL:
-            row = row._replace(text=None)
-        current.row = row
+            contents = (seen.subject, seen.text or None, seen.location or None)
+        subject, text, location = contents
+        current.row = row._replace(
+            level=level,
+            subject=subject if level >= _SUBJECT else None,
+            text=text if level >= _FULL else None,
+            location=location if level >= _SUBJECT else None,
+        )
 
     def _people(self, current: _Current, seen: Occasion, copy: StoredCopy) -> None:
         """The deciding copy says who takes part, unless it does not tell all; each copy says what its owner answered,
@@ -267,7 +273,7 @@ class Occasions:
         told = set()
         hearsay = outcome.ORGANIZER if seen.claim.organized else outcome.HEARSAY
         for person, key in zip(seen.participants, seen.address_keys, strict=True):
-            place = (person.role.value, key or person.address)
+            place = (_ROLE[person.role], key or person.address)
             told.add(place)
             witness = outcome.SELF if key in seen.own and not seen.claim.by_mail else hearsay
             answer = Answer(person.response, witness)
