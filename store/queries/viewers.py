@@ -88,9 +88,9 @@ class Colleague:
 
 
 def colleagues(engine: Engine, words: str, address_key: str) -> tuple[Colleague, ...]:
-    """The users of this id or external id, or of this address."""
+    """The users of this address; without one, of this id, external id or name."""
     held = select(user_address.c.user_id).where(user_address.c.address_key == address_key)
-    by_id = or_(users.c.id == words, users.c.external_id == words)
+    by_id = or_(users.c.id == words, users.c.external_id == words, func.lower(users.c.name) == words.lower())
     return _users(engine, users.c.id.in_(held) if address_key else by_id)
 
 

@@ -142,11 +142,13 @@ def _about(asked: Question) -> Iterable[ColumnElement[bool]]:
         if someone is None:
             continue
         own = participant.c
-        named = own.address_key.in_(someone.address_keys) & own.role.in_(roles) & (own.activity_id == activity.c.id)
+        theirs = select(own.role).where(own.activity_id == activity.c.id, own.address_key.in_(someone.address_keys))
+        takes_part = theirs.where(own.role.in_(roles)).correlate(activity).exists()
         held = sighting.c.activity_id == activity.c.id, mailbox.c.name.in_(someone.mailboxes)
         seen = select(sighting.c.id).join_from(sighting, stream).join(mailbox).where(*held).correlate(activity)
-        takes_part = select(own.role).where(named).correlate(activity).exists()
-        yield takes_part if roles is _WROTE else or_(takes_part, seen.exists())
+        if roles == _GOT:  # what their mailbox saw came to them, unless they wrote it
+            seen = seen.where(~theirs.where(own.role.in_(_WROTE)).correlate(activity).exists())
+        yield takes_part if roles == _WROTE else or_(takes_part, seen.exists())
 
 
 def _seen_of(asked: Question) -> Iterable[ColumnElement[bool]]:

@@ -9,12 +9,11 @@ from typing import Annotated
 import typer
 
 from matching.address import domain_key, key
-from matching.identity import message_key
-from matching.meeting_identity import uid_keys
 from store import health, inventory, queries
 from store.directory_keys import is_empty
 from store.queries import ADMIN, Viewer
 from store.writer import Store
+from syncd.asking import NotUnderstood, answer
 from syncd.cli import render
 from syncd.cli.options import AsOption, ConfigOption, JsonOption, opened, seen_by
 from syncd.cli.plain import plain
@@ -42,26 +41,34 @@ def status(user: AsOption = None, config: ConfigOption = None, json: JsonOption 
 
 def why(
     which: Annotated[
-        str,
+        list[str],
         typer.Argument(
-            metavar="ID",
-            help="An activity's id, a Message-ID, an IMAP UID, an event's UID or a calendar object's address.",
+            metavar="WHAT",
+            help="An activity's id, a Message-ID, an IMAP UID, an event's UID, a calendar object's address, somebody's"
+            " address; or a day and people.",
         ),
     ],
+    limit: Annotated[int, typer.Option(min=1, max=1_000, help="Of an address or a day: how many, newest first.")] = 20,
     user: AsOption = None,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
     """Say what was decided on a message, meeting, task or note, and why.
 
+    A day is today, yesterday, last Tuesday or 2026-11-20; with it, or alone: from WHO, to WHO, with WHO.
+
     Example: syncd why '<CAF8x.1@mail.example.com>'
+
+    Example: syncd why last Tuesday from jane@acme.example to Anna
     """
+    words = " ".join(which).strip()
     with opened(config, keyed=True) as (loaded, store):
-        words, viewer = which.strip(), seen_by(loaded, store, user)
-        mail = message_key(words, store.key)
-        keys = [*([mail] if mail else []), *uid_keys(words, store.key)]
-        found = queries.why(store.engine, words, viewer=viewer, keys=keys)
-    render.as_json(found) if json else render.why(which, found)
+        viewer = seen_by(loaded, store, user)
+        try:
+            found = answer(loaded, store, words, viewer=viewer, now=datetime.now(UTC), zone=None, limit=limit)
+        except NotUnderstood as error:
+            raise typer.BadParameter(str(error)) from None
+    render.as_json(found) if json else render.why(words, found)
     if not found:
         raise typer.Exit(1)
 

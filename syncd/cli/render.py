@@ -262,6 +262,9 @@ def why(which: str, found: Sequence[Explanation]) -> None:
     if not found:
         lines(f"No mailbox has seen {which}, as far as the store knows.")
         lines("  try: syncd status, to see whether its mailbox is up to date")
+        lines(
+            "  of what was skipped an address is known only under no_known_contact: ask by the day, or the Message-ID"
+        )
     for each in found:
         status = f", {each.status} ({when(each.occurred_at)})" if each.status else ""
         logged = f"{each.kind} {each.activity_id}: {each.subject or '(no subject stored)'}{status}"

@@ -9,7 +9,9 @@ from store.queries import (
     Change,
     Entity,
     Person,
+    Question,
     RuleCount,
+    Someone,
     changes,
     entities,
     recent,
@@ -17,6 +19,7 @@ from store.queries import (
     status,
     timeline,
     why,
+    why_between,
 )
 from syncd.model import Level
 from tests.store.seeds import NOW, Seeds, days
@@ -195,3 +198,26 @@ def test_the_feed_is_paged_in_the_order_of_commits(team: Seeds) -> None:
     page = changes(team.engine, viewer=ADMIN, after=1, limit=1)
     assert page == (Change(2, "created", "public-1", NOW),)
     assert [each.sequence for each in changes(team.engine, viewer=ADMIN, after=page[-1].sequence, limit=9)] == [3]
+
+
+def test_a_question_of_people_and_time_is_answered_newest_first_and_with_what_was_not_logged(team: Seeds) -> None:
+    vera = Someone(frozenset({VERA}), frozenset({b"hash of vera"}))
+    rolf = Someone(frozenset({ROLF}), frozenset(), frozenset({"rolf"}))
+    inbox = team.stream(team.mailbox("rolf", owner=ROLF), "INBOX")
+    team.activity(at=days(3), people=[("from", VERA), ("to", ROLF)])
+    team.activity(at=days(2), people=[("from", ROLF), ("to", VERA)])
+    by_list = team.activity(at=days(1), people=[("from", VERA), ("to", "list@seller.example")])
+    team.sighting(inbox, activity=by_list)
+    skipped = team.sighting(inbox, "skipped", rule="no_known_contact", occurred_at=days(1))
+    team.add("sighting_address", hash=b"hash of vera", sighting_id=skipped)
+
+    def answered(**asked: object) -> list[str]:
+        found = why_between(team.engine, Question(**asked), viewer=ADMIN, limit=9)  # type: ignore[arg-type]
+        return [each.subject or each.sightings[0].rule for each in found]
+
+    first, second, third = "Subject 3", "Subject 4", f"Subject {by_list}"
+    assert answered(sender=vera, recipient=rolf) == [third, first, "no_known_contact"]
+    assert answered(sender=rolf, recipient=vera) == [second, "no_known_contact"]
+    assert answered(party=vera) == [third, second, first, "no_known_contact"]
+    assert answered(party=vera, since=days(2.5), until=days(1.5)) == [second]
+    assert answered(sender=Someone(frozenset({"nobody"}), frozenset())) == []
