@@ -77,6 +77,7 @@ class Google:
             user=USER, endpoint=self.url, read=("mail",), units_per_minute=10**9, project_units_per_minute=10**10
         )
         context = Context(
+            mailbox="anna",
             secret=lambda: self.secret,
             since=lambda: datetime.now(UTC) - timedelta(days=3650),
             now=lambda: datetime.now(UTC),

@@ -6,6 +6,7 @@ the four of syncd.errors, with a message for a person and a cure. One account is
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -42,6 +43,8 @@ class ContactsWanted:
 class Context:
     """What an account is given besides its settings; each is asked when it is needed."""
 
+    mailbox: str
+    """What the admin calls it, for cures that are to be typed."""
     secret: Callable[[], str]
     """The password, key or token that the configuration names. Raises SyncError with a cure if it cannot be had."""
     since: Callable[[], datetime]
@@ -52,6 +55,11 @@ class Context:
     """How much of an item may be stored: of a provider that tells rights apart, no more is asked for."""
     contacts: ContactsWanted | None = None
     """What the directory takes from its contacts; None if nothing, and then no right to them is asked for."""
+
+    @property
+    def sign_in(self) -> str:
+        """What lets syncd in again."""
+        return f"syncd auth {shlex.quote(self.mailbox)}"
 
 
 class Stream(Protocol):

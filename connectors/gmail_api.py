@@ -8,7 +8,6 @@ from typing import Any
 
 from connectors.gmail_messages import decoded
 from connectors.google_api import Caller, Fetched, Resource, api, pages
-from connectors.google_errors import SIGN_IN
 from connectors.google_settings import Settings
 from connectors.mime import HEADER_FIELDS
 from syncd.errors import Permanent
@@ -54,7 +53,7 @@ class Gmail:
         if answers.casefold() != wanted.casefold():
             raise Permanent(
                 f"the mailbox that answers is {answers}, not {wanted}",
-                cure=f'write user = "{answers}" for this mailbox, or sign in as {wanted}: {SIGN_IN}',
+                cure=f'write user = "{answers}" for this mailbox, or sign in as {wanted}: {self._caller.owner.sign_in}',
             )
 
     def history_id(self) -> str:

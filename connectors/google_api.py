@@ -87,7 +87,7 @@ class Caller:
 
     http: Http
     quota: Quota
-    user: str
+    owner: errors.Owner
     now: Callable[[], datetime]
 
     def call(self, api: Api, request: Request, *, cost: int) -> Resource:
@@ -95,7 +95,7 @@ class Caller:
 
         def once() -> Resource:
             self.quota.spend(cost)
-            found = self._plain(_Words(api.title, self.user, self.now()), request)
+            found = self._plain(_Words(api.title, self.owner, self.now()), request)
             if isinstance(found, SyncError):
                 raise found
             return found
@@ -127,7 +127,7 @@ class Caller:
         return Fetched(found, None)
 
     def _batch(self, api: Api, requests: Mapping[str, Request], cost: int) -> Mapping[str, Resource | SyncError]:
-        words = _Words(api.title, self.user, self.now())
+        words = _Words(api.title, self.owner, self.now())
         self.quota.spend(cost * len(requests))
         found: dict[str, Resource | SyncError] = {}
 
@@ -179,7 +179,7 @@ class _Words(NamedTuple):
     """What turns a foreign exception into one of ours."""
 
     title: str
-    user: str
+    owner: errors.Owner
     now: datetime
 
     def attempt(self, work: Callable[[], Any]) -> Any:
@@ -198,7 +198,7 @@ class _Words(NamedTuple):
     def of(self, error: Exception) -> SyncError:
         if isinstance(error, HttpError):
             status, headers, body = errors.details(error)
-            return errors.refused(status, headers, body, what=self.title, user=self.user, now=self.now)
+            return errors.refused(status, headers, body, what=self.title, owner=self.owner, now=self.now)
         return errors.Unintelligible(self.title, error)
 
 

@@ -8,6 +8,7 @@ from connectors.gmail_api import Gmail
 from connectors.google import SOURCES
 from connectors.google_api import Caller
 from connectors.google_contacts import scopes as contacts
+from connectors.google_errors import Owner
 from connectors.google_http import Http
 from connectors.google_opening import Opening
 from connectors.google_quota import QUOTAS
@@ -97,7 +98,9 @@ def _require_owner(issued: Issued, client: Client, settings: Settings, context: 
         per_user=settings.units_per_minute, per_project=settings.project_units_per_minute,
     )  # fmt: skip
     http = Http(_Given(issued.access_token), settings.timeout)
-    Gmail(Caller(http, quota, settings.user, context.now), settings, searches=False).require_owner()
+    Gmail(
+        Caller(http, quota, Owner(settings.user, context.sign_in), context.now), settings, searches=False
+    ).require_owner()
 
 
 def _warnings(issued: Issued, wanted: frozenset[str]) -> tuple[str, ...]:

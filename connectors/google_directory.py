@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from connectors.base import Context
 from connectors.google_api import Caller, Resource, api, pages
+from connectors.google_errors import Owner
 from connectors.google_http import Http
 from connectors.google_quota import QUOTAS
 from connectors.google_settings import Settings
@@ -26,7 +27,7 @@ def members(settings: Settings, context: Context, domain: str) -> Sequence[str]:
         who.project, settings.user,
         per_user=settings.units_per_minute, per_project=settings.project_units_per_minute,
     )  # fmt: skip
-    caller = Caller(Http(who, settings.timeout), quota, settings.user, context.now)
+    caller = Caller(Http(who, settings.timeout), quota, Owner(settings.user, context.sign_in), context.now)
     admin = api("admin", "directory_v1", "Admin SDK API", settings.endpoint)
     users = admin.collection("users")
 

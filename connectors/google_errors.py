@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 
 from syncd.errors import Permanent, ReauthNeeded, Retryable, SyncError
 
-SIGN_IN = "syncd auth MAILBOX"
 IT_PASSES = "nothing, if it passes: it is tried again; if it lasts, see https://www.google.com/appsstatus/dashboard"
 _QUOTA = {"rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded", "RATE_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED"}
 _SCOPE = {"insufficientPermissions", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"}
@@ -38,6 +37,12 @@ class TokenExpired(Permanent):
     """400 of the People API: the sync token is older than seven days, and all must be listed again."""
 
 
+class Owner(NamedTuple):
+    user: str
+    sign_in: str
+    """What lets syncd in again (Context.sign_in)."""
+
+
 class Said(NamedTuple):
     """The parts of an error body that tell something; Google leaves out any of them now and then."""
 
@@ -55,9 +60,12 @@ def said(body: bytes) -> Said:
         return Said("", frozenset())
 
 
-def refused(status: int, headers: Mapping[str, str], body: bytes, *, what: str, user: str, now: datetime) -> SyncError:
+def refused(
+    status: int, headers: Mapping[str, str], body: bytes, *, what: str, owner: Owner, now: datetime
+) -> SyncError:
     """`what` is the API's name in Google's console (`Gmail API`); headers are in lower case."""
     message, reasons = said(body)
+    user = owner.user
     text = f"{what}: {message or f'HTTP status {status}'}"
     if status == 429 or (status == 403 and reasons & _QUOTA and "dailyLimitExceeded" not in reasons):
         cure = "nothing, if it passes: it is tried again; if it lasts, lower units_per_minute of the mailbox"
@@ -65,11 +73,11 @@ def refused(status: int, headers: Mapping[str, str], body: bytes, *, what: str, 
     if status >= 500 or status == 408:
         return Retryable(text, retry_after=_wish(headers, message, now), cure=IT_PASSES)
     if status == 401:
-        return ReauthNeeded(f"{what} does not take {user}'s token: {message}", cure=SIGN_IN)
+        return ReauthNeeded(f"{what} does not take {user}'s token: {message}", cure=owner.sign_in)
     if status in (404, 410):
         return Missing(text, cure="please report it, if it lasts")
     if status == 403:
-        return _forbidden(message, reasons, what, user, now)
+        return _forbidden(message, reasons, what, owner, now)
     if "EXPIRED_SYNC_TOKEN" in reasons or "sync token is expired" in message.lower():
         return TokenExpired(text, cure="please report it, if it lasts")
     if "FAILED_PRECONDITION" in reasons or "failedPrecondition" in reasons:
@@ -78,7 +86,8 @@ def refused(status: int, headers: Mapping[str, str], body: bytes, *, what: str, 
     return Misunderstood(text, cure="Google and syncd do not understand each other; please report it")
 
 
-def _forbidden(message: str, reasons: frozenset[str], what: str, user: str, now: datetime) -> SyncError:
+def _forbidden(message: str, reasons: frozenset[str], what: str, owner: Owner, now: datetime) -> SyncError:
+    user = owner.user
     if "dailyLimitExceeded" in reasons:
         return TooFast(f"{what}: {message}", retry_after=_until_tomorrow(now), cure="ask Google for a higher quota")
     if reasons & _DISABLED:
@@ -88,9 +97,11 @@ def _forbidden(message: str, reasons: frozenset[str], what: str, user: str, now:
             f"the {what} is not enabled in the project that the secret belongs to", cure=f"enable it: {where}"
         )
     if reasons & _SCOPE:
-        return ReauthNeeded(f"{user}'s token may not use the {what}", cure=f"{SIGN_IN} (and leave every box ticked)")
+        return ReauthNeeded(
+            f"{user}'s token may not use the {what}", cure=f"{owner.sign_in} (and leave every box ticked)"
+        )
     if "Metadata scope" in message:
-        cure = f"remove syncd's access at https://myaccount.google.com/permissions, then: {SIGN_IN}"
+        cure = f"remove syncd's access at https://myaccount.google.com/permissions, then: {owner.sign_in}"
         return ReauthNeeded(f"{user}'s token is one for headers only: {message}", cure=cure)
     if "domainPolicy" in reasons:
         cure = "Google Admin console > Security > API controls: trust the app, or switch Gmail on for this user"

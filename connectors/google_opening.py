@@ -8,6 +8,7 @@ from typing import Protocol
 
 from connectors.base import Context, Stream
 from connectors.google_api import Caller
+from connectors.google_errors import Owner
 from connectors.google_http import Http
 from connectors.google_quota import Quotas
 from connectors.google_settings import Settings
@@ -23,6 +24,10 @@ class Opening:
     context: Context
     quotas: Quotas
 
+    @property
+    def owner(self) -> Owner:
+        return Owner(self.settings.user, self.context.sign_in)
+
     def sign_in(self, scopes: frozenset[str]) -> SignIn:
         """A token for just these: what lacks another scope still works."""
         return sign_in(self.context, user=self.settings.user, scopes=scopes, timeout=self.settings.timeout)
@@ -37,7 +42,7 @@ class Opening:
             per_user=settings.units_per_minute if mail else _REQUESTS,
             per_project=settings.project_units_per_minute if mail else _REQUESTS_OF_ALL,
         )
-        return Caller(Http(who, settings.timeout), quota, settings.user, self.context.now)
+        return Caller(Http(who, settings.timeout), quota, self.owner, self.context.now)
 
 
 class Source(Protocol):

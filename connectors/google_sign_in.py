@@ -16,7 +16,7 @@ from google.auth import crypt, jwt
 
 from connectors import google_tokens as endpoint
 from connectors.base import Context, Grant
-from connectors.google_errors import SIGN_IN
+from connectors.google_errors import Owner
 from connectors.google_tokens import Issued, Refused
 from syncd.errors import Permanent, ReauthNeeded
 from syncd.model import Level
@@ -93,12 +93,12 @@ def _names(scopes: frozenset[str]) -> tuple[str, ...]:
     return tuple(sorted(short(frozenset({scope})) for scope in scopes))
 
 
-def _writing(scopes: frozenset[str]) -> list[tuple[str, str]]:
+def _writing(scopes: frozenset[str], sign_in: str) -> list[tuple[str, str]]:
     """What reads only says so in its name."""
     more = sorted(each for each in scopes if "google" in each and not each.endswith((".readonly", ".metadata")))
     if not more:
         return []
-    cure = f"remove syncd's access at https://myaccount.google.com/permissions, then: {SIGN_IN}"
+    cure = f"remove syncd's access at https://myaccount.google.com/permissions, then: {sign_in}"
     return [(f"it could also write ({', '.join(more)}), which syncd never does", cure)]
 
 
@@ -163,26 +163,28 @@ class OwnerSignIn:
     def grant(self) -> Grant:
         self._refresh()
         kept = _Kept.read(self._context.tokens.load())
-        warnings = []
+        warnings, sign_in = [], self._context.sign_in
         if kept.ends_at is not None:
             told = f"the app is in Testing, so this consent ends on {kept.ends_at:%Y-%m-%d}"
-            warnings.append((told, f"make the app Internal or publish it ({endpoint.AUDIENCE_PAGE}), then: {SIGN_IN}"))
-        return Grant(by=self._user, permissions=_names(self._granted), warnings=(*warnings, *_writing(self._granted)))
+            warnings.append((told, f"make the app Internal or publish it ({endpoint.AUDIENCE_PAGE}), then: {sign_in}"))
+        return Grant(
+            by=self._user, permissions=_names(self._granted), warnings=(*warnings, *_writing(self._granted, sign_in))
+        )
 
     def _refresh(self) -> None:
-        kept = _Kept.read(self._context.tokens.load())
+        kept, owner = _Kept.read(self._context.tokens.load()), Owner(self._user, self._context.sign_in)
         try:
             issued = self._ask(self._form(kept))
         except Refused as refused:
             newer = _Kept.read(self._context.tokens.load())
             if newer.refresh_token == kept.refresh_token:
                 ended = kept.ends_at if kept.ends_at and kept.ends_at <= self._context.now() + _MARGIN else None
-                raise endpoint.of_user(refused.refusal, self._user, ended) from refused
+                raise endpoint.of_user(refused.refusal, owner, ended) from refused
             # Someone signed in, or another process was given a new token, while we asked.
             try:
                 issued = self._ask(self._form(kept := newer))
             except Refused as again:
-                raise endpoint.of_user(again.refusal, self._user, None) from again
+                raise endpoint.of_user(again.refusal, owner, None) from again
         self._take(issued, kept)
 
     def _take(self, issued: Issued, kept: _Kept) -> None:
@@ -190,7 +192,7 @@ class OwnerSignIn:
         if lacking := missing(self._scopes, self._granted):
             raise ReauthNeeded(
                 f"{self._user} has not allowed {short(lacking)}: its box was not ticked, or it was not needed then",
-                cure=f"{SIGN_IN} (and leave every box ticked)",
+                cure=f"{self._context.sign_in} (and leave every box ticked)",
             )
         if issued.refresh_token and issued.refresh_token != kept.refresh_token:
             # Before it is used: the old one may be good for no more.
@@ -199,9 +201,10 @@ class OwnerSignIn:
 
     def _form(self, kept: _Kept) -> Mapping[str, str]:
         if not kept.refresh_token:
-            raise ReauthNeeded(f"{self._user} has not signed in yet", cure=SIGN_IN)
+            raise ReauthNeeded(f"{self._user} has not signed in yet", cure=self._context.sign_in)
         if kept.client_id != self._client.id:
-            raise ReauthNeeded(f"{self._user} signed in to another OAuth client than the secret's", cure=SIGN_IN)
+            words = f"{self._user} signed in to another OAuth client than the secret's"
+            raise ReauthNeeded(words, cure=self._context.sign_in)
         return {
             "grant_type": "refresh_token",
             "refresh_token": kept.refresh_token,

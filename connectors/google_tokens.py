@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from connectors.google_errors import IT_PASSES, SIGN_IN, Unintelligible
+from connectors.google_errors import IT_PASSES, Owner, Unintelligible
 from connectors.google_http import CONNECTIONS, Answer
 from connectors.retry import persistently
 from syncd.errors import Permanent, ReauthNeeded, Retryable, SyncError
@@ -118,25 +118,26 @@ def of_client(refusal: Refusal) -> SyncError | None:
     return None
 
 
-def of_user(refusal: Refusal, user: str, ended: datetime | None) -> SyncError:
+def of_user(refusal: Refusal, owner: Owner, ended: datetime | None) -> SyncError:
     """`ended` is when the grant was to end, if that is past."""
     if error := of_client(refusal):
         return error
+    user, sign_in = owner
     if refusal.error == "unauthorized_client":
         cure = "make an OAuth client of type Desktop app, and name its JSON as `secret`"
         return Permanent(f"Google does not let this client sign users in: {refusal.words}", cure=cure)
     if ended is not None:
         return ReauthNeeded(
             f"{user}'s consent ended on {ended:%Y-%m-%d}: the app is in Testing, where it lasts seven days",
-            cure=f"make the app Internal or publish it ({AUDIENCE_PAGE}), then: {SIGN_IN}",
+            cure=f"make the app Internal or publish it ({AUDIENCE_PAGE}), then: {sign_in}",
         )
     if refusal.subtype == "invalid_rapt":
         cure = (
-            f"{SIGN_IN} now, and let the admin exempt the app (Admin console > Security > Google Cloud session control)"
+            f"{sign_in} now, and let the admin exempt the app (Admin console > Security > Google Cloud session control)"
         )
         return ReauthNeeded(f"the organisation's session control has ended {user}'s consent", cure=cure)
     why = "access was removed, the password was changed, it lay unused for six months, or the app is in Testing"
-    return ReauthNeeded(f"Google no longer takes {user}'s consent ({refusal.words}): {why}", cure=SIGN_IN)
+    return ReauthNeeded(f"Google no longer takes {user}'s consent ({refusal.words}): {why}", cure=sign_in)
 
 
 def of_service(refusal: Refusal, *, user: str, client_id: str, scopes: frozenset[str]) -> SyncError:

@@ -62,6 +62,7 @@ class Graph:
     def __init__(self, settings: Settings, login: Login) -> None:
         self.settings = settings
         self._login = login
+        self._sign_in = login.context.sign_in
         self._origin = urlsplit(settings.graph)
         self._client = Client(
             methods=("GET", "POST"),
@@ -84,7 +85,7 @@ class Graph:
         answer = self._signed("GET", url, {"Prefer": _preferences(prefer)}, b"")
         body = decoded(answer.body)
         if answer.status not in _OK:
-            raise raised_for(answer.status, body, self.settings)
+            raise raised_for(answer.status, body, self.settings, self._sign_in)
         if not isinstance(body, dict):
             raise Retryable(f"{self._origin.hostname} sends something that is no JSON", cure="it is tried again")
         return body
@@ -98,7 +99,7 @@ class Graph:
         if answer.status in (404, 410):
             return None
         if answer.status not in _OK:
-            raise raised_for(answer.status, decoded(answer.body), self.settings)
+            raise raised_for(answer.status, decoded(answer.body), self.settings, self._sign_in)
         return answer.body
 
     def page(self, path: str, *, prefer: Sequence[str] = ()) -> Page:
@@ -173,12 +174,12 @@ class Graph:
         answer = self._signed("POST", f"{self.settings.graph}/v1.0/$batch", headers, body)
         said = decoded(answer.body)
         if answer.status not in _OK:
-            raise raised_for(answer.status, said, self.settings)
+            raise raised_for(answer.status, said, self.settings, self._sign_in)
         answers = said.get("responses") if isinstance(said, dict) else None
         if not isinstance(answers, list):
             raise Retryable(f"{self._origin.hostname} answers a batch with something else", cure="it is tried again")
         if any(answer.get("status") == 401 for answer in answers):
-            raise raised_for(401, None, self.settings)
+            raise raised_for(401, None, self.settings, self._sign_in)
         return answers
 
     def _signed(

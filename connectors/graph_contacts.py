@@ -16,7 +16,6 @@ from connectors.base import Card, ContactsWanted, Context
 from connectors.graph_client import Graph, Json, query
 from connectors.graph_errors import Forbidden, Missing
 from connectors.graph_message import line
-from connectors.microsoft_errors import SIGN_IN
 from connectors.microsoft_login import CONTACTS, Login
 from connectors.microsoft_settings import Settings
 from syncd.errors import CursorExpired, Permanent, ReauthNeeded, Retryable, SyncError
@@ -71,7 +70,7 @@ class GraphAddressBook:
     @property
     def _cure(self) -> str:
         if self._settings.sign_in == "user":
-            return f"agree to {CONTACTS}: {SIGN_IN}"
+            return f"agree to {CONTACTS}: {self._login.context.sign_in}"
         return f"grant the app {CONTACTS}, as it was granted Mail.Read (docs/microsoft.md)"
 
     def _wanted_in(self, folders: Mapping[str, str]) -> Iterator[Iterator[tuple[str, Json]]]:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
-from connectors.microsoft_errors import SIGN_IN
 from connectors.microsoft_settings import Settings
 from syncd.errors import CursorExpired, Permanent, ReauthNeeded, Retryable, SyncError
 
@@ -30,26 +28,27 @@ class BadQuery(Permanent):
     """Graph does not accept this filter here, or not any more."""
 
 
-def raised_for(status: int, body: Any, settings: Settings, *, retry_after: timedelta | None = None) -> SyncError:
-    """`body` is the decoded JSON of an answer that is none of 2xx; None where there was none."""
+def raised_for(status: int, body: Any, settings: Settings, sign_in: str) -> SyncError:
+    """`body` is the decoded JSON of an answer that is none of 2xx; None where there was none. `sign_in` is what
+    is typed to sign in again."""
     code, words = code_of(body)
     host = settings.graph.removeprefix("https://")
     said = f"{host} says {status} {code}".rstrip() + (f": {words}" if words else "")
     lowered = code.lower()
     if status in _LATER or (status == 400 and not code):
         # An empty 400 passes: twentyhq/twenty meets it in its handler of Graph's errors.
-        return Retryable(said, retry_after=retry_after, cure="nothing, if it passes: it is tried again")
+        return Retryable(said, cure="nothing, if it passes: it is tried again")
     if status == 410 or lowered in _FORGOTTEN:
         return CursorExpired(said)
     if status == 401:
-        return _unauthorized(said, settings)
+        return _unauthorized(said, settings, sign_in)
     if lowered in _ELSEWHERE:
         cure = 'if it is on a server of your own, use kind = "exchange"; else give the user a licence with a mailbox'
         return Permanent(f"{settings.user} has no mailbox in this cloud ({said})", cure=cure)
     if lowered in _NOBODY:
         return Permanent(f"there is no mailbox {settings.user} ({said})", cure="check `user` of the mailbox")
     if status == 403:
-        return _forbidden(said, settings)
+        return _forbidden(said, settings, sign_in)
     if status == 404:
         return Missing(said)
     if lowered in {"errorinvalidurlquery", "inefficientfilter"}:
@@ -74,18 +73,18 @@ def decoded(body: bytes) -> Any:
         return None
 
 
-def _unauthorized(said: str, settings: Settings) -> SyncError:
+def _unauthorized(said: str, settings: Settings, sign_in: str) -> SyncError:
     if settings.sign_in == "user":
-        return ReauthNeeded(f"the sign-in of {settings.person} is not accepted any more ({said})", cure=SIGN_IN)
+        return ReauthNeeded(f"the sign-in of {settings.person} is not accepted any more ({said})", cure=sign_in)
     cure = "check that `authority` and `endpoint` are of the same cloud, and this machine's clock"
     return Permanent(f"the app's token is not accepted ({said})", cure=cure)
 
 
-def _forbidden(said: str, settings: Settings) -> SyncError:
+def _forbidden(said: str, settings: Settings, sign_in: str) -> SyncError:
     """What an admin has just granted takes an hour or two to be known everywhere."""
     if settings.sign_in == "user":
         whose = f"Exchange admin center > {settings.user} > Delegation > Read and manage: {settings.delegate}"
-        cure = f"{whose}; then {SIGN_IN}" if settings.delegate else f"agree to Mail.Read: {SIGN_IN}"
+        cure = f"{whose}; then {sign_in}" if settings.delegate else f"agree to Mail.Read: {sign_in}"
         return Forbidden(f"{settings.person} may not read {settings.user} ({said})", cure=cure)
     cure = (
         f"in Exchange Online PowerShell: Test-ServicePrincipalAuthorization -Identity {settings.client_id} "

@@ -13,7 +13,8 @@ from typing import Any
 from connectors.microsoft_settings import Settings
 from syncd.errors import Permanent, ReauthNeeded, Retryable, SyncError
 
-SIGN_IN = "sign in: syncd auth, with the name of this mailbox"
+_SIGN_IN = "sign in again"
+"""Stands in the causes for the command that does it (Context.sign_in)."""
 _REGISTRATION = "Entra admin center > App registrations > this app"
 _PASSING = {"temporarily_unavailable", "server_error", "slow_down"}
 _PERSON = {
@@ -49,40 +50,41 @@ _CAUSES: Mapping[int, tuple[str, str]] = {
         "the app may not send people back to this machine",
         f"{_REGISTRATION} > Authentication > Mobile and desktop applications: add http://localhost",
     ),
-    65001: ("nobody has agreed that the app may read this", SIGN_IN),
+    65001: ("nobody has agreed that the app may read this", _SIGN_IN),
     90094: (
         "an admin must agree first",
-        f"{_REGISTRATION} > API permissions > Grant admin consent; then {SIGN_IN}",
+        f"{_REGISTRATION} > API permissions > Grant admin consent; then {_SIGN_IN}",
     ),
-    50173: ("the sign-in was revoked", SIGN_IN),
-    50132: ("the password was changed", SIGN_IN),
-    50133: ("the password was changed", SIGN_IN),
-    50076: ("a second factor is wanted", SIGN_IN),
-    50079: ("a second factor must be set up", SIGN_IN),
+    50173: ("the sign-in was revoked", _SIGN_IN),
+    50132: ("the password was changed", _SIGN_IN),
+    50133: ("the password was changed", _SIGN_IN),
+    50076: ("a second factor is wanted", _SIGN_IN),
+    50079: ("a second factor must be set up", _SIGN_IN),
     53000: ("Conditional Access wants a managed device", "ask who runs Entra > Conditional Access, then sign in again"),
     53003: ("Conditional Access forbids this sign-in", "ask who runs Entra > Conditional Access, then sign in again"),
-    70008: ("the sign-in was not used for too long", SIGN_IN),
-    700082: ("the sign-in was not used for too long", SIGN_IN),
-    70043: ("the organisation wants people to sign in more often", SIGN_IN),
-    70018: ("the sign-in was declined", SIGN_IN),
-    70019: ("the code was not used in time", SIGN_IN),
+    70008: ("the sign-in was not used for too long", _SIGN_IN),
+    700082: ("the sign-in was not used for too long", _SIGN_IN),
+    70043: ("the organisation wants people to sign in more often", _SIGN_IN),
+    70018: ("the sign-in was declined", _SIGN_IN),
+    70019: ("the code was not used in time", _SIGN_IN),
     700084: ("the app is registered as a web page, whose sign-ins last a day", f"{_REGISTRATION} > Authentication"),
 }
 _NUMBER = re.compile(r"AADSTS(\d{4,8})")
 
 
-def refused(said: Mapping[str, Any], settings: Settings) -> SyncError:
-    """Of the dictionary that msal returns in place of a token."""
+def refused(said: Mapping[str, Any], settings: Settings, sign_in: str) -> SyncError:
+    """Of the dictionary that msal returns in place of a token. `sign_in` is what is typed to sign in again."""
     error = str(said.get("error", ""))
     description = str(said.get("error_description", ""))
     number = _number(said, description)
     cause, cure = _CAUSES.get(number, (_first_sentence(description) or error or "no reason was given", ""))
+    cure = cure.replace(_SIGN_IN, sign_in)
     code = f" (AADSTS{number})" if number else ""
     message = f"Microsoft lets {_who(settings)} not sign in: {cause}{code}"
     if error in _PASSING or number in _PASSING_NUMBERS:
         return Retryable(message, cure="nothing, if it passes: it is tried again")
     if error in _PERSON and settings.sign_in == "user":
-        return ReauthNeeded(message, cure=cure or SIGN_IN)
+        return ReauthNeeded(message, cure=cure or sign_in)
     return Permanent(message, cure=cure or f"check the mailbox's settings against {_REGISTRATION} (docs/microsoft.md)")
 
 

@@ -22,7 +22,6 @@ import msal
 from connectors import microsoft_errors as errors
 from connectors.base import Context
 from connectors.http import Client
-from connectors.microsoft_errors import SIGN_IN
 from connectors.microsoft_settings import Settings
 from syncd.errors import Permanent, ReauthNeeded, Retryable, SyncError
 
@@ -145,7 +144,7 @@ class Login:
         app = person_app(self.settings, cache)
         account = next(iter(app.get_accounts()), None)
         if account is None:
-            raise ReauthNeeded(f"{self.settings.person} has not signed in yet", cure=SIGN_IN)
+            raise ReauthNeeded(f"{self.settings.person} has not signed in yet", cure=self.context.sign_in)
         wanted = scopes(self.settings, self.rights or reading(self.settings))
         said = asked(
             self.settings,
@@ -157,9 +156,9 @@ class Login:
 
     def _given(self, said: Mapping[str, Any] | None) -> Mapping[str, Any]:
         if not said:
-            raise ReauthNeeded(f"{self.settings.person} has to sign in once more", cure=SIGN_IN)
+            raise ReauthNeeded(f"{self.settings.person} has to sign in once more", cure=self.context.sign_in)
         if "access_token" not in said:
-            raise errors.refused(said, self.settings)
+            raise errors.refused(said, self.settings, self.context.sign_in)
         return said
 
 

@@ -52,6 +52,7 @@ def context(
 ) -> Context:
     """What a connector is told of a mailbox besides its settings."""
     return Context(
+        mailbox=mailbox.name,
         contacts=contacts,
         secret=partial(secrets.resolve, mailbox.secret or ""),
         since=lambda: now() - mailbox.reach,

@@ -32,6 +32,7 @@ def context(
     tokens: Tokens | None = None,
 ) -> Context:
     return Context(
+        mailbox="anna",
         secret=secret if callable(secret) else lambda: secret,
         since=since if callable(since) else lambda: since,
         now=now,

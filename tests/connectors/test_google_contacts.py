@@ -173,7 +173,7 @@ def test_a_consent_of_before_says_what_is_missing_and_what_to_type(google: FakeG
     world = GmailWorld(google)
     with pytest.raises(ReauthNeeded, match=r"has not allowed contacts\.readonly") as caught:
         opened(world).cards()
-    assert "syncd auth" in caught.value.cure
+    assert "syncd auth anna" in caught.value.cure
 
 
 def test_a_service_account_asks_for_the_scope_of_contacts_only(world: GmailWorld, book: AddressBook) -> None:

@@ -143,7 +143,7 @@ def test_nobody_having_signed_in_yet_says_what_to_type(world: GmailWorld) -> Non
     world.tokens.save("")
     error = refusal(world)
     assert isinstance(error, ReauthNeeded)
-    assert "syncd auth" in error.cure
+    assert "syncd auth anna" in error.cure
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_a_consent_that_is_over_asks_for_another_one_and_says_why(
     error = refusal(world)
     assert isinstance(error, ReauthNeeded)
     assert word in str(error)
-    assert "syncd auth" in error.cure
+    assert "syncd auth anna" in error.cure
 
 
 def test_a_consent_to_an_app_in_testing_that_ended_is_told_as_that(world: GmailWorld) -> None:
@@ -237,7 +237,7 @@ def test_a_token_that_google_no_longer_takes_is_renewed_once_and_then_it_is_the_
     ("told", "kind", "word", "cure"),
     [
         (errors.not_enabled("gmail"), Permanent, "not enabled", "https://console.developers.google.com/apis/api/gmail"),
-        (errors.scope_insufficient("gmail"), ReauthNeeded, "may not use", "syncd auth"),
+        (errors.scope_insufficient("gmail"), ReauthNeeded, "may not use", "syncd auth anna"),
         (errors.DOMAIN_POLICY, Permanent, "policy", "API controls"),
         (errors.MAIL_NOT_ENABLED, Permanent, "Mail service not enabled", "licence"),
         (errors.NO_Q, ReauthNeeded, "headers only", "permissions"),

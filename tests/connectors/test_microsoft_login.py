@@ -113,7 +113,7 @@ class TestAsAPerson:
 
     def test_whoever_has_not_signed_in_is_asked_to(self, world: GraphWorld) -> None:
         world.settings = replace(world.settings, sign_in="user")
-        assert "syncd auth" in _failed(world, ReauthNeeded).cure
+        assert "syncd auth anna" in _failed(world, ReauthNeeded).cure
 
     def test_somebody_else_s_sign_in_is_not_kept(self, world: GraphWorld) -> None:
         world.cloud.login.user = "eve@example.com"

@@ -65,7 +65,7 @@ def test_a_mailbox_is_signed_in_checked_read_and_shown(office: Office, google: F
     before = office.syncd("check")
     assert before.code == 1
     assert "carl@example.com has not signed in yet" in before.out
-    assert "syncd auth" in before.out
+    assert "syncd auth carl" in before.out
 
     said = sign_in(office, google)
     allowed = "calendar.calendarlist.readonly, calendar.events.readonly, gmail.readonly, tasks.readonly"

@@ -87,7 +87,7 @@ def test_a_mailbox_that_its_owner_opens_needs_no_secret_and_leaves_no_token_in_t
     office.configure(block(microsoft, 'sign_in = "user"'), extra=CONTACTS)
     before = office.syncd("check")
     assert before.code == 1
-    assert "syncd auth" in before.out
+    assert "syncd auth dora" in before.out
     said = office.process("auth", "dora", "--no-browser")
     assert said.code == 0, said.err
     assert "https://microsoft.com/devicelogin" in said.out
