@@ -217,6 +217,9 @@ def _attempt(work: Callable[[], object]) -> Failure | None:
         work()
     except SyncError as error:
         return failure(error)
+    except MemoryError:
+        cure = "allow it more (MemoryMax of the unit), or fewer mailboxes at once (daemon.workers)"
+        return Failure(state=State.RETRYING, error="there was not enough memory", cure=cure)
     except Exception as error:
         log.exception("pass_broke")
         log.debug("pass_broke", exc_info=error)

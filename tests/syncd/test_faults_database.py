@@ -38,16 +38,15 @@ def _mails() -> list[bytes]:
     return [text.format(n=number).encode() for number in range(MAILS)]
 
 
-@pytest.mark.parametrize("mode", ["immediate", "fast"])
 def test_a_database_that_restarts_under_a_first_pass_ends_the_daemon_and_the_next_loses_and_doubles_nothing(
-    office: Office, postgres: Postgres, mode: str
+    office: Office, postgres: Postgres
 ) -> None:
     office.dovecot.fill(office.mailboxes["anna"], _mails())
     with on_postgresql(office, postgres) as chain:
         chain.prepare()
         with started(office) as daemon:
             eventually(lambda: chain.rows("SELECT 1 FROM sighting LIMIT 1"), every=0.01)
-            postgres.restart(mode)
+            postgres.restart("immediate")
             assert daemon.exit_code() == 1, "to be started again"
             assert "the lock on the database" in daemon.log.read_text()
         with started(office) as daemon:

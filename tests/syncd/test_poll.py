@@ -134,6 +134,15 @@ def test_a_fault_of_our_own_in_one_stream_does_not_stop_the_others(desk: Desk, w
     assert "Umbrella" not in worst[1].error
 
 
+def test_a_stream_for_which_there_was_not_enough_memory_is_tried_again(desk: Desk) -> None:
+    desk.folder("Sent").deliver(message(1))
+    desk.fail("INBOX", MemoryError())
+    worst = desk.poll().worst()
+    assert worst is not None
+    assert worst[1].state is State.RETRYING
+    assert "daemon.workers" in worst[1].cure
+
+
 def test_a_stream_that_failed_is_asked_again_only_after_its_own_wait(desk: Desk, world: World) -> None:
     desk.folder("Deals").deliver(message(1))
     desk.fail("Deals", Permanent("may not be read"))

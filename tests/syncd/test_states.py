@@ -247,3 +247,4 @@ def test_a_stream_is_compared_with_the_server_once_a_day() -> None:
     compared = next_stream(stream, StreamOutcome(name="INBOX", reconciled=True), tomorrow, jitter=0.5)
     assert not reconciliation_due(compared, tomorrow + timedelta(hours=23))
     assert not reconciliation_due(StreamState(), tomorrow)
+    assert reconciliation_due(stream, NOW - timedelta(days=300)), "the clock was a year ahead and is right again"
