@@ -59,6 +59,8 @@ def _said(component: Component) -> Iterator[str]:
 
 
 def _urls(words: str) -> Iterator[str]:
+    if "/" not in words and "&" not in words:  # not even as an entity
+        return
     words = html.unescape(words)
     for found, match in enumerate(_URL.finditer(words)):
         if found == _MAX_URLS:

@@ -8,7 +8,7 @@ seven kinds of exception, and takes fifteen times as long. The tests hold the tw
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
@@ -140,11 +140,14 @@ def read(data: bytes) -> Calendar:
     )
 
 
-def parameters(line: Property) -> dict[str, str]:
+def parameters(line: Property) -> Mapping[str, str]:
     """Return the parameters by name in capitals, without quotes; of one that is repeated, the first."""
     if not line.parameters:
         return {}
-    raw = line.parameters
+    return (_parameters_once if len(line.parameters) <= _CACHED_LENGTH else _parameters)(line.parameters)
+
+
+def _parameters(raw: str) -> Mapping[str, str]:
     found: dict[str, str] = {}
     pattern = _PARAMETER if raw.count('"') % 2 == 0 else _STRAY_PARAMETER
     for name, value in pattern.findall(raw):
@@ -153,6 +156,9 @@ def parameters(line: Property) -> dict[str, str]:
             value = _CARET.sub(lambda match: _CARETS[match[0]], value)  # RFC 6868
         found.setdefault(name.upper(), value)
     return found
+
+
+_parameters_once = lru_cache(maxsize=1024)(_parameters)
 
 
 def text(value: str) -> str:
