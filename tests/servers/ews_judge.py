@@ -128,9 +128,11 @@ def _checked(element: etree._Element) -> Iterator[str]:
     name, inner = _name(element), [_name(each) for each in element]
     if name in SEQUENCES:
         yield from _in_order(name, inner, SEQUENCES[name].split())
+        if name == "GetItemResponseMessage" and "Items" not in inner:
+            yield "GetItemResponseMessage must hold Items, also when it is of an error"
     elif name in CHOICES:
         yield from (f"{name} may not hold {each}" for each in inner if each not in CHOICES[name].split())
-        if not inner and name not in ("Changes", "Items"):
+        if not inner and name not in ("Changes", "Items", "Folders"):
             yield f"{name} may not be empty"
     elif inner:
         yield f"{name} is not known to hold anything, and holds {inner[0]}"

@@ -43,6 +43,10 @@ class Request:
     impersonated: str
     version: str
 
+    @property
+    def fields(self) -> set[str]:
+        return _fields(self.payload)
+
 
 @dataclass(slots=True)
 class FakeEws:
@@ -212,7 +216,7 @@ class FakeEws:
             raise Fault(
                 "ErrorInvalidSyncStateData", "Synchronization state data is corrupt or otherwise invalid."
             ) from None
-        fields = _fields(request.payload) - {"item:Body", "item:Attachments", "item:InternetMessageHeaders"}
+        fields = request.fields - {"item:Body", "item:Attachments", "item:InternetMessageHeaders"}
         changes = "".join(_change(each, fields, "ItemId") for each in told)
         return synced(state, "IncludesLastItemInRange", is_last, changes)
 
@@ -221,14 +225,14 @@ class FakeEws:
             told, state, is_last = request.mailbox.page_of_folders(_text(request.payload, "m:SyncState"))
         except KeyError:
             raise Fault("ErrorInvalidSyncStateData") from None
-        fields = _fields(request.payload)
+        fields = request.fields
         return synced(
             state, "IncludesLastFolderInRange", is_last, "".join(_change(each, fields, "FolderId") for each in told)
         )
 
     def _folder(self, request: Request, asked: Any) -> str:
         found = _folder_of(request.mailbox, asked, "ErrorFolderNotFound")
-        return f"<m:Folders>{written.folder(found, _fields(request.payload))}</m:Folders>"
+        return f"<m:Folders>{written.folder(found, request.fields)}</m:Folders>"
 
     def _item(self, request: Request, id: str) -> str:
         if id in self.lost:
@@ -237,7 +241,7 @@ class FakeEws:
             raise Fault("ErrorInvalidIdMalformed", "Id is malformed.")
         if id not in request.mailbox.items:
             raise Fault("ErrorItemNotFound", "The specified object was not found in the store.")
-        return f"<m:Items>{written.item(request.mailbox.items[id], _fields(request.payload))}</m:Items>"
+        return f"<m:Items>{written.item(request.mailbox.items[id], request.fields)}</m:Items>"
 
     def _find(self, request: Request) -> str:
         """By what was received from an instant on, the newest first."""
@@ -247,7 +251,7 @@ class FakeEws:
         there.sort(key=lambda each: each.received_at, reverse=True)
         view = request.payload.find("m:IndexedPageItemView", NS)
         start, most = int(view.get("Offset")), int(view.get("MaxEntriesReturned"))
-        some = "".join(written.item(each, _fields(request.payload)) for each in there[start : start + most])
+        some = "".join(written.item(each, request.fields) for each in there[start : start + most])
         is_last = str(start + most >= len(there)).lower()
         place = f'IndexedPagingOffset="{min(start + most, len(there))}" TotalItemsInView="{len(there)}"'
         return f'<m:RootFolder {place} IncludesLastItemInRange="{is_last}"><t:Items>{some}</t:Items></m:RootFolder>'

@@ -28,6 +28,10 @@ def synced(state: str, last: str, is_last: bool, changes: str) -> str:
     return f"<m:SyncState>{state}</m:SyncState><m:{last}>{flag}</m:{last}><m:Changes>{changes}</m:Changes>"
 
 
+_HOLDS = {"GetItem": "<m:Items/>", "GetFolder": "<m:Folders/>"}
+"""What the answer holds, also when it is nothing."""
+
+
 def message(name: str, answer: Callable[[], str]) -> str:
     """A response message, of success or failure."""
     try:
@@ -38,6 +42,7 @@ def message(name: str, answer: Callable[[], str]) -> str:
         if fault.back_off is not None:
             value = f'<t:Value Name="BackOffMilliseconds">{fault.back_off}</t:Value>'
             content = f"<m:DescriptiveLinkKey>0</m:DescriptiveLinkKey><m:MessageXml>{value}</m:MessageXml>"
+        content += _HOLDS.get(name, "")
     head = f"{words}<m:ResponseCode>{code}</m:ResponseCode>"
     return f'<m:{name}ResponseMessage ResponseClass="{kind}">{head}{content}</m:{name}ResponseMessage>'
 
