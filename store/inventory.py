@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from sys import intern
 
-from sqlalchemy import Connection, Engine, and_, delete, exists, func, insert, select
+from sqlalchemy import Connection, Engine, and_, delete, exists, func, insert, select, update
 
+from store.bulk import chunks
 from store.engine import read, write
 from store.schema import activity, attachment, finding, link, mailbox, participant, sighting, stream
 from syncd.model import Cursor, ItemId
 
 _HOLLOW = and_(sighting.c.verdict == "logged", ~exists().where(activity.c.id == sighting.c.activity_id))
 """Said to be logged, and what it was logged as is not there: somebody removed the activity behind syncd's back."""
+
+
+_NOT_THERE = ""
+_URGENCY = (_NOT_THERE, "quarantined", "pending", "logged", "skipped")
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +51,22 @@ class Arrivals:
 
 
 def verdicts(engine: Engine, stream_id: int) -> dict[ItemId, str]:
-    """The decision on each item that has not left the stream and is truly there."""
+    """The decision on each item that has not left the stream and is truly there; of a calendar, on each object.
+
+    Of an object with several parts that which most needs a look; it is there if all of them are.
+    """
     own = sighting.c
-    held = select(own.item, own.verdict).where(own.stream_id == stream_id, own.gone_at.is_(None), ~_HOLLOW)
+    name = func.coalesce(own.object, own.item)
+    held = select(name, own.verdict, _HOLLOW).where(own.stream_id == stream_id, own.gone_at.is_(None))
+    found: dict[ItemId, str] = {}
     with read(engine) as connection:
-        # The driver makes a new string of each verdict.
-        return {ItemId(item): intern(verdict) for item, verdict in connection.execute(held)}
+        for item, verdict, is_empty in connection.execute(held):
+            said, before = _NOT_THERE if is_empty else intern(verdict), found.get(item)  # the driver makes new strings
+            if before is None or _URGENCY.index(said) < _URGENCY.index(before):
+                found[ItemId(item)] = said
+    for item in [each for each, said in found.items() if said is _NOT_THERE]:
+        del found[item]
+    return found
 
 
 def forget_hollow(engine: Engine, stream_id: int) -> int:
@@ -59,7 +75,15 @@ def forget_hollow(engine: Engine, stream_id: int) -> int:
     What hung on such an activity goes as well: SQLite lets a program that does not ask for it leave it behind, and the
     next activity may get the same number.
     """
+    sibling = sighting.alias()
+    empty = (sighting.c.stream_id == stream_id, sighting.c.object.is_not(None), _HOLLOW)
+    lost = select(sighting.c.object).where(*empty)
     with write(engine) as connection:
+        # What is left of an object says that it was read in this version: it has to be read again.
+        torn = (sibling.c.stream_id == stream_id, sibling.c.object.in_(lost), sibling.c.gone_at.is_(None))
+        ids = connection.execute(select(sibling.c.id).where(*torn)).scalars().all()
+        for some in chunks(ids):
+            connection.execute(update(sighting).where(sighting.c.id.in_(some)).values(due_at=_LONG_AGO))
         gone = connection.execute(delete(sighting).where(sighting.c.stream_id == stream_id, _HOLLOW)).rowcount
         for table in (participant, link, attachment):
             connection.execute(delete(table).where(~exists().where(activity.c.id == table.c.activity_id)))

@@ -1,7 +1,8 @@
 """The audit: what the server holds within the window is what was decided on, by ids, and a gap is filled by itself.
 
 An item is accounted for when its sighting is stored, with whatever verdict, and an activity stands behind what is said
-to be logged. What came since the last pass is no gap: it is read first, as any new mail.
+to be logged; of a calendar's object, behind each of its parts. What came since the last pass is no gap: it is read
+first, as any new mail.
 """
 
 from __future__ import annotations
@@ -22,10 +23,6 @@ from syncd.model import Cursor, ItemId, Verdict
 from syncd.opening import account
 from syncd.states import Audited
 from syncd.sync import Pass
-
-AUDITED = frozenset({"mail"})
-"""Of a calendar's objects several occurrences are stored, or none."""
-
 
 _COUNTED = ""
 """In the place of the verdict on an item that the server has listed: a server may list one twice."""
@@ -127,8 +124,6 @@ def audit_mailbox(mailbox: Mailbox, store: Store, vault: Vault, now: datetime) -
 def _audited(stream: Stream, place: Place | None, store: Store) -> StreamAudit:
     if stream.excluded:
         return StreamAudit(name=stream.name, not_audited=stream.excluded)
-    if stream.kind not in AUDITED:
-        return StreamAudit(name=stream.name, not_audited=f"a stream of {stream.kind}")
     if place is None:
         held = sum(1 for _ in stream.inventory())
         return StreamAudit(name=stream.name, held=held, coming=held)
@@ -152,6 +147,7 @@ def _coming(stream: Stream, cursor: Cursor | None, missing: frozenset[ItemId]) -
     try:
         for batch in stream.changes(cursor) if missing else ():
             coming.update(item.id for item in batch.items)
+            coming.update(batch.versions or ())
             if missing <= coming:
                 break
     except CursorExpired:

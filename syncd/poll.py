@@ -17,7 +17,7 @@ from connectors.base import Account, Stream
 from store import health
 from store.health import StreamRow
 from store.writer import Store
-from syncd.audit import AUDITED, audit
+from syncd.audit import audit
 from syncd.errors import SyncError
 from syncd.ledger import Mark
 from syncd.logs import about, fields, place
@@ -182,7 +182,7 @@ def _pass(one: Poll, stream: Stream, row: StreamRow, mark: Mark, *, due: bool) -
         nonlocal audited
         read.run()
         if due and not cut:
-            audited = _compared(compared)
+            audited = audit(compared)
 
     failed = _attempt(work)
     counts = read.by_rule + compared.by_rule
@@ -201,14 +201,6 @@ def _pass(one: Poll, stream: Stream, row: StreamRow, mark: Mark, *, due: bool) -
         audited=None if failed or cut else audited,
         failure=failed,
     )
-
-
-def _compared(one: Pass) -> Audited | None:
-    """With all that the server holds. Where ids cannot be counted, what is new is read all the same."""
-    if one.stream.kind in AUDITED:
-        return audit(one)
-    one.reconcile()
-    return None
 
 
 def _attempt(work: Callable[[], object]) -> Failure | None:
