@@ -27,12 +27,29 @@ def written() -> Iterator[list[str]]:
     """The statements by which any engine of this process changes anything meanwhile."""
     statements: list[str] = []
 
-    def tell(connection: object, cursor: object, statement: str, *_: object) -> None:
+    def tell(statement: str) -> None:
         if statement.split(None, 1)[0].upper() in ("INSERT", "UPDATE", "DELETE"):
             statements.append(statement)
 
-    event.listen(Engine, "before_cursor_execute", tell)
-    try:
+    with _executed(tell):
         yield statements
+
+
+@contextmanager
+def executed() -> Iterator[list[str]]:
+    """All statements that any engine of this process runs meanwhile."""
+    statements: list[str] = []
+    with _executed(statements.append):
+        yield statements
+
+
+@contextmanager
+def _executed(tell: Callable[[str], None]) -> Iterator[None]:
+    def told(connection: object, cursor: object, statement: str, *_: object) -> None:
+        tell(statement)
+
+    event.listen(Engine, "before_cursor_execute", told)
+    try:
+        yield
     finally:
-        event.remove(Engine, "before_cursor_execute", tell)
+        event.remove(Engine, "before_cursor_execute", told)
