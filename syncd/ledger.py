@@ -138,7 +138,7 @@ class Failed:
     reason: str
     final: bool = False
     version: str | None = None
-    """Of a calendar's object: what could not be read."""
+    """Of a calendar's object: what could not be read, empty where that is not known. None of a mail."""
 
 
 Handled: TypeAlias = Decided | Invited | Occasion | Nothing | Whole | Failed | Removed

@@ -171,7 +171,16 @@ class Pass:
             handled += self._invited(complete, now)
         for item, parts in objects:
             handled += occasions(item, parts, parties, self.stream_id, now)
-        return [*handled, *(_other(item) for item in items if isinstance(item, Removed | Unreadable))]
+        return [*handled, *(self._other(item) for item in items if isinstance(item, Removed | Unreadable))]
+
+    def _other(self, item: Removed | Unreadable) -> Failed | Removed:
+        return item if isinstance(item, Removed) else Failed(item.id, item.reason, version=self._version(item))
+
+    def _version(self, item: Item | None) -> str | None:
+        """Of what a calendar or list holds, empty where it is not known; a mail has none."""
+        if self.stream.kind == "mail":
+            return None
+        return item.version if isinstance(item, CalendarObject | Unreadable) else ""
 
     def _parties(self, people: Sequence[Sequence[Participant]]) -> Parties:
         wanted = contacts.lookups(people, self.policy)
@@ -245,7 +254,7 @@ class Pass:
         with self._innocent():
             if mark.strikes >= CAREFUL:
                 for item in mark.waiting:
-                    self._singly(item, None, mark, partial(self._read_and_handle, [item]))
+                    self._singly(item, self._version(None), mark, partial(self._read_and_handle, [item]))
             else:
                 self._again(mark.waiting)
         self.store.forgive(self.stream_id)
@@ -274,7 +283,7 @@ class Pass:
         """
         done = self.store.versions(self.stream_id)
         for item in items:
-            version = _version(item)
+            version = self._version(item)
             if (item.id, version) in done and not isinstance(item, Removed):
                 continue
             self._singly(item.id, version, mark, partial(self._handle, [item]))
@@ -311,16 +320,6 @@ def _doubtful(gone: int, live: int, listing: Collection[ItemId], batch: Batch, m
     if not gone or mark.doubted or batch.epoch != mark.epoch:
         return False
     return not listing or gone > max(MASS, live // 5)
-
-
-def _version(item: Item) -> str | None:
-    return item.version or None if isinstance(item, CalendarObject | Unreadable) else None
-
-
-def _other(item: Removed | Unreadable) -> Failed | Removed:
-    if isinstance(item, Removed):
-        return item
-    return Failed(item.id, item.reason, version=_version(item))
 
 
 def _among(settled: Mapping[bytes, Identity], copy: Identity) -> bool:

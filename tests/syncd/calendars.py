@@ -82,6 +82,8 @@ class Calendar:
     objects: dict[str, tuple[int, tuple[Event | Task | Note, ...]]] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
     """Objects of which nothing can be made, and why."""
+    refused: set[str] = field(default_factory=set)
+    """Objects that the server does not give, and of which it tells no version either."""
     revision: int = 0
     next_at: dict[str, datetime] = field(default_factory=dict)
     asked_for: list[str] = field(default_factory=list)
@@ -117,6 +119,8 @@ class CalendarStream:
             self.calendar.asked_for.append(name)
             if name not in self.calendar.objects:
                 yield Removed(name)
+            elif name in self.calendar.refused:
+                yield Unreadable(name, "the server does not give it")
             elif name in self.calendar.broken:
                 yield Unreadable(name, self.calendar.broken[name], str(self.calendar.objects[name][0]))
             else:

@@ -309,7 +309,9 @@ def test_an_event_that_turns_private_has_its_text_and_people_erased(office: Offi
     office.sync()
     office.calendar("rita").put("a", replace(_call(), private="CLASS:PRIVATE"))
     office.sync()
-    assert office.world.rows("SELECT subject, text, location, level FROM activity") == [(None, None, None, 0)]
+    assert office.world.rows("SELECT subject, text, location, level FROM activity") == [
+        (None, None, None, int(Level.PRIVATE))
+    ]
     assert office.world.rows("SELECT count(*) FROM participant") == [(0,)]
     assert office.world.rows("SELECT count(*) FROM copy") == [(0,)]
 
@@ -321,7 +323,7 @@ def test_what_one_owner_keeps_private_is_not_shown_because_another_has_it_too(
     office.calendar("rita").put("a", replace(_call(), private="CLASS:PRIVATE"))
     office.calendar("sam").put("a", _call())
     office.sync(*order)
-    assert office.world.rows("SELECT subject, text, level FROM activity") == [(None, None, 0)]
+    assert office.world.rows("SELECT subject, text, level FROM activity") == [(None, None, int(Level.PRIVATE))]
     assert office.world.rows("SELECT count(*) FROM participant") == [(0,)]
 
 
@@ -401,6 +403,19 @@ def test_an_object_of_which_nothing_can_be_made_is_quarantined_and_tried_again_w
     office.sync()
     assert [title for *_, title in office.meetings()] == ["About bad", "About call"]
     assert office.world.verdicts() == {"logged": 2}
+
+
+def test_an_object_that_the_server_did_not_give_for_a_while_is_read_when_it_does(office: Office) -> None:
+    calendar = office.calendar("rita")
+    calendar.put("a", _call())
+    calendar.put("s", *_series(0, 7))
+    calendar.refused |= {"a", "s"}
+    office.sync()
+    assert office.world.verdicts() == {"pending": 2}
+    calendar.refused.clear()
+    office.sync()
+    assert office.statuses() == ["planned"] * 3
+    assert office.world.verdicts() == {"logged": 3}
 
 
 def test_an_object_outside_the_window_is_skipped_by_name_and_comes_when_the_window_reaches_it(office: Office) -> None:
