@@ -170,18 +170,16 @@ def _described(told: Element) -> Iterator[str]:
 
 
 def _people(told: Element) -> Iterator[str]:
-    """Of a reply, the one who answers. An address of Exchange's own kind is nobody that is known."""
-    if address := smtp(xml.child(told, "Organizer", "Mailbox")):
-        yield f"ORGANIZER{_named(told, 'Organizer')}:mailto:{escaped(address)}"
+    """Of a reply, the one who answers; of a cancellation, which names no organizer, the one who sent it. An address of
+    Exchange's own kind is nobody that is known."""
+    name = "From" if xml.kind(told) == "MeetingCancellation" else "Organizer"
+    if address := smtp(xml.child(told, name, "Mailbox")):
+        yield f"ORGANIZER{parameter('CN', xml.value(told, name, 'Mailbox', 'Name'))}:mailto:{escaped(address)}"
     if xml.kind(told) == "MeetingResponse":
         yield from _attendee(xml.child(told, "From", "Mailbox"), xml.value(told, "ResponseType"))
     for name in ("RequiredAttendees", "OptionalAttendees"):
         for each in xml.children(told, name):
             yield from _attendee(xml.child(each, "Mailbox"), xml.value(each, "ResponseType"))
-
-
-def _named(told: Element, name: str) -> str:
-    return parameter("CN", xml.value(told, name, "Mailbox", "Name"))
 
 
 def _attendee(mailbox: Element | None, answer: str) -> Iterator[str]:
