@@ -20,7 +20,8 @@ _HOLLOW = and_(sighting.c.verdict == "logged", ~exists().where(activity.c.id == 
 
 _NOT_THERE = ""
 _URGENCY = (_NOT_THERE, "quarantined", "pending", "logged", "skipped")
-_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+"""When an object was due that the next pass is to read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,8 @@ def findings(engine: Engine, mailbox_name: str | None = None) -> dict[str, tuple
 def save_findings(
     engine: Engine, mailbox_id: int, found: Iterable[Finding], now: datetime
 ) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
-    """Put these in the place of what was found before; which are new, and which are over."""
+    """Put these in the place of what was found before; which are new, and which are over. What is only worded otherwise
+    is neither."""
     wanted = {(each.stream, each.kind): each for each in found}
     with write(engine) as connection:
         known = _known(connection, mailbox_id)
@@ -169,6 +171,11 @@ def save_findings(
     return new, tuple(each for place, each in known.items() if place not in wanted)
 
 
+        for place, each in wanted.items():
+            if known.get(place, each) != each:
+                own = (finding.c.stream == place[0], finding.c.kind == place[1])
+                changed = update(finding).where(finding.c.mailbox_id == mailbox_id, *own)
+                connection.execute(changed.values(error=each.error, cure=each.cure))
 def _known(connection: Connection, mailbox_id: int) -> dict[tuple[str, str], Finding]:
     own = finding.c
     rows = connection.execute(select(own.stream, own.kind, own.error, own.cure).where(own.mailbox_id == mailbox_id))

@@ -43,10 +43,20 @@ def troubles(
     at; one that was not, in two of them, is late."""
     of_directory = [Trouble("directory", "", "retrying", *directory)] if directory else []
     of_mailboxes = (trouble for mailbox in found for trouble in _of_mailbox(mailbox, 2 * longest + _LATE, now))
-    warnings = (
-        Trouble(name, each.stream, WARNING, each.error, each.cure) for name, those in findings.items() for each in those
-    )
-    return (*of_directory, *of_mailboxes, *warnings)
+    return (*of_directory, *of_mailboxes, *_warnings(findings))
+
+
+def _warnings(findings: Mapping[str, Iterable[Finding]]) -> Iterator[Trouble]:
+    """What is the same of several mailboxes, as the right of an app that opens them all, is told once."""
+    mailboxes: dict[Finding, list[str]] = {}
+    for name, those in findings.items():
+        for each in those:
+            mailboxes.setdefault(each, []).append(name)
+    for each, (first, *others) in mailboxes.items():
+        error = (
+            f"{each.error} (also of {', '.join(others[:3])}{' ...' if others[3:] else ''})" if others else each.error
+        )
+        yield Trouble(first, each.stream, WARNING, error, each.cure)
 
 
 def _of_mailbox(mailbox: MailboxStatus, patience: timedelta, now: datetime) -> Iterator[Trouble]:

@@ -11,9 +11,10 @@ from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
-from connectors.base import Account
+from connectors.base import Account, Granted
 from store import health, inventory
 from store.health import Health, Registered, StreamRow
+from store.inventory import Finding
 from store.vault import Vault
 from store.writer import Store
 from syncd.config import Mailbox
@@ -41,6 +42,9 @@ if TYPE_CHECKING:  # a pass without a daemon needs no scheduler
     from syncd.schedule import Alive
 
 log = logging.getLogger(__name__)
+
+RIGHTS = "rights"
+"""The kind of a finding that a provider's grant warns of; a second one has a number behind it."""
 
 SLICE = timedelta(seconds=30)
 SAVE_SUCCESS = timedelta(minutes=10)
@@ -119,28 +123,40 @@ class Watch:
         if outcome.failure is not None:
             # Nothing is known of the connection any more, and the server may have asked to be left alone.
             self._close()
-        elif not self._compared:
+        is_first = not self._compared and outcome.failure is None
+        if is_first:
             self._compared = True
             tell_missing(self.mailbox, [name for name, row in self.rows.items() if row.excluded != health.GONE])
         self._become(next_state(self.state, outcome, _now(), jitter=random.random()))
-        if any(stream.audited for stream in outcome.streams):
+        if is_first or any(stream.audited or stream.reconciled for stream in outcome.streams):
             with suppress(SyncError):  # a store that cannot be written tells of itself
                 self._suspect(self.rows)
         self.manner.observe(outcome)
         return outcome
 
     def _suspect(self, rows: StreamRows) -> None:
-        """With each audit, look for what no error tells; new findings are told once."""
+        """With the first pass and each daily comparison, look for what no error tells; new findings are told once."""
         engine, name, now = self.store.engine, self.mailbox.name, _now()
         read = [row.name for row in rows.values() if not row.excluded and row.kind == "mail"]
         flow = inventory.flow(engine, self.id, now - FLOW)
-        found = suspicions(flow, inventory.arrivals(engine, self.id), read, name, now)
+        found = (*suspicions(flow, inventory.arrivals(engine, self.id), read, name, now), *self._rights())
         new, over = inventory.save_findings(engine, self.id, found, now)
         for each in new:
             extra = fields(stream=each.stream, kind=each.kind, found=each.error, cure=each.cure)
             log.warning("suspicion", extra=extra)
         for each in over:
             log.info("suspicion_over", extra=fields(stream=each.stream, kind=each.kind))
+
+    def _rights(self) -> Iterable[Finding]:
+        """What the provider grants beyond what is needed, or not for long; if it cannot be asked, what it was."""
+        if not isinstance(self.account, Granted):
+            return ()
+        try:
+            warnings = self.account.grant().warnings
+        except SyncError:
+            before = inventory.findings(self.store.engine, self.mailbox.name).get(self.mailbox.name, ())
+            return [each for each in before if each.kind.startswith(RIGHTS)]
+        return [Finding("", f"{RIGHTS}{number or ''}", *warning) for number, warning in enumerate(warnings)]
 
     def missing(self) -> int:
         """How many items the server holds of which no decision is stored, by the last audit of each stream."""

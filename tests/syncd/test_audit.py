@@ -14,13 +14,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text, update
 
+from connectors.base import Grant
 from store import inventory
 from store.engine import write
-from store.inventory import Arrivals, Flow
+from store.inventory import Arrivals, Finding, Flow
 from store.queries import ADMIN, status
 from store.schema import stream
 from syncd.audit import audit, audit_mailbox, compare
 from syncd.config import load
+from syncd.errors import Retryable, SyncError
 from syncd.model import ItemId
 from syncd.opening import opened as opened_store
 from syncd.opening import vault
@@ -328,3 +330,41 @@ def test_the_command_says_what_is_missing_and_exits_with_1(tmp_path: Path, dovec
     assert refused.code == 1
     assert "put the current password" in refused.out
     assert "Example: syncd audit" in office.syncd("audit", "--help").out
+
+
+def test_a_finding_that_is_only_worded_otherwise_is_no_news(world: World) -> None:
+    engine, own = world.store.engine, opened(world.store, MemoryAccount()).id
+    first = Finding("", "rights", "it could also write", "take it away")
+    assert inventory.save_findings(engine, own, [first], NOW) == ((first,), ())
+    reworded = replace(first, error="it could also send")
+    assert inventory.save_findings(engine, own, [reworded], NOW) == ((), ())
+    assert inventory.findings(engine)["rita"] == (reworded,)
+
+
+def test_what_a_provider_grants_too_much_is_kept_while_it_cannot_be_asked(world: World) -> None:
+    account = GrantingAccount(warnings=(("it could also write", "take it away"), ("it ends soon", "publish the app")))
+    account.folder("INBOX")
+    watch = opened(world.store, account)
+    watch.run()
+    _audit_now(watch)
+    found = inventory.findings(world.store.engine)["rita"]
+    assert [each.error for each in found] == ["it could also write", "it ends soon"]
+    account.refusal = Retryable("busy")
+    _audit_now(watch)
+    assert inventory.findings(world.store.engine)["rita"] == found
+    account.refusal, account.warnings = None, ()
+    _audit_now(watch)
+    assert inventory.findings(world.store.engine) == {}
+
+
+@dataclass
+class GrantingAccount(MemoryAccount):
+    """Of a provider that tells rights apart."""
+
+    warnings: tuple[tuple[str, str], ...] = ()
+    refusal: SyncError | None = None
+
+    def grant(self) -> Grant:
+        if self.refusal is not None:
+            raise self.refusal
+        return Grant(by="the app", permissions=(), warnings=self.warnings)

@@ -244,3 +244,24 @@ def _numbered(number: int) -> bytes:
 def _feed(office: Office) -> list[tuple[object, ...]]:
     with closing(sqlite3.connect(office.folder / "syncd.db")) as database:
         return database.execute("SELECT sequence, kind, activity_id FROM v1_change ORDER BY sequence").fetchall()
+
+
+def test_a_consent_that_ends_soon_is_a_warning_in_status_until_it_is_renewed(
+    office: Office, google: FakeGoogle
+) -> None:
+    google.clock.now = time.time()
+    google.oauth.testing = True
+    google.mailbox(CARL).deliver(LETTER)
+    sign_in(office, google)
+    assert office.process("once", "--again").code == 0
+    shown = office.syncd("status")
+    assert "the app is in Testing, so this consent ends on" in shown.out
+    assert "https://console.cloud.google.com/auth/audience" in shown.out
+    assert shown.code == 0
+
+    google.oauth.testing = False
+    sign_in(office, google)
+    with closing(sqlite3.connect(office.folder / "syncd.db")) as database, database:
+        database.execute("UPDATE stream SET reconciled_at = NULL")
+    assert office.process("once").code == 0
+    assert "Testing" not in office.syncd("status").out

@@ -262,3 +262,16 @@ def test_an_invitation_by_mail_makes_the_meeting_where_no_calendar_is_read(
     )
     assert office.process("once").code == 0
     assert _meetings(office) == [("Review", "planned")]
+
+
+def test_a_right_that_is_wider_than_needed_is_one_warning_in_status_for_all_mailboxes_of_the_app(
+    office: Office, microsoft: Cloud, dora: Mailbox
+) -> None:
+    microsoft.graph.mailbox("anna@example.com", "Anna")
+    anna = block(microsoft).replace(DORA, "anna@example.com").replace('name = "dora"', 'name = "anna"')
+    office.configure(block(microsoft), anna, extra=CONTACTS)
+    assert office.process("once").code == 0
+    shown = office.syncd("status").out
+    assert shown.count("Entra lets the app read every mailbox of the organisation") == 1
+    assert "(also of dora)" in shown
+    assert "New-ManagementRoleAssignment" in shown
