@@ -84,7 +84,7 @@ def forget_hollow(engine: Engine, stream_id: int) -> int:
         torn = (sibling.c.stream_id == stream_id, sibling.c.object.in_(lost), sibling.c.gone_at.is_(None))
         ids = connection.execute(select(sibling.c.id).where(*torn)).scalars().all()
         for some in chunks(ids):
-            connection.execute(update(sighting).where(sighting.c.id.in_(some)).values(due_at=_LONG_AGO))
+            connection.execute(update(sighting).where(sighting.c.id.in_(some)).values(due_at=LONG_AGO))
         gone = connection.execute(delete(sighting).where(sighting.c.stream_id == stream_id, _HOLLOW)).rowcount
         for table in (participant, link, attachment):
             connection.execute(delete(table).where(~exists().where(activity.c.id == table.c.activity_id)))
