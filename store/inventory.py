@@ -165,17 +165,17 @@ def save_findings(
             own = (finding.c.stream == place[0], finding.c.kind == place[1])
             connection.execute(delete(finding).where(finding.c.mailbox_id == mailbox_id, *own))
         new = tuple(each for place, each in wanted.items() if place not in known)
+        for place, each in wanted.items():
+            if known.get(place, each) != each:
+                own = (finding.c.stream == place[0], finding.c.kind == place[1])
+                changed = update(finding).where(finding.c.mailbox_id == mailbox_id, *own)
+                connection.execute(changed.values(error=each.error, cure=each.cure))
         for each in new:
             values = {"stream": each.stream, "kind": each.kind, "error": each.error, "cure": each.cure}
             connection.execute(insert(finding).values(mailbox_id=mailbox_id, since=now, **values))
     return new, tuple(each for place, each in known.items() if place not in wanted)
 
 
-        for place, each in wanted.items():
-            if known.get(place, each) != each:
-                own = (finding.c.stream == place[0], finding.c.kind == place[1])
-                changed = update(finding).where(finding.c.mailbox_id == mailbox_id, *own)
-                connection.execute(changed.values(error=each.error, cure=each.cure))
 def _known(connection: Connection, mailbox_id: int) -> dict[tuple[str, str], Finding]:
     own = finding.c
     rows = connection.execute(select(own.stream, own.kind, own.error, own.cure).where(own.mailbox_id == mailbox_id))
