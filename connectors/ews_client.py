@@ -7,7 +7,9 @@ an answer, with its state.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple
 
 from exchangelib import errors
@@ -62,6 +64,10 @@ class _SyncFolderHierarchy(_Service):
     SERVICE_NAME = "SyncFolderHierarchy"
 
 
+class _FindItem(_Service):
+    SERVICE_NAME = "FindItem"
+
+
 class _GetFolder(_Service):
     SERVICE_NAME = "GetFolder"
     ERRORS_TO_CATCH_IN_RESPONSE = errors.ResponseMessageError
@@ -111,6 +117,24 @@ class Client:
         parts.append(element("m:MaxChangesReturned", text=str(most)))
         (answer,) = self._ask(_SyncFolderItems, element("m:SyncFolderItems", *parts))
         return _page(answer, "ItemId", "IncludesLastItemInRange")
+
+    def received_since(self, folder: str, since: datetime) -> list[str]:
+        """Ids of the newest that were received from then on, a hundred at most."""
+        constant = element("t:FieldURIOrConstant", element("t:Constant", Value=f"{since:%Y-%m-%dT%H:%M:%SZ}"))
+        received = element("t:FieldURI", FieldURI="item:DateTimeReceived")
+        payload = element(
+            "m:FindItem",
+            xml.shape("m:ItemShape", ()),
+            element("m:IndexedPageItemView", MaxEntriesReturned="100", Offset="0", BasePoint="Beginning"),
+            element("m:Restriction", element("t:IsGreaterThanOrEqualTo", received, constant)),
+            element("m:SortOrder", element("t:FieldOrder", deepcopy(received), Order="Descending")),
+            element("m:ParentFolderIds", element("t:FolderId", Id=folder)),
+            Traversal="Shallow",
+        )
+        (answer,) = self._ask(_FindItem, payload)
+        if isinstance(answer, Exception):
+            raise meaning(answer, self.settings, self.host) from answer
+        return [xml.id_of(each)[0] for each in answer.iterfind(f"{M}RootFolder/{T}Items/*")]
 
     def folders_page(self, state: str, fields: Sequence[str]) -> Page:
         """The same of the folders below the mailbox's root."""

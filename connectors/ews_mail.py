@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from connectors.ews_client import MOST_CHANGES, Change, Client, Page
 from connectors.ews_errors import Gone
@@ -22,6 +22,10 @@ from syncd.model import Batch, Cursor, Item, ItemId, Message, Removed, Unreadabl
 
 PAGE = 100
 """Changes of a page whose items are read."""
+CHECK_EVERY = 4
+"""Pages of a backfill between two looks for new mail, which must not wait behind the old."""
+_CLOCKS = timedelta(minutes=10)
+"""So much may Exchange's clock be behind ours."""
 RECEIVED = "item:DateTimeReceived"
 
 
@@ -63,14 +67,22 @@ class MailStream:
     # ------------------------------------------------------------------------------------------------ what there is
 
     def _backfill(self, here: Place) -> Generator[Batch, None, Place]:
-        since, is_last = self._since(), False
+        since, is_last, number = self._since(), False, 0
+        fresh, seen = self._now() - _CLOCKS, set[str]()
         while not is_last:
             page = self._client.items_page(self._id, here.state, (RECEIVED,), MOST_CHANGES if here.older else PAGE)
             wanted = [each for each in page.changes if _is_within(each, since)]
+            seen.update(each.id for each in wanted)
             is_last = page.is_last or page.state == here.state
             here = replace(here, state=page.state, older=bool(page.changes) and not wanted)
             if wanted or not is_last:
                 yield Batch(items=tuple(self._now_there(wanted)), cursor=here.cursor(), remaining=int(not is_last))
+            number += 1
+            if number % CHECK_EVERY == 0 and not is_last:
+                came = [id for id in self._client.received_since(self._id, fresh) if id not in seen]
+                seen.update(came)
+                if came:
+                    yield Batch(items=tuple(self._fetched(came)), cursor=here.cursor(), remaining=1)
         return here
 
     def _listed(self, here: Place) -> Batch:
@@ -102,9 +114,11 @@ class MailStream:
         latest = {each.id: each.what for each in changes if each.what != "ReadFlagChange"}
         gone = [id for id, what in latest.items() if what == "Delete"]
         yield from (Removed(ItemId(id)) for id in gone)
-        there = [ItemId(id) for id, what in latest.items() if what != "Delete"]
-        for id, told in zip(there, self._client.items(there, FIELDS), strict=True):
-            yield self._item(id, told)
+        yield from self._fetched([id for id, what in latest.items() if what != "Delete"])
+
+    def _fetched(self, ids: Sequence[str]) -> Iterator[Item]:
+        for id, told in zip(ids, self._client.items(ids, FIELDS), strict=True):
+            yield self._item(ItemId(id), told)
 
     def _item(self, id: ItemId, told: Element | Exception) -> Item:
         if isinstance(told, Gone):

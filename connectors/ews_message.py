@@ -171,6 +171,8 @@ def _others(told: Element, headers: dict[str, str]) -> dict[str, str]:
     }
     found = {name: text for name, text in kept.items() if text}
     found |= {name: text for name, text in headers.items() if name in _WANTED}
+    if xml.value(told, "ItemClass").upper().startswith("REPORT."):
+        found.setdefault("content-type", "multipart/report")
     if about := method(told):
         found["content-type"] = f"text/calendar; method={about}"
     return found

@@ -19,8 +19,6 @@ class Place:
     """Whether all that the folder held was listed."""
     older: bool = False
     """While it is being listed: all that is still to come was received before the window."""
-    fresh: str = ""
-    """While it is being listed: what was received from then on was not asked for yet, as ISO 8601."""
     meaning: str = ""
     """Of a calendar or task list: what else its objects depend on, besides what Exchange tells of them."""
 
@@ -34,7 +32,7 @@ def place(cursor: Cursor, folder: str) -> Place:
         found = Place(**json.loads(cursor))
     except (ValueError, TypeError) as error:
         raise CursorExpired("the stored cursor cannot be read") from error
-    texts = (found.folder, found.state, found.fresh, found.meaning)
+    texts = (found.folder, found.state, found.meaning)
     if not all(isinstance(text, str) for text in texts) or not found.state:
         raise CursorExpired("the stored cursor cannot be read")
     if found.folder != folder:

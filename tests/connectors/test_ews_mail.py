@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from connectors import ews_wire
-from connectors.ews_mail import PAGE
+from connectors.ews_mail import CHECK_EVERY, PAGE
 from syncd.errors import CursorExpired, Retryable
 from syncd.model import Attachment, ItemId, Message, Participant, Removed, Role, Unreadable
 from tests.connectors.contract import Reader, keys_in
@@ -125,6 +125,10 @@ class TestAMessage:
         deliver(world.mailbox, "1@example.org", item_DateTimeSent=datetime(4501, 1, 1, tzinfo=UTC))
         assert read_one(world).sent_at is None
 
+    def test_a_report_of_non_delivery_is_a_machines(self, world: EwsWorld) -> None:
+        deliver(world.mailbox, "1@example.com", item_ItemClass="REPORT.IPM.Note.NDR")
+        assert read_one(world).headers == {"content-type": "multipart/report"}
+
     def test_drafts_are_no_mail_wherever_they_are(self, world: EwsWorld) -> None:
         deliver(world.mailbox, "1@example.com", item_IsDraft=True)
         reader = Reader(world)
@@ -145,6 +149,15 @@ class TestTheStream:
         assert reader.keys == ["new@example.org"]
         assert sum(1 for request in exchange.requests if request.name == "GetItem") == 1
         assert len(list(reader.stream().inventory())) == 1
+
+    def test_new_mail_does_not_wait_behind_the_old(self, world: EwsWorld) -> None:
+        old = world.add(PAGE * 8)
+        batches = Reader(world).batches(world.stream(world.account()))
+        next(batches)
+        deliver(world.mailbox, "new@example.org", at=world.now)
+        seen = keys_in([next(batches) for _ in range(CHECK_EVERY)])
+        assert "new@example.org" in seen
+        assert old[0] not in seen
 
     def test_a_message_moved_three_times_between_two_polls_is_where_it_is_in_the_end(self, world: EwsWorld) -> None:
         item = deliver(world.mailbox, "1@example.org")
