@@ -108,7 +108,7 @@ def first_sync_of_gmail(options: argparse.Namespace) -> Answer:
 
 
 def late_contacts(options: argparse.Namespace) -> Answer:
-    sizes, wanted = ((100, 600), (10, 30)) if options.quick else ((10_000, 100_000), (50, 500))
+    sizes, wanted = ((300,), (10, 30)) if options.quick else ((10_000, 100_000), (50, 500))
     found = late.passes(options.directory, sizes, wanted, rounds=1 if options.quick else options.rounds)
     return late.table(found), [asdict(each) for each in found]
 

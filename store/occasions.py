@@ -45,6 +45,11 @@ def apply(connection: Connection, plan: Plan, now: datetime) -> None:
         " WHERE id = ?",
         [(*values(row)[1:], row.id) for row in plan.occasion_changes],
     )
+    _people(connection, plan)
+
+
+def _people(connection: Connection, plan: Plan) -> None:
+    """Who left, and what the others answered."""
     bulk.run(
         connection,
         "DELETE FROM participant WHERE activity_id = ? AND role = ? AND address_key = ?",
