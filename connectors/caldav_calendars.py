@@ -54,7 +54,7 @@ class Collection:
     kind: str
     excluded: str
     zone: str
-    """IANA name of the zone of floating times, or empty."""
+    """IANA's name of the zone of floating times and of days; empty is UTC."""
     syncs: bool
     """Whether it says that it knows sync-collection, or does not say."""
     news: News | None = None
@@ -125,7 +125,7 @@ def _collection(url: str, row: Row, title: str, has_twin: bool, settings: Settin
         name=name,
         kind=kind,
         excluded=_excluded(row, components, {shown, name, path(url), path(url).rstrip("/")}, settings),
-        zone=zone_of(row.text(_ZONE).encode()) if row.text(_ZONE) else "",
+        zone=(zone_of(row.text(_ZONE).encode()) if row.text(_ZONE) else "") or settings.zone,
         syncs=_REPORTS not in row.properties or row.has(_REPORTS, f"{DAV}sync-collection"),
     )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from connectors.places import is_loopback
 
@@ -27,6 +28,8 @@ class Settings:
     exclude: tuple[str, ...] = ()
     trusted_hosts: tuple[str, ...] = ()
     """Other hosts that `url` may lead to, which get the secret too; a name stands for its sub-domains."""
+    zone: str = ""
+    """IANA's name of the zone of calendars that tell none of their own; empty is UTC."""
     ahead_days: int = 60
     """How far into the future meetings are looked for."""
     timeout: int = 60
@@ -49,6 +52,8 @@ class Settings:
             raise ValueError(f"user = {self.user!r} is empty or has unprintable characters")
         if self.auth == "basic" and ":" in self.user:
             raise ValueError("user must not hold a colon: HTTP Basic could not carry it (RFC 7617 section 2)")
+        if self.zone and not _is_zone(self.zone):
+            raise ValueError(f'zone = {self.zone!r} is no time zone; write one like "Europe/Vienna"')
         if self.timeout < 1 or not 0 <= self.ahead_days <= 3650:
             raise ValueError("timeout must be at least 1, ahead_days between 0 and 3650")
 
@@ -57,6 +62,13 @@ class Settings:
         """`url` with scheme and path."""
         full = self.url if "://" in self.url else f"https://{self.url}"
         return full if urlsplit(full).path else f"{full}/"
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        return ZoneInfo(name).key == name
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # a path, or a folder of zones
+        return False
 
 
 def _has_port(url: str) -> bool:

@@ -373,6 +373,9 @@ def test_the_certificate_of_an_own_authority_is_trusted_by_its_file(tmp_path: Pa
         {"user": "a:b"},
         {"timeout": 0},
         {"ahead_days": -1},
+        {"zone": "Vienna"},
+        {"zone": "Europe"},
+        {"zone": "../etc/localtime"},
     ],
 )
 def test_settings_that_do_not_fit_are_refused_in_words(wrong: dict[str, object]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from urllib.parse import quote
 
 from bench.cast import Person
 from tests.servers.dav import Dav
@@ -23,7 +24,7 @@ url = "{url}"
 user = "{user}"
 secret = "file:{name}.secret"
 backfill = "90d"
-ahead_days = 60
+ahead_days = {ahead_days}
 {more}
 """
 
@@ -33,6 +34,7 @@ class CalendarOffice(Setup):
     """A rep `anna` is anna@example.com; her calendars are those of a user of the server, or of all mailboxes."""
 
     url: str = field(kw_only=True)
+    ahead_days: int = field(default=60, kw_only=True)
 
     def mailbox(self, name: str, user: str, password: str, more: str = "") -> None:
         self.mailboxes[name] = user
@@ -40,7 +42,8 @@ class CalendarOffice(Setup):
         self.secret(name, password)
 
     def section(self, name: str, user: str) -> str:
-        return _MAILBOX.format(name=name, url=self.url, user=user, more=self.more.get(name, ""))
+        more = self.more.get(name, "")
+        return _MAILBOX.format(name=name, url=self.url, user=user, ahead_days=self.ahead_days, more=more)
 
 
 def vcalendar(*lines: str) -> bytes:
@@ -61,4 +64,4 @@ def vevent(uid: str, starts: str, *lines: str, guests: Sequence[str] = ("zoe@cli
 
 def put(owner: Dav, calendar: str, uid: str, starts: str, *lines: str) -> None:
     """One event, or another version of it, as `<uid>.ics`."""
-    owner.put(f"{calendar}{uid}.ics", vcalendar(*vevent(uid, starts, *lines)))
+    owner.put(f"{calendar}{quote(uid)}.ics", vcalendar(*vevent(uid, starts, *lines)))
