@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 from connectors.base import Context, Stream
 from connectors.ews import ExchangeAccount, open_account
@@ -26,8 +27,8 @@ ANNA = Person("Anna Arendt", USER)
 ZOE = Person("Zoe", "zoe@client.example")
 
 
-def settings(exchange: FakeEws) -> Settings:
-    return Settings(user=USER, host=exchange.host, ca_file=exchange.ca_file, timeout=10, auth="ntlm")
+def settings(exchange: FakeEws, auth: Literal["ntlm", "basic"] = "ntlm") -> Settings:
+    return Settings(user=USER, host=exchange.host, ca_file=exchange.ca_file, timeout=10, auth=auth)
 
 
 def deliver(
