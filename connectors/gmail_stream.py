@@ -69,9 +69,13 @@ class MailStream:
             if fetched.stopped is not None:
                 raise fetched.stopped
 
+    @property
+    def uncounted(self) -> str:
+        return "" if self._gmail.searches else "with the right to headers only, Gmail cannot be asked for a time"
+
     def inventory(self) -> Iterator[ItemId]:
-        """Nothing with a token for headers only: such a one cannot ask for a time."""
-        if self._gmail.searches:
+        """Nothing where it is uncounted."""
+        if not self.uncounted:
             yield from map(ItemId, self._listing(since=self._since()))
 
     # ---------------------------------------------------------------------------------------------- the backfill

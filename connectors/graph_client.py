@@ -8,6 +8,7 @@ for a mailbox, where Exchange takes four.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,8 +16,9 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from connectors.graph_errors import decoded, raised_for
+from connectors.graph_errors import code_of, decoded, raised_for
 from connectors.http import Client, Response, TooLarge
+from connectors.http_errors import GatewayTimeout, wish
 from connectors.microsoft_login import Login
 from connectors.microsoft_settings import Settings
 from connectors.retry import persistently
@@ -32,6 +34,9 @@ LIMIT = 32 * 1024 * 1024
 """Octets of one answer."""
 TOO_LARGE = 413
 _OK = range(200, 300)
+_FAILS = {500, 509}
+_FEWEST = 10
+_SIZE = re.compile(r"(?<=[?&]\$top=)\d+|(?<=odata\.maxpagesize=)\d+")
 _PASSES = {424, 429, 500, 502, 503, 504, 509}
 
 
@@ -82,7 +87,7 @@ class Graph:
     def get(self, path: str, *, prefer: Sequence[str] = ()) -> Json:
         """`path` is below `/v1.0`, or a whole link that Graph gave. Raises Missing, BadQuery or CursorExpired too."""
         url = self._ours(path) if "://" in path else f"{self.settings.graph}/v1.0{path}"
-        answer = self._signed("GET", url, {"Prefer": _preferences(prefer)}, b"")
+        answer = self._got(url, _preferences(prefer))
         body = decoded(answer.body)
         if answer.status not in _OK:
             raise raised_for(answer.status, body, self.settings, self._sign_in)
@@ -102,8 +107,36 @@ class Graph:
             raise raised_for(answer.status, decoded(answer.body), self.settings, self._sign_in)
         return answer.body
 
+    def _got(self, url: str, preferences: str) -> Response:
+        """What fails within Exchange is asked for again a little later; what fails on the way was so already."""
+
+        def once() -> Response | Retryable:
+            try:
+                answer = self._signed("GET", url, {"Prefer": preferences}, b"")
+            except Retryable as error:
+                return error
+            if answer.status in _FAILS:
+                host = self._origin.hostname
+                words = f"{host} fails (HTTP {answer.status} {code_of(decoded(answer.body))[0]})"
+                raise Retryable(
+                    words, retry_after=wish(answer.headers), cure="nothing, if it passes: it is tried again"
+                )
+            return answer
+
+        found = persistently(once)
+        if isinstance(found, Retryable):
+            raise found
+        return found
+
     def page(self, path: str, *, prefer: Sequence[str] = ()) -> Page:
-        body = self.get(path, prefer=prefer)
+        """Half as much of it where Graph takes too long for all, down to a few entries."""
+        try:
+            body = self.get(path, prefer=prefer)
+        except GatewayTimeout:
+            smaller, others = _halved(path), [*map(_halved, prefer)]
+            if (smaller, others) == (path, [*prefer]):
+                raise
+            return self.page(smaller, prefer=others)
         value = body.get("value")
         if not isinstance(value, list):
             # Nothing may be concluded from a list that is not there: it is not the same as an empty one.
@@ -202,6 +235,13 @@ class Graph:
         if (parts.scheme, parts.netloc) != (self._origin.scheme, self._origin.netloc):
             raise Permanent(f"{self._origin.hostname} sends us to {parts.hostname}", cure="check `endpoint`")
         return link
+
+
+def _halved(text: str) -> str:
+    """A path or preference with half its page size; a link of Graph's own stays as it came."""
+    if "://" in text:
+        return text
+    return _SIZE.sub(lambda size: str(max(int(size[0]) // 2, min(int(size[0]), _FEWEST))), text)
 
 
 def _preferences(more: Sequence[str]) -> str:

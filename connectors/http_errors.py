@@ -67,22 +67,27 @@ def _unreachable(error: OSError, host: str, where: str) -> SyncError:
     return Retryable(f"{where}: {error.strerror or error}", cure=f"check `url` and the network between here and {host}")
 
 
+class GatewayTimeout(Retryable):
+    """504: what was asked for took too long behind the server; less of it may not."""
+
+
 def raise_if_busy(host: str, status: int, headers: Mapping[str, str]) -> None:
     """Raise Retryable for a status that asks to come again, with the time it names (RFC 9110 section 10.2.3)."""
     if status in _BUSY:
-        raise Retryable(
+        busy = GatewayTimeout if status == 504 else Retryable
+        raise busy(
             f"{host} {_BUSY[status]} (HTTP {status})",
-            retry_after=_wish(headers),
+            retry_after=wish(headers),
             cure="nothing, if it passes: it is tried again; if it lasts, ask who runs the server",
         )
 
 
-def _wish(headers: Mapping[str, str]) -> timedelta | None:
-    """Seconds, or a date; which counts from the server's own clock, if it shows it."""
-    wish = headers.get("retry-after", "").strip()
-    if wish.isascii() and wish.isdigit():
-        return timedelta(seconds=min(int(wish[:9]), 86_400))
-    until = _instant(wish)
+def wish(headers: Mapping[str, str]) -> timedelta | None:
+    """What Retry-After asks for: seconds, or a date; which counts from the server's own clock, if it shows it."""
+    asked = headers.get("retry-after", "").strip()
+    if asked.isascii() and asked.isdigit():
+        return timedelta(seconds=min(int(asked[:9]), 86_400))
+    until = _instant(asked)
     if until is None:
         return None
     now = _instant(headers.get("date", "")) or datetime.now(UTC)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from connectors.base import Stream
+from connectors.base import Stream, Uncounted
 from store import inventory
 from store.inventory import Finding, Place
 from store.vault import Vault
@@ -52,8 +52,16 @@ def compare(stream: Stream, stream_id: int, store: Store) -> Comparison:
     return Comparison(counts.total() + len(missing), counts, frozenset(missing))
 
 
-def audit(one: Pass) -> Audited:
-    """Compare, and read what is missing; raises the four SyncErrors. `one` must not have run yet."""
+def uncounted(stream: Stream) -> str:
+    """Why it cannot say what it holds, or empty."""
+    return stream.uncounted if isinstance(stream, Uncounted) else ""
+
+
+def audit(one: Pass) -> Audited | None:
+    """Compare, and read what is missing; raises the four SyncErrors. `one` must not have run yet. None where the stream
+    cannot say what it holds: nothing is known of it then, which is not the same as nothing."""
+    if uncounted(one.stream):
+        return None
     found = compare(one.stream, one.stream_id, one.store)
     if not found.missing:
         return Audited(found.held, 0)
@@ -89,7 +97,9 @@ class StreamAudit:
     missing: tuple[ItemId, ...] = ()
     """What no pass would read: the gap."""
     not_audited: str = ""
-    """Why there are no numbers."""
+    """Why there are no numbers: it is not read."""
+    uncounted: str = ""
+    """Why there are none though it is read: it cannot say what it holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +134,8 @@ def audit_mailbox(mailbox: Mailbox, store: Store, vault: Vault, now: datetime) -
 def _audited(stream: Stream, place: Place | None, store: Store) -> StreamAudit:
     if stream.excluded:
         return StreamAudit(name=stream.name, not_audited=stream.excluded)
+    if reason := uncounted(stream):
+        return StreamAudit(name=stream.name, uncounted=reason)
     if place is None:
         held = sum(1 for _ in stream.inventory())
         return StreamAudit(name=stream.name, held=held, coming=held)

@@ -324,6 +324,43 @@ class TestManners:
             list(stream.read(list(reader.seen), text=False))
         assert raised.value.retry_after == timedelta(seconds=90)
 
+    def test_a_failure_within_exchange_is_asked_for_again_in_the_same_pass(self, world: GraphWorld) -> None:
+        keys = world.add(2)
+        stream = world.stream(world.account())
+        oops = failure(500, "ErrorInternalServerError", "An internal server error occurred.", {"Retry-After": "0"})
+        world.cloud.graph.troubles = [None, oops, oops]
+        assert {item.id for batch in stream.changes(None) for item in batch.items}
+        assert world.cloud.graph.troubles == []
+        assert keys
+
+    def test_a_failure_that_asks_for_time_is_given_it(self, world: GraphWorld) -> None:
+        reader = _read_all(world)
+        stream = reader.stream()
+        world.cloud.graph.requests.clear()
+        oops = failure(500, "ErrorInternalServerError", "An internal server error occurred.", {"Retry-After": "60"})
+        world.cloud.graph.troubles = [oops]
+        with pytest.raises(Retryable) as raised:
+            list(reader.batches(stream))
+        assert raised.value.retry_after == timedelta(seconds=60)
+        assert len(world.cloud.graph.requests) == 1
+
+    def test_a_page_that_takes_too_long_is_asked_for_in_halves(self, world: GraphWorld) -> None:
+        world.add(120)
+        slow = failure(504, "UnknownError", "", {"Retry-After": "0"})
+        largest = 30
+
+        def hook(request: Request) -> Answer | None:
+            asked = int(request.query.get("$top", 0))
+            sized = int(request.headers["prefer"].rpartition("maxpagesize=")[2] or 0) if "delta" in request.url else 0
+            return slow if max(asked, sized) > largest else None
+
+        world.cloud.graph.hook = hook
+        reader = _read_all(world)
+        assert len(reader.keys) == 120
+        largest = 1
+        with pytest.raises(Retryable, match="504"):
+            list(reader.stream().inventory())
+
     @pytest.mark.parametrize(
         "trouble",
         [

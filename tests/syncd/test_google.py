@@ -265,3 +265,22 @@ def test_a_consent_that_ends_soon_is_a_warning_in_status_until_it_is_renewed(
         database.execute("UPDATE stream SET reconciled_at = NULL")
     assert office.process("once").code == 0
     assert "Testing" not in office.syncd("status").out
+
+
+def test_a_mailbox_of_headers_only_says_that_it_cannot_be_counted(office: Office, google: FakeGoogle) -> None:
+    office.configure(block(google, 'level = "metadata"\nread = ["mail"]'), extra=CONTACTS)
+    google.mailbox(CARL).deliver(LETTER)
+    sign_in(office, google)
+    assert office.process("once").code == 0
+    audited = office.syncd("audit", "--json").json
+    assert isinstance(audited, dict)
+    (stream,) = audited["mailboxes"][0]["streams"]
+    assert stream["uncounted"] == "with the right to headers only, Gmail cannot be asked for a time"
+    assert f"carl, mail: not counted: {stream['uncounted']}" in office.syncd("audit").out
+    with closing(sqlite3.connect(office.folder / "syncd.db")) as database, database:
+        database.execute("UPDATE stream SET reconciled_at = '2026-01-01T00:00:00+00:00'")
+    assert office.process("once").code == 0
+    status = office.syncd("status", "--json").json
+    assert isinstance(status, dict)
+    (shown,) = status["mailboxes"][0]["streams"]
+    assert shown["held"] is None
