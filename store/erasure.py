@@ -163,6 +163,9 @@ def take_out(connection: Connection, ids: Sequence[int], rule: str, now: datetim
         kept = {"verdict": "skipped", "rule": rule, "facts": "", "activity_id": None, "due_at": None}
         connection.execute(update(sighting).where(sighting.c.activity_id.in_(some)).values(kept))
         _hand_on_threads(connection, some)
+        # Not left to the references: where somebody deleted an activity without them, these stayed behind.
+        for table in (participant, link, attachment):
+            connection.execute(delete(table).where(table.c.activity_id.in_(some)))
         connection.execute(delete(activity).where(activity.c.id.in_(some)))
 
 

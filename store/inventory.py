@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, and_, delete, exists, func, insert, s
 
 from store.bulk import chunks
 from store.engine import read, write
-from store.schema import activity, attachment, finding, link, mailbox, participant, sighting, stream
+from store.schema import activity, attachment, copy, finding, link, mailbox, participant, sighting, stream
 from syncd.model import Cursor, ItemId
 
 _HOLLOW = and_(sighting.c.verdict == "logged", ~exists().where(activity.c.id == sighting.c.activity_id))
@@ -70,11 +70,17 @@ def verdicts(engine: Engine, stream_id: int) -> dict[ItemId, str]:
     return found
 
 
+def is_hollow(engine: Engine, stream_id: int) -> bool:
+    """Whether anything is said to be logged that is not; also of what has left the stream, which nobody else finds."""
+    with read(engine) as connection:
+        found = connection.execute(select(sighting.c.id).where(sighting.c.stream_id == stream_id, _HOLLOW).limit(1))
+        return found.first() is not None
+
+
 def forget_hollow(engine: Engine, stream_id: int) -> int:
     """Forget what is said to be logged and is not, so that it is read as if it were new; how many that were.
 
-    What hung on such an activity goes as well: SQLite lets a program that does not ask for it leave it behind, and the
-    next activity may get the same number.
+    What hung on such an activity goes as well: SQLite lets a program that does not ask for it leave it behind.
     """
     sibling = sighting.alias()
     empty = (sighting.c.stream_id == stream_id, sighting.c.object.is_not(None), _HOLLOW)
@@ -86,7 +92,7 @@ def forget_hollow(engine: Engine, stream_id: int) -> int:
         for some in chunks(ids):
             connection.execute(update(sighting).where(sighting.c.id.in_(some)).values(due_at=LONG_AGO))
         gone = connection.execute(delete(sighting).where(sighting.c.stream_id == stream_id, _HOLLOW)).rowcount
-        for table in (participant, link, attachment):
+        for table in (participant, link, attachment, copy):
             connection.execute(delete(table).where(~exists().where(activity.c.id == table.c.activity_id)))
         return gone
 

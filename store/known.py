@@ -178,8 +178,8 @@ def stored(connection: Connection, stream_id: int, wanted: Wanted) -> Stored:
     of_objects, parts = known_occasions.sightings(connection, stream_id, wanted.objects)
     concerned = {each.activity_id for each in of_objects.values() if each.activity_id is not None}
     return Stored(
-        next_activity=_next(connection, activity.c.id),
-        next_sighting=_next(connection, sighting.c.id),
+        next_activity=next_activity(connection),
+        next_sighting=_after(connection, sighting.c.id),
         sightings=_sightings(connection, stream_id, wanted.items) | of_objects,
         activities=_activities(connection, wanted.identities),
         threads=threads,
@@ -190,8 +190,16 @@ def stored(connection: Connection, stream_id: int, wanted: Wanted) -> Stored:
     )
 
 
-def _next(connection: Connection, column: Column[int]) -> int:
-    return connection.execute(select(func.coalesce(func.max(column), 0) + 1)).scalar_one()
+def next_activity(connection: Connection) -> int:
+    """A number that nothing has. SQLite lets a program that does not ask for it delete an activity and leave behind
+    what hung on it, which would then be another's."""
+    held = (activity.c.id, sighting.c.activity_id, participant.c.activity_id, link.c.activity_id)
+    return _after(connection, *held)
+
+
+def _after(connection: Connection, *columns: Column[int]) -> int:
+    largest = (func.coalesce(select(func.max(column)).scalar_subquery(), 0) for column in columns)
+    return 1 + max(connection.execute(select(*largest)).one())
 
 
 def _sightings(connection: Connection, stream_id: int, items: Iterable[ItemId]) -> dict[ItemId, StoredSighting]:

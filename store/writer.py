@@ -250,8 +250,7 @@ class Transaction:
         bulk.insert(self.connection, "change", "sequence, kind, activity_id, changed_at", rows)
 
     def log(self, entry: Entry, public_id: str, now: datetime) -> None:
-        next_id = select(func.coalesce(func.max(activity.c.id), 0) + 1)
-        activity_id: int = self.connection.execute(next_id).scalar_one()
+        activity_id = known.next_activity(self.connection)
         row: Mapping[str, object] = {
             "id": activity_id,
             "public_id": public_id,
