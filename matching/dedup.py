@@ -138,7 +138,8 @@ class _Messages:
         if previous and previous.verdict == _LOGGED and previous.key == identity.key:
             # What was logged stays logged when it is seen again under other rules: changing the past is a replay.
             if previous.gone:
-                self._sight(decided, previous, previous.activity_id)
+                stays = decision._replace(verdict=_LOGGED, rule=previous.rule, facts=previous.facts, hashes=())
+                self._sight(decided._replace(decision=stays), previous, previous.activity_id)
             return
         if decision.rule == PRIVATE and (held := self._find(identity.key)):
             self._close(held)
@@ -172,9 +173,11 @@ class _Messages:
     def _log(self, decided: Decided) -> int:
         """Attach the message to its activity, or plan a new one, and return the activity's id."""
         activity = self._find(decided.identity.key)
-        if activity is not None and not corroborates(activity.identity, decided.identity):
-            decided = _by_fingerprint(decided)
-            activity = self._find(decided.identity.key)
+        if activity is None or not corroborates(activity.identity, decided.identity):
+            # Also where the other mail with its Message-ID, for which it is known by this name, was taken out since.
+            itself = self._find(decided.identity.fingerprint)
+            if activity is not None or itself is not None:
+                decided, activity = _by_fingerprint(decided), itself
         if activity is None:
             activity = self._create(decided)
         else:

@@ -62,6 +62,8 @@ def audit(one: Pass) -> Audited | None:
     cannot say what it holds: nothing is known of it then, which is not the same as nothing."""
     if uncounted(one.stream):
         return None
+    if inventory.is_hollow(one.store.engine, one.stream_id):
+        inventory.forget_hollow(one.store.engine, one.stream_id)
     found = compare(one.stream, one.stream_id, one.store)
     if not found.missing:
         return Audited(found.held, 0)

@@ -11,6 +11,7 @@ from datetime import datetime
 from matching import address, identity
 from matching.parties import is_own
 from store import erasure, trail
+from store.directory_keys import rekey
 from store.engine import read
 from store.erasure import Found, Person
 from store.ids import uuid7
@@ -51,6 +52,8 @@ def person(store: Store, policy: Policy, *, written: str = "", contact_id: str =
 
     Permanent for one of the organisation's own: their mail is that of everybody they wrote to.
     """
+    # What the CRM wrote a moment ago has no key yet, and would stay.
+    rekey(store.engine, address.key, address.domain_key)
     keys = frozenset(addresses_of(store.engine, contact_id) if contact_id else {address.key(written)}) - {""}
     with read(store.engine) as connection:
         users = directory(connection, keys, ()).users

@@ -14,6 +14,7 @@ from datetime import datetime
 
 from connectors.base import Stream
 from matching import contacts
+from matching.occasions import PRIVATE
 from matching.parties import Parties
 from store import closing, inventory
 from store import replay as stored
@@ -126,7 +127,8 @@ class _Replay:
             self.counts[place] += 1
             if len(self.samples[place]) < SAMPLES:
                 self.samples[place].append(Sample(stream.name, item, at))
-            if decision.verdict is _LOGGED:
+            # A copy that is private closes what others have of it, which is a pass's to do.
+            if decision.verdict is _LOGGED or (decision.rule == PRIVATE and was.verdict != _LOGGED):
                 woken.append(was.sighting_id)
             else:
                 restated.append(Restated(was.sighting_id, decision.rule, decision.facts, decision.hashes))
