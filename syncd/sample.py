@@ -30,7 +30,8 @@ def sample(streams: Sequence[Stream]) -> list[Item]:
 
 
 def _of(stream: Stream) -> Iterator[Item]:
-    batch = next(iter(stream.changes(None)), None)
+    changes = iter(stream.changes(None))  # kept while its objects are read: it may hold what it has listed
+    batch = next(changes, None)
     if batch is None:
         return
     items = list(batch.items)

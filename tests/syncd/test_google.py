@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -284,3 +285,27 @@ def test_a_mailbox_of_headers_only_says_that_it_cannot_be_counted(office: Office
     assert isinstance(status, dict)
     (shown,) = status["mailboxes"][0]["streams"]
     assert shown["held"] is None
+
+
+def test_check_samples_the_calendars_without_asking_for_each_event(office: Office, google: FakeGoogle) -> None:
+    google.clock.now = time.time()
+    calendar = google.calendar(CARL)
+    soon = datetime.now(UTC) - timedelta(days=3)
+    for number in range(60):
+        guest = "zoe@client.example" if number >= 55 else "ben@example.com"
+        begins = soon + timedelta(hours=number)
+        calendar.put(
+            {
+                "summary": f"Meeting {number}",
+                "start": {"dateTime": begins.isoformat()},
+                "end": {"dateTime": (begins + timedelta(hours=1)).isoformat()},
+                "organizer": {"email": CARL, "self": True},
+                "attendees": [{"email": CARL, "self": True, "responseStatus": "accepted"}, {"email": guest}],
+            }
+        )
+    office.configure(block(google, 'read = ["calendar"]'), extra=CONTACTS)
+    sign_in(office, google)
+    checked = office.syncd("check")
+    assert checked.code == 0, checked.out
+    assert "of the newest 50 meetings: internal_only 45, logged 5" in checked.out
+    assert google.of("calendar.events.get") == []

@@ -275,3 +275,14 @@ def test_a_right_that_is_wider_than_needed_is_one_warning_in_status_for_all_mail
     assert shown.count("Entra lets the app read every mailbox of the organisation") == 1
     assert "(also of dora)" in shown
     assert "New-ManagementRoleAssignment" in shown
+
+
+def test_check_samples_the_calendars(office: Office, microsoft: Cloud, dora: Mailbox) -> None:
+    agenda = microsoft.graph.agendas[DORA]
+    begins = datetime.now(UTC).replace(microsecond=0) - timedelta(days=3)
+    for number in range(8):
+        guest = "zoe@client.example" if number < 3 else "ben@example.com"
+        agenda.add(f"{number}@example.com", [begins + timedelta(hours=number)], attendees=[(guest, "accepted")])
+    checked = office.syncd("check")
+    assert checked.code == 0, checked.out
+    assert "of the newest 8 meetings: internal_only 5, logged 3" in checked.out
