@@ -12,8 +12,9 @@ from sqlalchemy import Connection, Engine, Row, and_, delete, exists, select, up
 from store import bulk, erasure
 from store.bulk import chunks
 from store.engine import read
+from store.inventory import LONG_AGO
 from store.retention import EXPIRED
-from store.schema import activity, link, mailbox, sighting, sighting_address, stream
+from store.schema import activity, copy, link, mailbox, sighting, sighting_address, stream
 from syncd.model import ItemId, Level
 
 REPLAY = "replay"
@@ -25,6 +26,8 @@ class Known:
     """A decision that is stored."""
 
     sighting_id: int
+    object: ItemId
+    """What is asked for to see it again: of a calendar the object that it is a part of, else the item itself."""
     verdict: str
     rule: str
     by_hand: bool
@@ -48,7 +51,7 @@ def decisions(engine: Engine, stream_id: int) -> dict[ItemId, Known]:
     """Of what has not left the stream, and is settled; what was too old stays away."""
     seen = sighting.c
     linked = and_(link.c.activity_id == seen.activity_id, link.c.origin == "person", link.c.state == "linked")
-    columns = (seen.item, seen.id, seen.verdict, seen.rule, seen.activity_id, activity.c.level)
+    columns = (seen.item, seen.object, seen.id, seen.verdict, seen.rule, seen.activity_id, activity.c.level)
     by_hand = exists().where(linked).label("by_hand")
     settled = (seen.verdict.in_(("logged", "skipped")), seen.rule != EXPIRED)
     own = (seen.stream_id == stream_id, seen.gone_at.is_(None), *settled)
@@ -59,7 +62,9 @@ def decisions(engine: Engine, stream_id: int) -> dict[ItemId, Known]:
 
 def _known(row: Row[Any]) -> Known:
     level = None if row.level is None else Level(row.level)
-    return Known(row.id, row.verdict, row.rule, bool(row.by_hand), row.activity_id, level)
+    return Known(
+        row.id, ItemId(row.object or row.item), row.verdict, row.rule, bool(row.by_hand), row.activity_id, level
+    )
 
 
 def restate(connection: Connection, rows: Sequence[Restated], now: datetime) -> int:
@@ -74,6 +79,7 @@ def restate(connection: Connection, rows: Sequence[Restated], now: datetime) -> 
     bulk.run(connection, statement, [(row.rule, row.facts, row.sighting_id) for row in rows])
     hashes = [(hash_, row.sighting_id) for row in rows for hash_ in row.hashes]
     bulk.insert(connection, "sighting_address", "hash, sighting_id", hashes)
+    _withdraw(connection, ids, left)
     witnesses = exists().where(sighting.c.activity_id == activity.c.id)
     lonely: list[int] = []
     for some in chunks(left):
@@ -81,6 +87,15 @@ def restate(connection: Connection, rows: Sequence[Restated], now: datetime) -> 
         lonely += connection.execute(unseen).scalars()
     erasure.take_out(connection, sorted(lonely), REPLAY, now)
     return len(lonely)
+
+
+def _withdraw(connection: Connection, ids: Sequence[int], activity_ids: Iterable[int]) -> None:
+    """Let these copies claim nothing any more; what others say of the same meeting is read again, and adds up anew."""
+    for some in chunks(ids):
+        connection.execute(delete(copy).where(copy.c.sighting_id.in_(some)))
+    for some in chunks(activity_ids):
+        others = (sighting.c.activity_id.in_(some), sighting.c.object.is_not(None))
+        connection.execute(update(sighting).where(*others).values(due_at=LONG_AGO))
 
 
 def wake(connection: Connection, sighting_ids: Iterable[int]) -> None:

@@ -8,9 +8,10 @@ taken out at once. So a replay may end at any moment, and the next one goes on.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import TypeAlias
 
 from connectors.base import Stream
 from matching import contacts
@@ -23,15 +24,20 @@ from store.vault import Vault
 from store.writer import Store
 from syncd import late
 from syncd.config import Mailbox
-from syncd.deciding import decide, may_invite
+from syncd.deciding import decide, may_invite, occasions, told
 from syncd.errors import SyncError
-from syncd.model import Decision, ItemId, Level, Message, Policy, Verdict
+from syncd.ledger import Occasion
+from syncd.model import CalendarObject, Decision, ItemId, Level, Message, Participant, Policy, Verdict
 from syncd.opening import account
 
 AT_ONCE = 200
 SAMPLES = 3
 
 _LOGGED = Verdict.LOGGED
+_ITS_OWN = frozenset({"private", "not_a_meeting", "not_done", "draft"})
+
+_Anew: TypeAlias = tuple[Known, ItemId, datetime | None, Decision]
+"""What is stored of a decision, on which item of when, and what it is now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,21 +94,21 @@ class _Replay:
 
     def over(self, stream: Stream, stream_id: int) -> None:
         known = stored.decisions(self.store.engine, stream_id)
-        ids = list(known)
+        if stream.excluded:
+            out = [(was, item, None, _excluded(stream)) for item, was in known.items()]
+            for start in range(0, len(out), AT_ONCE):
+                self._change(stream, out[start : start + AT_ONCE])
+            return
+        ids = list(dict.fromkeys(was.object for was in known.values()))
         for start in range(0, len(ids), AT_ONCE):
-            some = ids[start : start + AT_ONCE]
-            if stream.excluded:
-                self._change(stream, [(known[item], item, None, _excluded(stream)) for item in some])
-                continue
-            messages = [item for item in stream.read(some, text=False) if isinstance(item, Message)]
-            self.read += len(messages)
-            self._change(stream, list(self._decided(messages, known)))
+            items = list(stream.read(ids[start : start + AT_ONCE], text=False))
+            messages = [item for item in items if isinstance(item, Message)]
+            objects = [item for item in items if isinstance(item, CalendarObject)]
+            self.read += len(messages) + len(objects)
+            self._change(stream, [*self._decided(messages, known), *self._told(objects, stream_id, known)])
 
-    def _decided(
-        self, messages: Sequence[Message], known: dict[ItemId, Known]
-    ) -> Iterator[tuple[Known, ItemId, datetime | None, Decision]]:
-        wanted = contacts.lookups([message.participants for message in messages], self.policy)
-        parties = Parties(self.store.directory(wanted.addresses, wanted.domains), self.policy)
+    def _decided(self, messages: Sequence[Message], known: Mapping[ItemId, Known]) -> Iterator[_Anew]:
+        parties = self._parties([message.participants for message in messages])
         for message in messages:
             one, was = decide(message, parties, self.now), known[message.id]
             # A mail about a meeting is the meeting's, whatever it looks like by itself.
@@ -110,7 +116,24 @@ class _Replay:
             if not (belongs and may_invite(one, parties)):
                 yield was, message.id, one.occurred_at, one.decision
 
-    def _change(self, stream: Stream, decided: Sequence[tuple[Known, ItemId, datetime | None, Decision]]) -> None:
+    def _told(
+        self, objects: Sequence[CalendarObject], stream_id: int, known: Mapping[ItemId, Known]
+    ) -> Iterator[_Anew]:
+        """Each part of an object; one that is new, or out of the window, is for a pass to find."""
+        parts = [told(each) for each in objects]
+        parties = self._parties([part.participants for some in parts for part in some])
+        for each, some in zip(objects, parts, strict=True):
+            for one in occasions(each, some, parties, stream_id, self.now):
+                was = known.get(one.id) if isinstance(one, Occasion) else None
+                # What a rule of the item itself says of one that was logged, a pass has seen to.
+                if was and isinstance(one, Occasion) and not (was.verdict == _LOGGED and one.decision.rule in _ITS_OWN):
+                    yield was, one.id, one.claim.starts_at, one.decision
+
+    def _parties(self, people: Sequence[Sequence[Participant]]) -> Parties:
+        wanted = contacts.lookups(people, self.policy)
+        return Parties(self.store.directory(wanted.addresses, wanted.domains), self.policy)
+
+    def _change(self, stream: Stream, decided: Sequence[_Anew]) -> None:
         restated: list[Restated] = []
         woken: list[int] = []
         for was, item, at, decision in decided:
@@ -161,7 +184,7 @@ def replay_mailbox(
     try:
         for stream in account_.streams():
             place = places.get(stream.name)
-            if place is not None and stream.kind == "mail" and stream.excluded in ("", _EXCLUDED):
+            if place is not None and stream.excluded in ("", _EXCLUDED):
                 one.over(stream, place.stream_id)
         closed = one.close()
     except SyncError as error:

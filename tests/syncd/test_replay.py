@@ -133,7 +133,7 @@ def test_whom_the_organisation_protects_from_now_on_is_protected_in_the_past_too
     assert desk.replay("--dry-run")[1]["closed"] == 1
     assert desk.replay()[1]["closed"] == 1
     told = json.loads(desk.office.syncd("timeline", "eva@bank.example", "--json").out)["activities"]
-    assert [(each["subject"], each["text"], each["level"]) for each in told] == [(None, None, "metadata")]
+    assert [(each["subject"], each["text"], each["level"]) for each in told] == [(None, None, "private")]
     assert desk.replay()[1]["closed"] == 0
 
 
