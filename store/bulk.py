@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from itertools import chain
 from typing import Any, TypeAlias, TypeVar
 
@@ -27,7 +27,7 @@ CHUNK = 500
 _ROWS = (128, 32, 8, 2, 1)
 """Rows of one INSERT; few sizes, so that few statements are ever prepared."""
 
-_SIZES = (4, 32, CHUNK)
+_SIZES = (4, 32, 128, CHUNK)
 """A list is filled up to one of these by its last key, so that few statements are ever prepared."""
 
 
@@ -112,7 +112,9 @@ def _whole_seconds(value: datetime | None) -> Value:
     return None if value is None else value.replace(microsecond=0)
 
 
+@lru_cache(maxsize=4096)
 def _text(value: datetime | None) -> Value:
+    """Remembered, as a meeting's times stand in its own row and in those of all its copies."""
     if value is None:
         return None
     # `isoformat` is several times faster than `strftime`, and writes the same for whole seconds.
