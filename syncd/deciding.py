@@ -24,8 +24,10 @@ from syncd.model import (
     Verdict,
 )
 
-# Python 3.11 calls a function for each look at an enum's member.
+# Python 3.11 calls a function for each look at an enum's member or value.
 _LOGGED = Verdict.LOGGED
+_ORGANIZER, _ATTENDEE = Role.ORGANIZER, Role.ATTENDEE
+_STATUS = {status: status.value for status in EventStatus}
 
 
 def decide(message: Message, parties: Parties, fallback: datetime) -> Decided:
@@ -86,7 +88,7 @@ def invited(decided: Decided, parties: Parties, stream_id: int, now: datetime) -
         parties[each.address].key
         for event in invitation.events
         for each in event.participants
-        if each.role is Role.ORGANIZER
+        if each.role is _ORGANIZER
     }
     by_organizer = sender != "" and sender in organizers
     who = "the organizer" if by_organizer else "a guest"
@@ -211,13 +213,13 @@ def _claimed(
 
 def _claim(event: Event, keys: tuple[str, ...], own: frozenset[str]) -> Claim:
     people = list(zip(event.participants, keys, strict=True))
-    organizers = {key for each, key in people if each.role is Role.ORGANIZER}
+    organizers = {key for each, key in people if each.role is _ORGANIZER}
     organized, response = event.organized, event.response
     if organized is None:
         # A meeting without an organizer is that of whoever's calendar it is in.
         organized = not organizers or not organizers.isdisjoint(own)
     if response is None:
-        answers = [each.response for each, key in people if key in own and each.role is Role.ATTENDEE]
+        answers = [each.response for each, key in people if key in own and each.role is _ATTENDEE]
         response = next(filter(None, answers), "")
     return Claim(
         starts_at=_whole(event.starts_at),
@@ -225,7 +227,7 @@ def _claim(event: Event, keys: tuple[str, ...], own: frozenset[str]) -> Claim:
         settles_at=_whole(event.settles_at),
         all_day=event.all_day,
         zone=event.zone,
-        status=event.status.value,
+        status=_STATUS[event.status],
         response=response,
         organized=organized,
         exact=event.exact,
@@ -237,4 +239,4 @@ def _claim(event: Event, keys: tuple[str, ...], own: frozenset[str]) -> Claim:
 
 def _whole(instant: datetime) -> datetime:
     """The store keeps whole seconds, and what it gives back must be equal to what it was given."""
-    return instant.replace(microsecond=0)
+    return instant.replace(microsecond=0) if instant.microsecond else instant
