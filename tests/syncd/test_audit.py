@@ -46,7 +46,9 @@ NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 
 
 def audited(world: World, name: str = "rita") -> Audited:
-    return audit(Pass(world.stream(name), world.stream_id(name), world.store, POLICY, now=world.now))
+    found = audit(Pass(world.stream(name), world.stream_id(name), world.store, POLICY, now=world.now))
+    assert found is not None
+    return found
 
 
 def raw(world: World, *statements: str) -> None:

@@ -41,7 +41,9 @@ def weekly(number: int) -> Event:
 
 def audited(office: Office) -> Audited:
     number, stream = office.streams["rita"]
-    return audit(Pass(stream, number, office.world.store, office.policy("rita"), now=office.world.now))
+    found = audit(Pass(stream, number, office.world.store, office.policy("rita"), now=office.world.now))
+    assert found is not None
+    return found
 
 
 def counts(office: Office) -> dict[str, int]:
