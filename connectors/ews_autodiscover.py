@@ -17,7 +17,7 @@ from exchangelib.properties import UserResponse
 from connectors.ews_errors import called
 from connectors.ews_settings import IS_CLOUD, Settings, is_cloud
 from connectors.ews_wire import AutodiscoverWire
-from syncd.errors import Permanent, Retryable, SyncError
+from syncd.errors import Permanent, ReauthNeeded, Retryable, SyncError
 
 HOPS = 10
 _PATH = "/autodiscover/autodiscover.svc"
@@ -43,6 +43,8 @@ def found(settings: Settings, secret: str) -> Place:
         url = waiting.pop(0)
         try:
             told = _told(url, asked_for, settings, secret)
+        except ReauthNeeded:
+            raise  # a password that is refused is not tried at the next place, which may lock the account
         except SyncError as error:
             first = first if first is not None and not isinstance(first, Retryable) else error
             continue

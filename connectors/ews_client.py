@@ -22,7 +22,7 @@ from connectors.ews_errors import called, meaning, passes
 from connectors.ews_settings import Settings
 from connectors.ews_wire import API_VERSION, Mailbox, TooLarge, Wire
 from connectors.ews_xml import Element, M, T, element
-from syncd.errors import Permanent
+from syncd.errors import CursorExpired, Permanent, SyncError
 
 MOST_CHANGES = 512
 """EWS takes no larger number."""
@@ -106,6 +106,7 @@ class Client:
 
     @property
     def host(self) -> str:
+        """What it is called in messages."""
         return self._place.host if self._place else self.settings.host or self.settings.user.partition("@")[2]
 
     def items_page(self, folder: str, state: str, fields: Sequence[str], most: int = MOST_CHANGES) -> Page:
@@ -207,7 +208,14 @@ class Client:
 
     def _ask(self, service: type[_Service], payload: Element) -> list[Element | Exception]:
         mailbox = self._opened()
-        answers = called(lambda: service(account=mailbox).ask(payload), self.settings, self.host)
+        try:
+            answers = called(lambda: service(account=mailbox).ask(payload), self.settings, self.host)
+        except (TooLarge, CursorExpired):
+            raise
+        except SyncError:
+            self._place = None  # the server may have moved: where it is, is asked again
+            self.close()
+            raise
         if not answers:
             raise Permanent(f"{self.host} answers {service.SERVICE_NAME} with nothing", cure="please report this fault")
         return answers

@@ -146,7 +146,7 @@ def component(
 
 def _original(told: Element) -> datetime | None:
     """When an occurrence was to begin."""
-    return instant(xml.value(told, "RecurrenceId")) or instant(xml.value(told, "OriginalStart"))
+    return instant(xml.value(told, "OriginalStart")) or instant(xml.value(told, "RecurrenceId"))
 
 
 def _described(told: Element) -> Iterator[str]:

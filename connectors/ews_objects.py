@@ -135,7 +135,12 @@ class Meetings:
             return Removed(id)  # it belongs to its series, which is told as well
         fields = [*self.fields, *(("item:Body",) if window.text else ())]
         answers = client.items(ews_event.changed_within(told, window.begins), fields, text=True)
-        changed = [each for each in answers if not isinstance(each, Exception)]
+        changed: list[Element] = []
+        for each in answers:
+            if isinstance(each, Exception) and not isinstance(each, Gone):
+                return Unreadable(id, f"of one of its occurrences Exchange says {type(each).__name__}")
+            if not isinstance(each, Exception):
+                changed.append(each)
         return ews_event.item(told, changed, id=id, version=version, begins=window.begins, ends=window.ends)
 
 

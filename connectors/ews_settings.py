@@ -14,6 +14,7 @@ _CLOUD = (
     "office365.com",
     "office365.us",
     "microsoftonline.com",
+    "onmicrosoft.com",
     "partner.outlook.cn",
     "outlook.cn",
     "outlook.de",

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from connectors.google_api import Resource
 from connectors.ical import calendar_object
+from connectors.ical_write import escaped, parameter
 from syncd.model import CalendarObject, Event, EventStatus, ItemId, Removed, Unreadable
 
 MEANING = 1
@@ -112,7 +113,7 @@ def _calendar(group: Group, zone: str) -> Iterable[str]:
 
 def _component(event: Resource, uid: str, zone: str) -> Iterable[str]:
     yield "BEGIN:VEVENT"
-    yield f"UID:{_escaped(uid)}"
+    yield f"UID:{escaped(uid)}"
     if event.get("recurringEventId"):
         yield _moment("RECURRENCE-ID", event.get("originalStartTime") or {}, zone)
     # A cancelled occurrence has no more than its ids and where it was.
@@ -120,36 +121,34 @@ def _component(event: Resource, uid: str, zone: str) -> Iterable[str]:
         if when and not (name == "DTEND" and event.get("endTimeUnspecified")):
             yield _moment(name, when, zone)
     yield from (line for line in event.get("recurrence") or () if _RULES.match(str(line)))
-    yield f"STATUS:{_escaped(str(event.get('status', 'confirmed')).upper())}"
+    yield f"STATUS:{escaped(str(event.get('status', 'confirmed')).upper())}"
     yield f"SEQUENCE:{int(event.get('sequence') or 0)}"
     for name, key in (("SUMMARY", "summary"), ("DESCRIPTION", "description"), ("LOCATION", "location")):
         if event.get(key):
-            yield f"{name}:{_escaped(str(event[key]))}"
+            yield f"{name}:{escaped(str(event[key]))}"
     if (given := _PRIVATE.get(str(event.get("visibility", "")))) is not None:
         yield f"CLASS:{given}"
     if updated := _instant(str(event.get("updated", ""))):
         yield f"LAST-MODIFIED:{updated:%Y%m%dT%H%M%SZ}"
     yield from _people(event)
     if link := _link(event):
-        yield f"CONFERENCE;VALUE=URI;FEATURE=VIDEO:{_escaped(link)}"
+        yield f"CONFERENCE;VALUE=URI;FEATURE=VIDEO:{escaped(link)}"
     yield "END:VEVENT"
 
 
 def _people(event: Resource) -> Iterable[str]:
     organizer = event.get("organizer") or {}
     if organizer.get("email"):
-        yield f"ORGANIZER{_name(organizer)}:mailto:{_escaped(organizer['email'])}"
+        yield f"ORGANIZER{_name(organizer)}:mailto:{escaped(organizer['email'])}"
     for each in event.get("attendees") or ():
         if each.get("email"):
             kind = ";CUTYPE=RESOURCE" if each.get("resource") else ""
             answer = _PARTSTAT.get(str(each.get("responseStatus", "")), "NEEDS-ACTION")
-            yield f"ATTENDEE{_name(each)}{kind};PARTSTAT={answer}:mailto:{_escaped(each['email'])}"
+            yield f"ATTENDEE{_name(each)}{kind};PARTSTAT={answer}:mailto:{escaped(each['email'])}"
 
 
 def _name(person: Mapping[str, Any]) -> str:
-    """A parameter's value can hold neither quotes nor line ends (RFC 5545 section 3.1)."""
-    name = "".join(letter for letter in str(person.get("displayName", "")) if letter.isprintable() and letter != '"')
-    return f';CN="{name}"' if name else ""
+    return parameter("CN", str(person.get("displayName", "")))
 
 
 def _link(event: Resource) -> str:
@@ -180,11 +179,6 @@ def _instant(text: str) -> datetime | None:
     except ValueError:
         return None
     return found.astimezone(UTC) if found.tzinfo else None
-
-
-def _escaped(text: str) -> str:
-    plain = text.replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,")
-    return plain.replace("\r\n", "\\n").replace("\n", "\\n").replace("\r", "")
 
 
 # ---------------------------------------------------------------------------------- what iCalendar has no word for

@@ -210,7 +210,7 @@ class TestAutodiscover:
             ("RedirectUrl", "http://localhost/autodiscover/autodiscover.svc", "without TLS"),
             ("RedirectUrl", "https://autodiscover-s.outlook.com/autodiscover/autodiscover.svc", "is Exchange Online"),
             ("RedirectAddress", "anna@elsewhere.example", "would get the password"),
-            ("RedirectAddress", "anna@example.mail.onmicrosoft.com", "would get the password"),
+            ("RedirectAddress", "anna@example.mail.onmicrosoft.com", "is Exchange Online"),
         ],
     )
     def test_the_password_goes_nowhere_else(
@@ -229,6 +229,21 @@ class TestAutodiscover:
         exchange.settings = {"ExternalEwsUrl": "https://mail.elsewhere.example/EWS/Exchange.asmx"}
         error = refusal(world)
         assert 'host = "mail.elsewhere.example"' in error.cure
+
+    def test_a_password_that_is_refused_is_tried_at_no_other_place(self, world: EwsWorld, exchange: FakeEws) -> None:
+        world.secret = "wrong"
+        assert isinstance(refusal(world), ReauthNeeded)
+        assert len(exchange.asked) == 3  # which is what NTLM takes to fail once
+
+    def test_a_server_that_moved_is_found_again(self, world: EwsWorld, exchange: FakeEws) -> None:
+        account = world.account()
+        account.streams()
+        exchange.settings = {"ExternalEwsUrl": exchange.url.replace("/EWS/", "/ews/")}
+        exchange.troubles = [Told(404)]
+        with pytest.raises(Permanent):
+            account.streams()
+        assert account.streams()
+        assert exchange.asked[-1].path.startswith("/ews/")
 
     def test_a_mailbox_in_the_cloud_is_of_another_kind(self, world: EwsWorld, exchange: FakeEws) -> None:
         exchange.settings = {"ExternalEwsUrl": "https://outlook.office365.com/EWS/Exchange.asmx"}

@@ -231,6 +231,16 @@ class TestASeries:
         assert isinstance(item, CalendarObject)
         assert "Elsewhere" in [each.subject for each in item.parts]
 
+    def test_while_an_occurrence_cannot_be_read_its_series_waits(
+        self, world: EwsCalendarWorld, exchange: FakeEws
+    ) -> None:
+        master = series(world, utc("2026-11-02T08:00"), MONDAYS, FOR_EVER)
+        changed = exception(world, master, utc("2026-11-09T08:00"), utc("2026-11-09T09:00"))
+        exchange.lost = {changed.id: "ErrorItemCorrupt"}
+        (item,) = world.stream(world.account()).read([ItemId(master.id)], text=True)
+        assert isinstance(item, Unreadable)
+        assert "ErrorItemCorrupt" in item.reason
+
     def test_an_occurrence_that_is_told_by_itself_belongs_to_its_series(self, world: EwsCalendarWorld) -> None:
         master = series(world, utc("2026-11-02T08:00"), MONDAYS, FOR_EVER)
         changed = exception(world, master, utc("2026-11-09T08:00"), utc("2026-11-09T09:00"))

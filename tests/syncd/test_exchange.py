@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -173,6 +175,16 @@ def invitation(erik: Mailbox, kind: str = "MeetingRequest", item_class: str = "I
         calendar_Start=STARTS_AT, calendar_End=STARTS_AT + timedelta(hours=1),
         calendar_Organizer=ZOE,  # of which a cancellation has nothing
     )  # fmt: skip
+
+
+def test_a_command_that_reads_no_exchange_mailbox_does_not_load_its_library(office: Office) -> None:
+    loaded = (
+        "import sys; from pathlib import Path; import syncd.cli.app; from syncd.config import load; "
+        f"assert load(Path({str(office.config)!r})).mailboxes[0].kind == 'exchange'; "
+        "print([name for name in sys.modules if name.startswith(('exchangelib', 'lxml', 'requests'))])"
+    )
+    ran = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"
 
 
 def test_a_back_off_is_kept_over_a_restart(office: Office, exchange: FakeEws, erik: Mailbox) -> None:
