@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from matching import outcome
+from matching.occasion_times import called_off_at, dated
 from matching.sightings import Sightings
 from syncd.ledger import (
     Answer,
@@ -68,7 +69,7 @@ class Occasions:
 
     def occasion(self, seen: Occasion) -> None:
         previous = self.sightings.previous(seen.id)
-        seen = _dated(seen, previous)
+        seen = dated(seen, previous)
         if seen.decision.rule == PRIVATE:
             self._close(seen, previous)
         elif seen.decision.verdict == _LOGGED or self._stays(seen, previous):
@@ -169,8 +170,9 @@ class Occasions:
 
     def _claim(self, current: _Current, seen: Occasion, sighting: int) -> None:
         """Take the copy into account."""
-        copy = StoredCopy(sighting, None, seen.claim)
         before = current.copies.get(sighting)
+        seen = called_off_at(seen, before, self.now)
+        copy = StoredCopy(sighting, None, seen.claim)
         if before is None or before.claim != seen.claim:
             self.plan.copies.append(CopyRow(sighting, current.row.id, seen.claim))
         current.copies[sighting] = copy
@@ -353,13 +355,6 @@ class Occasions:
             (self.plan.answers if place in stored else self.plan.participants).append(row)
             if place not in stored or stored[place].response != answer.response:
                 self._touch(current)
-
-
-def _dated(seen: Occasion, previous: StoredSighting | None) -> Occasion:
-    """A task or note that nobody dated stays where it was first seen, whenever it is read again."""
-    if seen.kind == "meeting" or seen.claim.exact or previous is None or previous.occurred_at is None:
-        return seen
-    return seen._replace(claim=seen.claim._replace(starts_at=previous.occurred_at))
 
 
 def _rescheduled(current: _Current, decider: StoredCopy) -> tuple[int, datetime | None]:

@@ -60,7 +60,9 @@ def _later(calendar: Calendar) -> None:
     for number in range(0, 60, 4):
         calendar.put(f"{number}.ics", _event(number, days=1, more="SEQUENCE:1"))
     for number in range(60, 90, 4):
-        calendar.put(f"{number}.ics", _event(number, more="STATUS:CANCELLED"))
+        calendar.put(
+            f"{number}.ics", _event(number, more=f"STATUS:CANCELLED\r\nLAST-MODIFIED:{SOON - 9 * DAY:%Y%m%dT%H%M%SZ}")
+        )
     for number in range(90, 100):
         calendar.delete(f"{number}.ics")
     calendar.put("private.ics", _event(101, more="CLASS:PRIVATE"))

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from syncd.model import Event, EventStatus, Invitation, ItemId, Message, Policy
+from syncd.model import Event, EventStatus, Invitation, ItemId, Level, Message, Policy
 from syncd.sync import PassResult
 from tests.syncd.calendars import Office, meeting
 from tests.syncd.mailboxes import START, message
@@ -187,7 +187,7 @@ def test_a_private_event_stays_closed_when_its_invitation_comes_by_mail(post: Po
     post.office.sync()
     post.mail("REQUEST", _theirs())
     post.sync()
-    assert post.world.rows("SELECT subject, text, level FROM activity") == [(None, None, 0)]
+    assert post.world.rows("SELECT subject, text, level FROM activity") == [(None, None, int(Level.PRIVATE))]
 
 
 def test_a_series_by_mail_makes_each_of_its_meetings(post: Post) -> None:

@@ -145,6 +145,19 @@ def test_cleaning_up_a_calendar_after_the_meeting_undoes_nothing(office: Office)
     assert office.world.rows("SELECT count(*) FROM sighting WHERE gone_at IS NOT NULL") == [(1,)]
 
 
+def test_a_program_that_calls_off_without_a_new_stamp_undoes_nothing_that_took_place(office: Office) -> None:
+    for number, at in enumerate((PAST, SOON)):
+        office.calendar("rita").put(str(number), meeting(f"m{number}", at, RITA, {CARL: ""}, stamped_at=PAST - DAY))
+    office.sync()
+    assert office.statuses() == ["held", "planned"]
+    for _ in range(2):  # also when it is read again
+        for number, at in enumerate((PAST, SOON)):
+            called_off = meeting(f"m{number}", at, RITA, {CARL: ""}, stamped_at=PAST - DAY)
+            office.calendar("rita").put(str(number), replace(called_off, status=EventStatus.CANCELLED))
+        office.sync()
+        assert office.statuses() == ["held", "cancelled"]
+
+
 def test_a_guests_copy_that_leaves_is_a_witness_that_left(office: Office) -> None:
     for rep in ("rita", "sam"):
         office.calendar(rep).put("a", _call())
