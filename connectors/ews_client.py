@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 from exchangelib import errors
 from exchangelib.services.common import EWSAccountService
+from exchangelib.util import DummyResponse
+from requests import Response
 
 from connectors import ews_xml as xml
 from connectors.base import Context
@@ -41,6 +43,12 @@ class _Service(EWSAccountService):  # type: ignore[misc]  # exchangelib ships no
     @classmethod
     def _get_elements_in_container(cls, container: Element) -> list[Element]:
         return [container]
+
+    @classmethod
+    def _get_soap_parts(cls, response: Response) -> tuple[Element, Element]:
+        """The library would take the answer to pieces of one byte, which is nine tenths of all that a message costs."""
+        header, body = super()._get_soap_parts(DummyResponse(content=response.content))
+        return header, body
 
     def _api_versions_to_try(self) -> tuple[str, ...]:
         """The library would send what a server does not understand once more by each schema that there ever was."""

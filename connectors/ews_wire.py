@@ -63,8 +63,6 @@ class _Adapter(HTTPAdapter):
         conn.cert_reqs = "CERT_REQUIRED"
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        if not str(request.url).startswith("https://"):
-            raise Permanent("Exchange would be asked in clear", cure="please report this fault")
         response: requests.Response = super().send(request, *args, **kwargs)
         if response.status_code != 401:  # of which NTLM needs the socket, to bind its answer to the certificate
             response._content = self._bounded(response)

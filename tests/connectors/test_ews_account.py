@@ -173,6 +173,22 @@ class TestTheServer:
         assert error.retry_after is not None
         assert error.retry_after.total_seconds() == 600
 
+    def test_neither_proxies_nor_authorities_of_the_environment_are_used(
+        self, world: EwsWorld, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/dev/null")
+        assert world.account().streams()
+
+    def test_a_connection_that_ended_while_nothing_was_asked_is_made_again(
+        self, world: EwsWorld, exchange: FakeEws
+    ) -> None:
+        account = world.account()
+        account.streams()
+        exchange.troubles = [Told(200, b"<s:Envelope/>", cut_after=3)]
+        assert account.streams()
+        assert len({asked.port for asked in exchange.asked}) == 2
+
 
 class TestAutodiscover:
     @pytest.fixture
