@@ -44,6 +44,8 @@ class _Listing:
     """The field of a page that holds its people."""
     people: dict[str, Resource] = field(default_factory=dict)
     """By resource name."""
+    names: dict[str, str] = field(default_factory=dict)
+    """Id -> resource name."""
     token: str = ""
 
     def current(self) -> Iterable[Resource]:
@@ -57,25 +59,27 @@ class _Listing:
 
     def _read(self, token: str) -> None:
         """All of it, or what is new since the token; nothing is taken over of a listing that broke off."""
-        found = dict(self.people) if token else {}
+        found, names = (dict(self.people), dict(self.names)) if token else ({}, {})
         since = {"syncToken": token} if token else {}
         following = ""
         for page in pages(lambda place: self.page({**since, **({"pageToken": place} if place else {})})):
             for person in page.get(self.named) or ():
-                _note(found, person)
+                _note(found, names, person)
             following = str(page.get("nextSyncToken") or following)
-        self.people, self.token = found, following
+        self.people, self.names, self.token = found, names, following
 
 
-def _note(found: dict[str, Resource], person: Resource) -> None:
-    """A contact that was linked to a profile, or unlinked, has another resource name than before."""
+def _note(found: dict[str, Resource], names: dict[str, str], person: Resource) -> None:
+    """A contact that was linked to a profile, or unlinked, has another resource name than before; which ones it had is
+    told, but not of all times."""
     name, told = str(person["resourceName"]), person.get("metadata") or {}
-    for former in told.get("previousResourceNames") or ():
+    for former in (*(told.get("previousResourceNames") or ()), names.get(_id(person), name)):
         found.pop(str(former), None)
     if told.get("deleted"):
         found.pop(name, None)
     else:
         found[name] = person
+        names[_id(person)] = name
 
 
 class GoogleAddressBook:
@@ -143,13 +147,17 @@ def _groups_of(person: Resource) -> Iterator[str]:
         yield str((each.get("contactGroupMembership") or {}).get("contactGroupResourceName") or "")
 
 
-def _card(person: Resource) -> Card:
-    """The id is that of the contact itself, since a resource name changes with what it is linked to."""
+def _id(person: Resource) -> str:
+    """Of the contact itself, since a resource name changes with what it is linked to."""
     sources = (person.get("metadata") or {}).get("sources") or ()
-    own = next((str(each["id"]) for each in sources if each.get("type") in _SOURCES and each.get("id")), "")
+    own = (str(each["id"]) for each in sources if each.get("type") in _SOURCES and each.get("id"))
+    return next(own, str(person["resourceName"]))
+
+
+def _card(person: Resource) -> Card:
     firms = sorted(person.get("organizations") or (), key=lambda firm: not firm.get("current"))
     return Card(
-        id=own or str(person["resourceName"]),
+        id=_id(person),
         name=next(_texts(person, "names", "displayName"), ""),
         addresses=tuple(_texts(person, "emailAddresses", "value")),
         phones=tuple(_phones(person)),

@@ -59,14 +59,14 @@ class People:
         """A new contact, or another version of one; returns its resource name. `more` are fields of a Person."""
         number = next(self._numbers)
         resource = resource or f"{'people' if self.kind == 'connections' else 'otherContacts'}/c{7_000_000 + number}"
-        kept = self.people.get(resource, {}).get("metadata", {}).get("sources")
+        known = self.people.get(resource, {}).get("metadata", {})
         kind = "CONTACT" if self.kind == "connections" else "OTHER_CONTACT"
         self._note(
             resource,
             {
                 "names": [{"displayName": name, "metadata": {"primary": True}}] if name else [],
                 "emailAddresses": [{"value": address} for address in addresses],
-                "metadata": {"sources": kept or [{"type": kind, "id": f"{number:x}5ca1ab1e"}], "objectType": "PERSON"},
+                "metadata": {"sources": [{"type": kind, "id": f"{number:x}5ca1ab1e"}], "objectType": "PERSON", **known},
                 **more,
             },
         )
@@ -77,11 +77,13 @@ class People:
         person = self.people.pop(resource)
         del self.changed[resource]
         renamed = f"{resource}9"
-        self._note(renamed, {**person, "metadata": {**person["metadata"], "previousResourceNames": [resource]}})
+        former = [*person["metadata"].get("previousResourceNames", ()), resource]
+        self._note(renamed, {**person, "metadata": {**person["metadata"], "previousResourceNames": former}})
         return renamed
 
     def delete(self, resource: str) -> None:
-        self._note(resource, {"metadata": {"deleted": True, "objectType": "PERSON"}})
+        """Who it was is still told, and nothing else."""
+        self._note(resource, {"metadata": {**self.people[resource]["metadata"], "deleted": True}})
 
     def _note(self, resource: str, person: Mapping[str, Any]) -> None:
         self.change += 1
