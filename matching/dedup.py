@@ -62,8 +62,22 @@ def plan(items: Iterable[Handled], stored: Stored, level: Level, now: datetime) 
             case Removed():
                 occasions.removed(item.id)
     messages.threads.finish(plan)
+    _close_threads(plan)
     occasions.finish()
     return plan
+
+
+def _close_threads(plan: Plan) -> None:
+    """Of what is new in a conversation that somebody closed no more than who and when is stored. Only now is it known
+    what belongs together: the newest mail of a batch may come before the one that it answers."""
+    if not plan.closed_threads:
+        return
+    shut = {own for own, thread in plan.thread_of.items() if thread in plan.closed_threads}
+    level = int(Level.PRIVATE)
+    plan.activities = [
+        row._replace(subject=None, text=None, level=level) if row.id in shut else row for row in plan.activities
+    ]
+    plan.attachments = [(own, those) for own, those in plan.attachments if own not in shut]
 
 
 @dataclass(slots=True)
@@ -103,6 +117,7 @@ class _Threads:
         plan.thread_of = {activity: self.find(thread) for activity, thread in self.member_of.items()}
         new = plan.thread_of.keys()
         plan.merged = {thread: self.find(thread) for thread in self.parent if thread not in new}
+        plan.closed_threads = frozenset(self.known(tuple(self.stored.closed_nodes)))
 
 
 @dataclass(slots=True)

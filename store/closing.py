@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from store.bulk import among, chunks, keys
 from store.late import touch
-from store.schema import activity, attachment, closed_person, participant
+from store.schema import activity, attachment, closed_person, closed_thread, participant, thread
 from syncd.model import Level
 
 _KEYS = keys()
@@ -38,6 +38,26 @@ def named(connection: Connection, public_id: str, *, thread: bool) -> tuple[int,
         return (row.id,)
     whole = select(activity.c.id).where(activity.c.thread_id == row.thread_id).order_by(activity.c.id)
     return tuple(connection.execute(whole).scalars())
+
+
+def close_threads(connection: Connection, ids: Sequence[int], now: datetime) -> None:
+    """Remember these activities' conversations, so that whatever comes in them is closed as well."""
+    nodes: set[bytes] = set()
+    for some in chunks(ids):
+        theirs = select(activity.c.thread_id).where(activity.c.id.in_(some))
+        nodes |= set(connection.execute(select(thread.c.key).where(thread.c.thread_id.in_(theirs))).scalars())
+    known = set(connection.execute(select(closed_thread.c.key)).scalars())
+    rows = [{"key": each, "at": now} for each in sorted(nodes - known)]
+    if rows:
+        connection.execute(insert(closed_thread), rows)
+
+
+def close_joined(connection: Connection, thread_ids: Collection[int], now: datetime) -> None:
+    """What was stored before it was known that it belongs to one of these, which are closed."""
+    open_ = select(activity.c.id).where(activity.c.thread_id.in_(_KEYS), activity.c.level > Level.PRIVATE)
+    ids = sorted({own for (own,) in among(connection, open_, thread_ids)})
+    if ids:
+        close(connection, ids, Level.PRIVATE, now)
 
 
 def close_person(

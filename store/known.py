@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TypeVar
 
@@ -15,6 +15,7 @@ from store.schema import (
     account_domain,
     activity,
     closed_person,
+    closed_thread,
     contact,
     contact_address,
     link,
@@ -187,7 +188,19 @@ def stored(connection: Connection, stream_id: int, wanted: Wanted) -> Stored:
         parts=parts,
         occasions=known_occasions.occasions(connection, wanted.occasions, concerned),
         closed=known_occasions.closed(connection, {*wanted.identities, *wanted.occasions}),
+        closed_nodes=_closed_nodes(connection, wanted.thread_keys, threads),
     )
+
+
+def _closed_nodes(connection: Connection, keys: Iterable[bytes], threads: Mapping[bytes, int]) -> frozenset[bytes]:
+    """Those that were closed themselves (also if all that was stored is erased), or whose thread has one that was."""
+    if connection.execute(select(closed_thread.c.key).limit(1)).first() is None:
+        return frozenset()
+    own = select(closed_thread.c.key).where(closed_thread.c.key.in_(_KEYS))
+    shut = {key for (key,) in among(connection, own, keys)}
+    of_threads = select(thread.c.thread_id).join(closed_thread, closed_thread.c.key == thread.c.key)
+    closed = {own for (own,) in among(connection, of_threads.where(thread.c.thread_id.in_(_KEYS)), threads.values())}
+    return frozenset(shut | {key for key, own in threads.items() if own in closed})
 
 
 def next_activity(connection: Connection) -> int:

@@ -22,6 +22,7 @@ from store.columns import Instant as Instant
 from store.columns import Key as Key
 from store.columns import metadata as metadata
 from store.trust_tables import closed_person as closed_person
+from store.trust_tables import closed_thread as closed_thread
 from store.trust_tables import directory_change as directory_change
 from store.trust_tables import finding as finding
 from store.trust_tables import token as token

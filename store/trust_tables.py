@@ -75,3 +75,13 @@ closed_person = Table(
     Column("at", Instant, nullable=False),
     sqlite_with_rowid=False,
 )
+
+# Conversations of which no more than who and when is stored: the nodes of the References graph that they had when their
+# owner closed them. What hangs on one of these, then or later, is closed as well.
+closed_thread = Table(
+    "closed_thread",
+    metadata,
+    Column("key", LargeBinary, primary_key=True),
+    Column("at", Instant, nullable=False),
+    sqlite_with_rowid=False,
+)

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine, func, insert, select, update
 
-from store import bulk, known, occasions, trail
+from store import bulk, closing, known, occasions, trail
 from store.engine import connect, read, write
 from store.ids import uuid7, uuid7s
 from store.schema import activity, change, closed_person, sighting, stream, thread, tombstone
@@ -139,6 +139,7 @@ class Transaction:
         self._gone(plan.gone, now)
         self._touch(sorted(plan.touched), now)
         self._feed(plan, now)
+        closing.close_joined(self.connection, plan.closed_threads, now)
 
     def _activities(self, plan: Plan, now: datetime) -> None:
         stamp = bulk.stamp(self.connection)

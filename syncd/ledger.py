@@ -252,6 +252,8 @@ class Stored:
     """Of these sightings and of the identities of the batch, by activity."""
     closed: frozenset[bytes] = frozenset()
     """Identities of which somebody else's copy is private."""
+    closed_nodes: frozenset[bytes] = frozenset()
+    """Those of the thread keys whose conversation somebody closed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -387,6 +389,8 @@ class Plan:
     """New activity -> its thread."""
     merged: dict[int, int] = field(default_factory=dict)
     """Stored thread -> the thread that it now belongs to."""
+    closed_threads: frozenset[int] = frozenset()
+    """Threads of the batch that somebody closed."""
     sightings: list[SightingRow] = field(default_factory=list)
     resightings: list[SightingRow] = field(default_factory=list)
     """Stored sightings whose decision is another one now."""

@@ -21,7 +21,7 @@ from syncd.model import Level, Policy
 
 def close(
     activity: Annotated[str, typer.Argument(metavar="[ID]", help="Of the activity, as timeline --json says it.")] = "",
-    thread: Annotated[bool, typer.Option("--thread", help="All that is stored of its conversation.")] = False,
+    thread: Annotated[bool, typer.Option("--thread", help="All of its conversation, also what comes.")] = False,
     contact: Annotated[str, typer.Option(metavar="WHO", help="A person: address, name or id; also what comes.")] = "",
     config: ConfigOption = None,
 ) -> None:
@@ -47,6 +47,8 @@ def _item(store: Store, activity: str, thread: bool, now: datetime) -> int:
         if not ids:
             raise typer.BadParameter(f"there is no activity {activity}; syncd timeline WHO --json shows their ids")
         closing.close(transaction.connection, ids, Level.PRIVATE, now)
+        if thread:
+            closing.close_threads(transaction.connection, ids, now)
         trail.record(transaction.connection, doer().did("close", activity, activities=len(ids)), now)
     return len(ids)
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from matching import calendar_rules
 from matching.parties import Parties
 from matching.rules import allowed
+from store import closing, erasure
 from syncd.model import Directory, Event, ItemId, Level, Message, Participant, Policy, Role
 from tests.servers.dovecot import Dovecot
 from tests.syncd.doors import Office, mail, mailbox
@@ -175,3 +177,58 @@ def test_what_is_to_be_closed_must_be_said(office: Office) -> None:
     assert office.syncd("close", "no-such-id").code == 2
     assert office.syncd("close", "x", "--contact", "Bob").code == 2
     assert "Example: syncd close" in office.syncd("close", "--help").out
+
+
+# --------------------------------------------------------------------------------- what comes in a closed conversation
+
+
+def letter(number: int, answers: int | None = None) -> Message:
+    """A canary, which may be the answer to another."""
+    parent = None if answers is None else f"{answers}@client.example"
+    own = f"{number}@client.example"
+    made = message(number, subject=f"{CANARIES[0]} {number}", message_id=own, in_reply_to=parent)
+    return made._replace(text=f"{CANARIES[1]} {number}")
+
+
+def shut(world: World, number: int) -> None:
+    """Close the conversation of this letter, as `syncd close --thread` does."""
+    ((own,),) = world.rows(f"SELECT public_id FROM activity WHERE message_id = '{number}@client.example'")
+    with world.store.transaction() as transaction:
+        ids = closing.named(transaction.connection, str(own), thread=True)
+        closing.close(transaction.connection, ids, Level.PRIVATE, world.now())
+        closing.close_threads(transaction.connection, ids, world.now())
+
+
+def levels(world: World) -> dict[object, object]:
+    return dict(world.rows("SELECT substr(message_id, 1, 1), level FROM activity"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("size", [1, 50])
+@pytest.mark.parametrize("order", list(permutations([2, 3, 4])))
+def test_what_comes_in_a_closed_conversation_is_closed_in_whatever_order_it_comes(
+    world: World, order: tuple[int, ...], size: int
+) -> None:
+    """2 answers the closed one, 3 answers 2, 4 answers 3 without naming the others; 5 is another conversation."""
+    world.folder().deliver(letter(1))
+    world.run()
+    shut(world, 1)
+    answered = {2: 1, 3: 2, 4: 3}
+    for number in (*order, 5):
+        world.folder().deliver(letter(number, answered.get(number)))
+        if size == 1:
+            world.run()
+    world.run()
+    assert levels(world) == {"1": -1, "2": -1, "3": -1, "4": -1, "5": 2}
+    assert not [number for number in range(1, 5) if f"{CANARIES[0]} {number}" in world.dump_text()]
+    assert f"{CANARIES[1]} 5" in world.dump_text()
+
+
+def test_a_conversation_stays_closed_when_all_that_was_stored_of_it_is_erased(world: World) -> None:
+    world.folder().deliver(letter(1))
+    world.run()
+    shut(world, 1)
+    with world.store.transaction() as transaction:
+        erasure.take_out(transaction.connection, [1], "erased", world.now())
+    world.folder().deliver(letter(2, 1))
+    world.run()
+    assert levels(world) == {"2": -1}
