@@ -195,6 +195,7 @@ class Daemon:
         try:
             if config.mailboxes != self._config.mailboxes:
                 self._roster.adopt(config)
+                self._upkeep.adopt(config)  # who joined may have contacts that the directory takes
                 self._config = config
         except SyncError as error:
             log.warning("members_not_followed", extra=fields(error=str(error), cure=error.cure))

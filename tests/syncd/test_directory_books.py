@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -167,6 +168,24 @@ def test_the_daemon_asks_only_for_what_has_changed(
     assert not ids(store, "zoe@acme.example")
     asked = ["syncToken" in call.query for call in google.of("people.people.connections.list")]
     assert asked == [False, False, True, True]
+
+
+def test_who_joins_brings_their_contacts_along(
+    store: Store, loaded: Config, anna: AddressBook, ben: AddressBook
+) -> None:
+    anna.saved.put("zoe", "zoe@acme.example")
+    ben.saved.put("yan", "yan@acme.example")
+    upkeep = Upkeep(replace(loaded, mailboxes=loaded.mailboxes[:1]), store)
+    assert upkeep.keep()
+    assert not ids(store, "yan@acme.example")
+    upkeep.adopt(loaded)
+    assert upkeep.keep()
+    assert ids(store, "yan@acme.example")
+
+
+def test_a_domain_of_which_nobody_is_known_yet_is_waited_for(store: Store, loaded: Config) -> None:
+    with pytest.raises(Retryable, match="no mailbox of office is known yet"):
+        directory.refresh(replace(loaded, mailboxes=()), store, NOW)
 
 
 def test_what_has_neither_address_nor_number_is_no_contact(store: Store, loaded: Config, anna: AddressBook) -> None:
