@@ -8,7 +8,7 @@ admin has named.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -21,6 +21,7 @@ from syncd.errors import Permanent, ReauthNeeded, Retryable, SyncError
 
 HOPS = 10
 _PATH = "/autodiscover/autodiscover.svc"
+_CURE = "write the server's name as `host`"
 _SETTINGS = ["external_ews_url", "internal_ews_url"]
 
 
@@ -35,18 +36,18 @@ def found(settings: Settings, secret: str) -> Place:
     """Raises the SyncErrors; no connection is made where the admin has named the host."""
     if settings.host:
         return Place(f"https://{settings.host}/EWS/Exchange.asmx", settings.host)
-    waiting, first = [*_places(settings.user, settings.autodiscover)], None
-    asked_for = settings.user
+    waiting, asked_for = [*_places(settings.user, settings.autodiscover)], settings.user
+    errors: list[SyncError] = []
     for _ in range(HOPS):
         if not waiting:
-            break
+            raise _nothing(errors, settings)
         url = waiting.pop(0)
         try:
             told = _told(url, asked_for, settings, secret)
         except ReauthNeeded:
             raise  # a password that is refused is not tried at the next place, which may lock the account
         except SyncError as error:
-            first = first if first is not None and not isinstance(first, Retryable) else error
+            errors.append(error)
             continue
         if told.redirect_address:
             asked_for = str(told.redirect_address)
@@ -55,7 +56,14 @@ def found(settings: Settings, secret: str) -> Place:
             waiting = [_approved(str(told.redirect_url), url, settings)]
         else:
             return _place(told, url, settings)
-    raise first or Permanent("Autodiscover leads round in a circle", cure="write the server's name as `host`")
+    raise Permanent("Autodiscover leads round in a circle", cure=_CURE)
+
+
+def _nothing(errors: Sequence[SyncError], settings: Settings) -> SyncError:
+    """It may pass, unless all that was asked is not there for good."""
+    said = "; ".join(str(error) for error in errors)
+    kind = Retryable if any(isinstance(error, Retryable) for error in errors) else Permanent
+    return kind(f"Autodiscover tells nothing of {settings.user}: {said}", cure=_CURE)
 
 
 def _places(address: str, named: str) -> Iterator[str]:
@@ -83,21 +91,23 @@ def _place(told: UserResponse, url: str, settings: Settings) -> Place:
     known = told.user_settings or {}
     ews = str(known.get("external_ews_url") or known.get("internal_ews_url") or "")
     if not ews:
-        raise Permanent(
-            f"{urlsplit(url).netloc} names no EWS for {settings.user}", cure="write the server's name as `host`"
-        )
+        raise Permanent(f"{urlsplit(url).netloc} names no EWS for {settings.user}", cure=_CURE)
     ews = _approved(ews, url, settings)
     return Place(ews, urlsplit(ews).netloc)
 
 
 def _approved(url: str, seen_at: str, settings: Settings) -> str:
     """The URL, if the password may be sent there; raises Permanent."""
-    parts = urlsplit(url)
-    host, sender = parts.hostname or "", urlsplit(seen_at).netloc or seen_at
+    sender = urlsplit(seen_at).netloc
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise Permanent(f"{sender} sends us to what is no address", cure=_CURE) from error
+    host = parts.hostname or ""
     if is_cloud(host):
         raise Permanent(f"{settings.user}: {host} {IS_CLOUD}", cure='write kind = "microsoft365" for the mailbox')
     if parts.scheme != "https":
-        raise Permanent(f"{sender} sends us to {host} without TLS", cure="write the server's name as `host`")
+        raise Permanent(f"{sender} sends us to {host} without TLS", cure=_CURE)
     domain = settings.user.partition("@")[2].lower()
     named = urlsplit(settings.autodiscover).hostname
     if host != domain and not host.endswith(f".{domain}") and host != named:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -225,6 +226,7 @@ class TestAutodiscover:
             ),
             ("RedirectUrl", "http://localhost/autodiscover/autodiscover.svc", "without TLS"),
             ("RedirectUrl", "https://autodiscover-s.outlook.com/autodiscover/autodiscover.svc", "is Exchange Online"),
+            ("RedirectUrl", "https://[", "no address"),
             ("RedirectAddress", "anna@elsewhere.example", "would get the password"),
             ("RedirectAddress", "anna@example.mail.onmicrosoft.com", "is Exchange Online"),
         ],
@@ -236,6 +238,17 @@ class TestAutodiscover:
         error = refusal(world)
         assert isinstance(error, Permanent)
         assert words in str(error)
+
+    def test_where_nobody_answers_the_cure_is_to_name_the_server(self, world: EwsWorld) -> None:
+        world.vanish()
+        world.settings = replace(world.settings, autodiscover=f"https://{world.settings.host}/", host="")
+        error = refusal(world)
+        assert isinstance(error, Retryable)
+        assert "`host`" in error.cure
+
+    def test_what_is_no_autodiscover_is_for_the_admin(self, world: EwsWorld, exchange: FakeEws) -> None:
+        world.settings = replace(world.settings, autodiscover=f"https://{exchange.host}/nothing")
+        assert isinstance(refusal(world), Permanent)
 
     def test_a_circle_ends(self, world: EwsWorld, exchange: FakeEws) -> None:
         exchange.redirects = [("RedirectUrl", f"https://{exchange.host}/autodiscover/autodiscover.svc")] * 50
@@ -268,6 +281,22 @@ class TestAutodiscover:
     def test_an_address_that_is_nobodys_is_named(self, world: EwsWorld, exchange: FakeEws) -> None:
         del exchange.mailboxes[USER]
         assert "InvalidUser" in str(refusal(world))
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"user": "anna"}, "user must be"),
+        ({"host": "https://mail.example.com/EWS"}, "the name of the server alone"),
+        ({"autodiscover": "http://autodiscover.example.com/"}, "must begin with https://"),
+        ({"login": "EXAMPLE\\syncd\n"}, "login must be one line"),
+        ({"read": ()}, "read must name something"),
+        ({"timeout": 0}, "timeout must be at least 1"),
+    ],
+)
+def test_settings_that_cannot_be_meant_are_refused_in_words(values: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        Settings(**{"user": USER, **values})
 
 
 class TestFolders:
