@@ -16,6 +16,7 @@ from tests.servers.fake_graph_mail import opaque
 from tests.servers.fake_graph_query import Refused, preferred
 from tests.servers.fake_graph_views import page
 
+BIN = "Deleted Items"
 DEFAULT = "Kontakte"
 """What Outlook calls the folder that everybody has depends on its language."""
 
@@ -43,6 +44,7 @@ class Contacts:
     folders: dict[str, str] = field(default_factory=lambda: {DEFAULT: ""})
     """Name -> the folder that it lies in."""
     contacts: dict[int, Contact] = field(default_factory=dict)
+    binned: dict[int, Contact] = field(default_factory=dict)
     log: list[tuple[int, str, Contact]] = field(default_factory=list)
     """(number, folder, contact), of what happened."""
     replays_moves: bool = False
@@ -78,8 +80,10 @@ class Contacts:
         self._note(to, contact, contact.fields)
 
     def remove(self, contact: Contact) -> None:
-        del self.contacts[contact.key]
+        """To the bin, as Outlook does it: no folder of contacts, but who knows the id may still have it."""
+        self.binned[contact.key] = self.contacts.pop(contact.key)
         self._note(contact.folder, contact, {})
+        contact.folder = BIN
 
     def _note(self, folder: str, contact: Contact, fields: Json) -> None:
         contact.fields["changeKey"] = f"CK{next(self._numbers)}"
@@ -97,7 +101,7 @@ class Contacts:
                 there = [self._shown(each, request) for each in self.contacts.values() if each.folder == DEFAULT]
                 return "contact", page(request, origin, there)
             case ["contacts", id_]:
-                for each in self.contacts.values():
+                for each in [*self.contacts.values(), *self.binned.values()]:
                     if self.contact_id(each) == id_:
                         return "contact", self._shown(each, request)
                 raise _missing()
