@@ -12,7 +12,7 @@ finding = Table(
     metadata,
     Column("mailbox_id", Integer, ForeignKey("mailbox.id", ondelete="CASCADE"), primary_key=True),
     Column("stream", Text, primary_key=True),
-    # one_direction, quiet
+    # one_direction, sent_not_found, quiet
     Column("kind", Text, primary_key=True),
     Column("error", Text, nullable=False),
     Column("cure", Text, nullable=False),

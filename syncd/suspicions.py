@@ -49,10 +49,13 @@ def _is_steady(stream: str) -> bool:
 
 
 def _one_way(flow: Flow, name: str, sent: bool) -> Iterable[Finding]:
-    if flow.inbound >= ENOUGH and not flow.outbound:
-        where = "" if sent else ", and no folder of sent mail is among those that are read"
-        error = f"in {FLOW.days} days {flow.inbound:,} mails came in, and none that {name} sent was seen{where}"
-        cure = f"syncd check {name} lists the folders: add that of the sent mail to include"
+    cure = f"syncd check {name} lists the folders: add that of the sent mail to include"
+    if flow.inbound and not flow.outbound and not sent:
+        # By its name alone it might be one that no list has: then something that was sent will be seen in it.
+        error = f"no folder of sent mail was found among those that are read, and nothing that {name} sent was seen"
+        yield Finding("", "sent_not_found", error, cure)
+    elif flow.inbound >= ENOUGH and not flow.outbound:
+        error = f"in {FLOW.days} days {flow.inbound:,} mails came in, and none that {name} sent was seen"
         yield Finding("", "one_direction", error, cure)
     if flow.outbound >= ENOUGH and not flow.inbound:
         error = f"in {FLOW.days} days {name} sent {flow.outbound:,} mails, and none that came in was seen"

@@ -178,12 +178,11 @@ DAY = timedelta(days=1)
 @pytest.mark.parametrize(
     ("flow", "streams", "said"),
     [
-        (Flow(inbound=ENOUGH, outbound=0), ["INBOX", "Archive"], "none that anna sent was seen, and no folder of sent"),
         (Flow(inbound=ENOUGH, outbound=0), ["INBOX", "Gesendete Objekte"], "none that anna sent was seen$"),
         (Flow(inbound=ENOUGH, outbound=0), ["all mail"], "none that anna sent was seen$"),
         (Flow(inbound=0, outbound=ENOUGH), ["Sent"], "none that came in was seen$"),
         (Flow(inbound=ENOUGH, outbound=1), ["INBOX"], None),
-        (Flow(inbound=ENOUGH - 1, outbound=0), ["INBOX"], None),
+        (Flow(inbound=ENOUGH - 1, outbound=0), ["INBOX", "Sent"], None),
         (Flow(inbound=0, outbound=0), ["INBOX"], None),
     ],
 )
@@ -194,6 +193,25 @@ def test_mail_one_way_only_is_suspicious_once_there_is_enough_of_it(
     assert [each.kind for each in found] == ([] if said is None else ["one_direction"])
     assert said is None or re.search(said, found[0].error)
     assert all("syncd check anna" in each.cure for each in found)
+
+
+@pytest.mark.parametrize(
+    ("flow", "streams", "is_told"),
+    [
+        (Flow(inbound=1, outbound=0), ["INBOX", "Archive"], True),
+        (Flow(inbound=ENOUGH, outbound=0), ["INBOX", "Archive"], True),
+        (Flow(inbound=1, outbound=0), ["INBOX", "INBOX.Sent"], False),
+        (Flow(inbound=ENOUGH, outbound=1), ["INBOX", "Ausgegangen"], False),  # what it is called matters little
+        (Flow(inbound=0, outbound=0), ["INBOX", "Archive"], False),
+        (Flow(inbound=1, outbound=0), ["all mail"], False),
+    ],
+)
+def test_a_folder_of_sent_mail_that_was_never_found_is_told_at_once(
+    flow: Flow, streams: list[str], is_told: bool
+) -> None:
+    found = suspicions(flow, {}, streams, "anna", NOW)
+    assert [each.kind for each in found] == (["sent_not_found"] if is_told else [])
+    assert all("add that of the sent mail to include" in each.cure for each in found)
 
 
 @pytest.mark.parametrize(
