@@ -126,8 +126,8 @@ class GraphAddressBook:
         return _Folder(link, contacts)
 
     def _confirm(self, id_: str, removed: Sequence[str], contacts: dict[str, Json]) -> None:
-        """What was moved away and back may be told as removed, under immutable ids (docs-contrib issue 72). What lies in the
-        bin can still be had, and has left."""
+        """What was moved away and back may be told as removed, under immutable ids (docs-contrib issue 72). What lies
+        in the bin can still be had, and has left."""
         paths = [f"{self._graph.mailbox}/contacts/{quote(own)}{query(select=_SELECT)}" for own in removed]
         for own, part in zip(removed, self._graph.batch(paths), strict=True):
             if part.ok and isinstance(part.body, Mapping) and part.body.get("parentFolderId") == id_:
