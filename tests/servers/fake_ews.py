@@ -140,8 +140,9 @@ class FakeEws:
         return self._signed_in[port]
 
     def _refusal(self) -> Answer:
-        realm = 'Basic realm="localhost"' if self.scheme == "basic" else "NTLM"
-        return Answer(401, b"", (("WWW-Authenticate", realm), ("X-Powered-By", "ASP.NET")))
+        """As an Exchange out of the box: with NTLM also Kerberos is offered."""
+        schemes = ("Negotiate", "NTLM") if self.scheme == "ntlm" else ('Basic realm="localhost"',)
+        return Answer(401, b"", tuple(("WWW-Authenticate", each) for each in schemes))
 
     # ------------------------------------------------------------------------------------------------------- operations
 
