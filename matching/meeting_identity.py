@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 
 from matching.identity import keyed
@@ -23,6 +24,13 @@ def event_keys(event: Event, key: bytes, stream_id: int) -> tuple[bytes, bytes]:
 def uid_keys(uid: str, key: bytes) -> tuple[bytes, ...]:
     """By which a single meeting, task or note is found again by its UID."""
     return _meeting(uid, "", key), *(keyed(key, f"{kind}\0{uid}") for kind in ("task", "note"))
+
+
+def series_keys(uid: str, starts: Iterable[datetime], key: bytes) -> frozenset[bytes]:
+    """By which members of a series are found again by its UID, if these are among their original starts."""
+    names = {f"{at.astimezone(UTC):%Y%m%dT%H%M%SZ}" for at in starts}
+    names |= {name[:8] for name in names if name.endswith("T000000Z")}
+    return frozenset(_meeting(uid, name, key) for name in names)
 
 
 def part_key(part: Task | Note, key: bytes, stream_id: int) -> bytes:

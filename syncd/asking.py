@@ -20,7 +20,7 @@ from datetime import date, datetime, time, timedelta, tzinfo
 
 from matching import address
 from matching.identity import address_hash, message_key
-from matching.meeting_identity import uid_keys
+from matching.meeting_identity import series_keys, uid_keys
 from store import queries
 from store.queries import Explanation, Question, Someone, Viewer
 from store.queries.contacts import addresses_of
@@ -109,7 +109,7 @@ def answer(
     """
     mail = message_key(words, store.key)
     keys = [*([mail] if mail else []), *uid_keys(words, store.key)]
-    found = queries.why(store.engine, words, viewer=viewer, keys=keys)
+    found = queries.why(store.engine, words, viewer=viewer, keys=keys) or _of_series(store, words, viewer)
     if found or not (address.key(words) or _is_sentence(words, now.astimezone(zone).date())):
         return found
     if address.key(words):
@@ -117,6 +117,14 @@ def answer(
     else:
         asked = _question(config, store, parse(words, now.astimezone(zone).date()), zone)
     return queries.why_between(store.engine, asked, viewer=viewer, limit=limit)
+
+
+def _of_series(store: Store, words: str, viewer: Viewer) -> tuple[Explanation, ...]:
+    """By the UID of a series, all of its members that were seen."""
+    if any(map(str.isspace, words)):
+        return ()
+    keys = series_keys(words, queries.series_starts(store.engine), store.key)
+    return queries.why(store.engine, words, viewer=viewer, keys=keys) if keys else ()
 
 
 def _is_sentence(words: str, today: date) -> bool:

@@ -201,10 +201,14 @@ def check_mailbox(config: Config, mailbox: Mailbox, ground: Ground, now: datetim
             one.close()
     except SyncError as error:
         return Checked(name=mailbox.name, folders=folders, error=str(error), cure=error.cure)
+    unknown = tuple(missing(mailbox.settings, [folder.name for folder in folders]))
+    if not unknown and folders and all(folder.excluded for folder in folders):
+        cure = "take names from those above into include and exclude"
+        return Checked(name=mailbox.name, folders=folders, error="nothing of it would be read", cure=cure)
     return Checked(
         name=mailbox.name,
         folders=folders,
-        missing=tuple(missing(mailbox.settings, [folder.name for folder in folders])),
+        missing=unknown,
         by_rule=decided(found, its, ground.store),
         preview=judged,
         grant=grant,

@@ -66,13 +66,7 @@ def _of_mailbox(mailbox: MailboxStatus, patience: timedelta, now: datetime) -> I
     for stream in (each for each in mailbox.streams if each.missing and not each.excluded):
         error = f"of {stream.held:,} items {stream.missing:,} are on the server and could not be read"
         yield Trouble(mailbox.name, stream.name, "gap", error, f"syncd audit {mailbox.name} --json names them")
-    for stream in (each for each in mailbox.streams if each.doubted and not each.excluded):
-        error = (
-            f"{stream.doubted:,} items are suddenly not listed; nothing is removed until a second listing says so too"
-        )
-        yield Trouble(
-            mailbox.name, stream.name, WARNING, error, "nothing, if they were deleted; else look at the server"
-        )
+    yield from _to_be_looked_at(mailbox)
     if mailbox.state in STANDS_STILL:
         # The error of a stream is shown as its own.
         if not any(mailbox.error == f"{stream.name}: {stream.error}" for stream in standing):
@@ -80,6 +74,23 @@ def _of_mailbox(mailbox: MailboxStatus, patience: timedelta, now: datetime) -> I
     elif mailbox.state == State.OK and _is_late(mailbox.last_success_at, patience, now):
         error = f"nothing was read since {mailbox.last_success_at:%Y-%m-%d %H:%M} UTC"
         yield Trouble(mailbox.name, "", "late", error, "is syncd running? systemctl status syncd")
+
+
+def _to_be_looked_at(mailbox: MailboxStatus) -> Iterator[Trouble]:
+    read = [stream for stream in mailbox.streams if not stream.excluded]
+    if mailbox.streams and not read:
+        error = "nothing of it is read: include and exclude leave out all that there is"
+        yield Trouble(mailbox.name, "", WARNING, error, f"syncd check {mailbox.name} lists what there is")
+    for stream in read:
+        if stream.doubted:
+            missing = f"{stream.doubted:,} items are suddenly not listed"
+            error = f"{missing}; nothing is removed until a second listing says so too"
+            cure = "nothing, if they were deleted; else look at the server"
+            yield Trouble(mailbox.name, stream.name, WARNING, error, cure)
+        if stream.unreadable:
+            error = f"{stream.quarantined:,} could not be read, the last {stream.unreadable}"
+            cure = "mend or delete it there; it is tried again when it changes, or by another version of syncd"
+            yield Trouble(mailbox.name, stream.name, WARNING, error, cure)
 
 
 def _is_late(last_success_at: datetime | None, patience: timedelta, now: datetime) -> bool:

@@ -5,7 +5,7 @@ from store.queries.feed import Change, changes
 from store.queries.status import MailboxStatus, RuleCount, StreamStatus, rule_counts, status
 from store.queries.timeline import Moment, Person, recent, timeline
 from store.queries.viewers import ADMIN, Viewer
-from store.queries.why import Explanation, Linked, Question, Sighted, Someone, why, why_between
+from store.queries.why import Explanation, Linked, Question, Sighted, Someone, series_starts, why, why_between
 
 __all__ = [
     "ADMIN",
@@ -26,6 +26,7 @@ __all__ = [
     "entities",
     "recent",
     "rule_counts",
+    "series_starts",
     "status",
     "timeline",
     "why",

@@ -37,6 +37,8 @@ class StreamStatus:
     """How many that were; None where that is not counted."""
     missing: int
     """How many of them could not be had."""
+    unreadable: str = ""
+    """The newest of what could not be read, and why."""
     doubted: int = 0
     """How many items the server suddenly did not list; nothing was removed, since no second listing said the same."""
 
@@ -68,6 +70,15 @@ _STREAMS = text(
 ).columns(last_success_at=Instant, audited_at=Instant)
 
 _DOUBTED = select(mailbox.c.name, stream.c.name, stream.c.doubted).join(mailbox).where(stream.c.doubted > 0)
+_UNREADABLE = (
+    select(mailbox.c.name, stream.c.name, sighting.c.item, sighting.c.facts)
+    .join_from(sighting, stream)
+    .join(mailbox)
+    # In the words of the partial index.
+    .where(text("verdict IN ('pending', 'quarantined')"), sighting.c.verdict == "quarantined")
+    .where(sighting.c.gone_at.is_(None))
+    .order_by(sighting.c.id)
+)
 
 
 def status(engine: Engine, *, viewer: Viewer) -> tuple[MailboxStatus, ...]:
@@ -78,9 +89,11 @@ def status(engine: Engine, *, viewer: Viewer) -> tuple[MailboxStatus, ...]:
     streams: dict[str, list[StreamStatus]] = {}
     with read(engine) as connection:
         doubted = {(box_name, name): number for box_name, name, number in connection.execute(_DOUBTED)}
+        unreadable = {tuple(place): f"{item}: {why}" for *place, item, why in connection.execute(_UNREADABLE)}
         for row in connection.execute(_STREAMS).mappings():
             values = {name: value for name, value in row.items() if name not in ("mailbox", "stream")}
-            values["doubted"] = doubted.get((row["mailbox"], row["stream"]), 0)
+            place = (row["mailbox"], row["stream"])
+            values |= {"doubted": doubted.get(place, 0), "unreadable": unreadable.get(place, "")}
             streams.setdefault(row["mailbox"], []).append(StreamStatus(name=row["stream"], **values))
         rows = connection.execute(registered).mappings().all()
     return tuple(MailboxStatus(**row, streams=tuple(streams.get(row["name"], ()))) for row in rows)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, or_, select, true, union
 
 from store.engine import read
 from store.queries.entities import TABLES, names
@@ -96,6 +96,15 @@ def why(engine: Engine, words: str, *, viewer: Viewer, keys: Collection[bytes] =
         ids |= {row.activity_id for row in found if row.activity_id is not None}
         lonely = [row for row in found if row.activity_id is None]
         return _explained(connection, sorted(ids), lonely, viewer)
+
+
+def series_starts(engine: Engine) -> frozenset[datetime]:
+    """When members of series are, and were before they were moved: a series is known by (UID, start) only."""
+    own = sighting.c
+    members = select(own.occurred_at).where(own.object != own.item, own.occurred_at.is_not(None))
+    moved = select(activity.c.rescheduled_from).where(activity.c.rescheduled_from.is_not(None))
+    with read(engine) as connection:
+        return frozenset(connection.execute(union(members, moved)).scalars())
 
 
 def why_between(engine: Engine, asked: Question, *, viewer: Viewer, limit: int) -> tuple[Explanation, ...]:

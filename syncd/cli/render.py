@@ -106,14 +106,14 @@ def check(report: Report) -> None:
         _checked(mailbox)
 
 
-_STREAMS = {"mail": "folders", "calendar": "calendars", "tasks": "task lists", "notes": "lists of notes"}
+_STREAMS = {"mail": "folder{}", "calendar": "calendar{}", "tasks": "task list{}", "notes": "list{} of notes"}
 
 
 def _checked(found: Checked) -> None:
     if found.folders:
         for kind, called in _STREAMS.items():
             if read := [folder.name for folder in found.folders if folder.kind == kind and not folder.excluded]:
-                lines(f"  reads {len(read)} {called}: {', '.join(read)}")
+                lines(f"  reads {len(read)} {called.format('s' if len(read) > 1 else '')}: {', '.join(read)}")
     if kept_out := [f"{folder.name} ({folder.excluded})" for folder in found.folders if folder.excluded]:
         lines(f"  leaves out: {', '.join(kept_out)}")
     if found.grant:
@@ -125,8 +125,12 @@ def _checked(found: Checked) -> None:
         why_ = f" ({counted(dict(judged.facts))})" if judged.facts else ""
         samples = ", ".join(f"{each.stream} {each.item} of {each.occurred_at:%Y-%m-%d}" for each in judged.samples)
         lines(f"  of all: {judged.count:,} {judged.rule}{why_}, such as {samples}")
+    has_folders = any(folder.kind == "mail" for folder in found.folders)
     for name in found.missing:
-        _trouble(f"the server has no folder {name!r}", "take a name from those above into include and exclude")
+        _trouble(
+            f"the server has no {'folder' if has_folders else 'calendar'} {name!r}",
+            "take a name from those above into include and exclude",
+        )
     for warning, cure in found.grant.warnings if found.grant else ():
         _trouble(warning, cure)
     _trouble(found.error, found.cure)
