@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from store.writer import open_store
 from syncd.config import load, store_key, store_url
 from syncd.opening import vault
 from tests.servers.dovecot import Dovecot
+from tests.servers.postgres import Postgres
 from tests.syncd.doors import Office, mailbox
 
 SECRET = "CANARY"
@@ -36,10 +38,24 @@ def letter(sender: str, to: str, number: int, *headers: str) -> bytes:
     return "\r\n".join(lines).encode() + b"\r\n"
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def made(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
+    if request.param == "sqlite":
+        yield Office(tmp_path)
+        return
+    postgres: Postgres = request.getfixturevalue("postgres")
+    name = postgres.new_database()
+    url = postgres.url(name).replace(f":{postgres.password}@", "@")
+    (tmp_path / "state").mkdir(mode=0o700)
+    environment = {"DB_PASSWORD": postgres.password, "STATE_DIRECTORY": str(tmp_path / "state")}
+    yield Office(tmp_path, environment, f'url = "{url}"\npassword = "env:DB_PASSWORD"')
+    postgres.drop(name)
+
+
 @pytest.fixture
-def office(tmp_path: Path, dovecot: Dovecot) -> Office:
+def office(made: Office, dovecot: Dovecot) -> Office:
     """Mail of all that may not be known: a stranger's, what is on a list, private, automatic, internal, and erased."""
-    made, user = Office(tmp_path), dovecot.new_user()
+    user = dovecot.new_user()
     letters = [
         letter(f"{SECRET.lower()}.stranger@nowhere.example", user, 1),
         letter("jane@never.example", user, 2),
@@ -74,7 +90,10 @@ def said(office: Office) -> str:
     return "".join(each.out + each.err for each in ran)
 
 
-def test_no_canary_is_in_any_file_backup_log_or_answer(office: Office) -> None:
+def test_no_canary_is_in_any_file_backup_log_or_answer(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The backup holds every row of every table, whichever database they are in."""
+    for name, value in office.environment.items():
+        monkeypatch.setenv(name, value)
     assert office.process("erase", "gone@acme.example").code == 0  # before its mail was ever read
     config = load(office.config)
     store = open_store(store_url(config), store_key(config))
