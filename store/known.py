@@ -212,7 +212,8 @@ def next_activity(connection: Connection) -> int:
 
 def _after(connection: Connection, *columns: Column[int]) -> int:
     largest = (func.coalesce(select(func.max(column)).scalar_subquery(), 0) for column in columns)
-    return 1 + max(connection.execute(select(*largest)).one())
+    found: tuple[int, ...] = tuple(connection.execute(select(*largest)).one())
+    return 1 + max(found)
 
 
 def _sightings(connection: Connection, stream_id: int, items: Iterable[ItemId]) -> dict[ItemId, StoredSighting]:
