@@ -6,7 +6,9 @@ them, so that the name of the class is the code; what the network does it raises
 
 from __future__ import annotations
 
+import socket
 import ssl
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -18,6 +20,7 @@ import requests
 from exchangelib import errors
 from exchangelib.protocol import FailFast
 from exchangelib.util import is_xml
+from spnego.exceptions import SpnegoError
 
 from connectors import http_errors, tls
 from connectors.ews_settings import Settings
@@ -30,13 +33,7 @@ Gone = errors.ErrorItemNotFound, errors.ErrorInvalidIdMalformed, errors.ErrorInv
 """Of an item that is asked for by its id."""
 
 
-def passes(error: Exception) -> bool:
-    """Whether what is said of one item is meant of the server, and the item may well be had later."""
-    return type(error).__name__ in _BUSY
-
-
 _STATE_LOST = frozenset({"ErrorInvalidSyncStateData", "ErrorSyncFolderNotFound"})
-_NO_FOLDER = frozenset({"ErrorFolderNotFound", "ErrorFolderSavePropertyError"})
 _BUSY = frozenset(
     {
         "ErrorServerBusy",
@@ -68,13 +65,11 @@ _NOT_IMPERSONATED = frozenset(
 )
 _DISABLED = frozenset({"ErrorAccountDisabled", "ErrorPasswordExpired", "ErrorPasswordChangeRequired"})
 _TOO_OLD = frozenset({"ErrorInvalidServerVersion", "ErrorInvalidSchemaVersionForMailboxVersion"})
+_DAMAGED = (SpnegoError, struct.error, ValueError, LookupError, AttributeError)
+"""What a challenge of NTLM that is none, or an answer without its parts, does to the libraries."""
 _TOLD = "SOAP error code"
 """So begins a fault whose code the library does not know."""
 _PASSES = "nothing, if it passes: it is tried again; if it lasts, ask who runs the server"
-
-
-class FolderGone(Retryable):
-    """The folder was there when the folders were listed, and is not any more."""
 
 
 class Judge(FailFast):  # type: ignore[misc]  # exchangelib ships no types
@@ -132,6 +127,13 @@ def translated(settings: Settings, host: str) -> Iterator[None]:
         raise meaning(error, settings, host) from error
     except requests.RequestException as error:
         raise _of_network(error, host) from error
+    except _DAMAGED as error:
+        raise _not_understood(host) from error
+
+
+def passes(error: Exception) -> bool:
+    """Whether what is said of one item is meant of the server, and the item may well be had later."""
+    return type(error).__name__ in _BUSY
 
 
 def meaning(error: Exception, settings: Settings, host: str) -> SyncError:
@@ -144,8 +146,8 @@ def meaning(error: Exception, settings: Settings, host: str) -> SyncError:
     code, said = type(error).__name__, _plain(error)
     if code in _STATE_LOST:
         return CursorExpired(f"{host} does not know the last pass any more ({code})")
-    if code in _NO_FOLDER:
-        return FolderGone(f"a folder of {settings.user} has gone meanwhile", cure="nothing: the next pass sees")
+    if code == "ErrorFolderNotFound":
+        return Retryable(f"a folder of {settings.user} has gone meanwhile", cure="nothing: the next pass sees")
     if code in _BUSY or code == "ErrorInternalServerError":
         return Retryable(f"{host} is busy ({code})", retry_after=_wish(error), cure=_PASSES)
     if code == "UnauthorizedError":
@@ -159,11 +161,15 @@ def meaning(error: Exception, settings: Settings, host: str) -> SyncError:
     if code in _NOT_IMPERSONATED or code == "ErrorAccessDenied":
         return Permanent(f"{settings.signs_in} may not read {settings.user} ({code})", cure=_right(settings))
     if code == "MalformedResponseError" or (code == "SOAPError" and not said.startswith(_TOLD)):
-        cure = "check `host`: something else may answer in Exchange's place, such as a sign-in page"
-        return Retryable(f"{host} gives an answer that cannot be understood", cure=cure)
+        return _not_understood(host)
     if code in _TOO_OLD:
         return Permanent(f"{host} is older than Exchange 2013 SP1 ({code})", cure='read it by IMAP: kind = "imap"')
     return Retryable(f"{host} answers {code}: {said}", cure="if it lasts, please report this fault")
+
+
+def _not_understood(host: str) -> Retryable:
+    cure = "check `host`: something else may answer in Exchange's place, such as a sign-in page"
+    return Retryable(f"{host} gives an answer that cannot be understood", cure=cure)
 
 
 def _right(settings: Settings) -> str:
@@ -196,6 +202,9 @@ def _of_network(error: requests.RequestException, host: str) -> SyncError:
             return inner
         if isinstance(inner, ssl.SSLCertVerificationError):
             return tls.bad_certificate(inner, host)
+        if isinstance(inner, socket.gaierror):
+            cure = f"check the name {host} in `host`, and that this machine can look names up"
+            return Retryable(f"no address was found for {host}: {inner.strerror}", cure=cure)
     if isinstance(error, requests.exceptions.SSLError):
         cure = "check the port in `host` of the mailbox; HTTPS is usually 443"
         return Permanent(f"{host} does not speak TLS", cure=cure)

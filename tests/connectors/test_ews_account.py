@@ -181,6 +181,20 @@ class TestTheServer:
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/dev/null")
         assert world.account().streams()
 
+    def test_a_name_without_an_address_is_told(self, world: EwsWorld) -> None:
+        world.settings = replace(world.settings, host="exchange.invalid")
+        error = refusal(world)
+        assert isinstance(error, Retryable)
+        assert "no address was found" in str(error)
+
+    def test_a_challenge_that_is_none_is_not_taken_for_a_wrong_password(
+        self, world: EwsWorld, exchange: FakeEws
+    ) -> None:
+        exchange.broken_challenge = True
+        error = refusal(world)
+        assert isinstance(error, Retryable)
+        assert "cannot be understood" in str(error)
+
     def test_a_connection_that_ended_while_nothing_was_asked_is_made_again(
         self, world: EwsWorld, exchange: FakeEws
     ) -> None:

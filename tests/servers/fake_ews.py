@@ -55,6 +55,7 @@ class FakeEws:
     on_passwords: Callable[[dict[str, str]], object] = lambda passwords: None
     """Called with those that are valid from now on."""
     scheme: str = "ntlm"
+    broken_challenge: bool = False
     mailboxes: dict[str, Mailbox] = field(default_factory=dict)
     impersonators: set[str] = field(default_factory=set)
     delegates: set[tuple[str, str]] = field(default_factory=set)
@@ -129,7 +130,7 @@ class FakeEws:
         self._signed_in.pop(port, None)
         if port not in self._handshakes:
             self._handshakes[port] = spnego.server(hostname="localhost", service="HTTP", protocol="ntlm")
-            challenge = self._handshakes[port].step(token)
+            challenge = b"NTLMSSP" if self.broken_challenge else self._handshakes[port].step(token)
             return Answer(401, b"", (("WWW-Authenticate", f"NTLM {base64.b64encode(challenge).decode()}"),))
         handshake = self._handshakes.pop(port)
         try:
