@@ -3,9 +3,14 @@
 Exchange names a meeting by its GlobalObjectID in hexadecimal: 16 fixed bytes, the date of an instance (year big-endian,
 month, day), 8 bytes of creation time, 8 zero bytes, the size of what follows (little-endian), and that. Where the
 meeting came from elsewhere, what follows is `vCal-Uid`, 01 00 00 00, and the UID that it had there.
+
+Google makes a series of its own of "this and following events", whose UID is that of the series with `_R` and the first
+date: the occurrences stay the meetings that they were.
 """
 
 from __future__ import annotations
+
+import re
 
 from connectors.mime_words import clean
 
@@ -15,12 +20,14 @@ _FIXED_HEX = _FIXED.hex()
 _DATE = slice(16, 20)
 _DATA_AT = 40
 _FOREIGN = b"vCal-Uid\x01\x00\x00\x00"
+_FOLLOWING = re.compile(r"(?:_R\d{8}(?:T\d{6}Z?)?)+(?=@google\.com$)")
 
 
 def normal_uid(uid: str) -> str:
-    """Unwrap a foreign UID from a GlobalObjectID; of a native one take out the date and write it in capitals.
+    """Unwrap a foreign UID from a GlobalObjectID; of a native one take out the date and write it in capitals; of
+    Google's take out from where on it follows another.
 
-    Whatever is no whole GlobalObjectID is returned as it is, without blanks around it. Idempotent.
+    Whatever else is returned as it is, without blanks around it. Idempotent.
     """
     uid = clean(uid, _UID_LIMIT)
     while uid[: len(_FIXED_HEX)].lower() == _FIXED_HEX:
@@ -28,7 +35,7 @@ def normal_uid(uid: str) -> str:
         if not foreign:
             return native
         uid = foreign
-    return uid
+    return _FOLLOWING.sub("", uid)
 
 
 def _unwrapped(uid: str) -> tuple[str, str]:

@@ -42,6 +42,9 @@ SERIES = (
         (NATIVE[:-2] + "zz", NATIVE[:-2] + "zz"),
         (WRAPPED[: WRAPPED.index("616263")], WRAPPED[: WRAPPED.index("616263")].upper()),
         ("abc123@google.com", "abc123@google.com"),
+        ("abc123_R20261201T090000@google.com", "abc123@google.com"),
+        ("abc123_R20261201_R20270105@google.com", "abc123@google.com"),
+        ("abc123_R20261201T090000@example.com", "abc123_R20261201T090000@example.com"),
         ("  ABC-123\t", "ABC-123"),
         ("", ""),
     ],
@@ -56,6 +59,10 @@ def test_a_uid_wrapped_twice_is_unwrapped_twice() -> None:
 
 
 @settings(max_examples=200, derandomize=True)
-@given(st.text(max_size=80) | st.binary(max_size=120).map(lambda data: HEADER + data.hex()))
+@given(
+    st.text(max_size=80)
+    | st.from_regex(r"[a_](_R[0-9]{8})*@google.com", fullmatch=True)
+    | st.binary(max_size=120).map(lambda data: HEADER + data.hex())
+)
 def test_a_normal_uid_stays_as_it_is(uid: str) -> None:
     assert normal_uid(normal_uid(uid)) == normal_uid(uid)

@@ -52,9 +52,10 @@ def vcalendar(*lines: str) -> bytes:
 
 def vevent(uid: str, starts: str, *lines: str, guests: Sequence[str] = ("zoe@client.example",)) -> list[str]:
     """Of an hour, by Anna, stamped long ago; `starts` is DTSTART with its parameters (`;VALUE=DATE:20261125`)."""
+    name = uid if "@" in uid else f"{uid}@example.com"
     length = "P1D" if "VALUE=DATE" in starts else "PT1H"
     return [
-        *("BEGIN:VEVENT", f"UID:{uid}@example.com", "DTSTAMP:20260101T000000Z", f"DTSTART{starts}"),
+        *("BEGIN:VEVENT", f"UID:{name}", "DTSTAMP:20260101T000000Z", f"DTSTART{starts}"),
         *(f"DURATION:{length}", f"SUMMARY:About {uid}", "ORGANIZER:mailto:anna@example.com"),
         *(f"ATTENDEE:mailto:{guest}" for guest in guests),
         *lines,
