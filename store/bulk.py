@@ -103,9 +103,12 @@ def stamp(connection: Connection) -> Callable[[datetime | None], Value]:
 
 def unstamp(value: str | datetime | None) -> datetime | None:
     """The reverse, of what the driver gives."""
-    if isinstance(value, str):
-        return datetime.fromisoformat(value).replace(tzinfo=UTC)
-    return value
+    return _instant(value) if isinstance(value, str) else value
+
+
+@lru_cache(maxsize=4096)
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 def _whole_seconds(value: datetime | None) -> Value:
