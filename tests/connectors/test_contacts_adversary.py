@@ -107,8 +107,10 @@ class GraphOwner:
                 self.contacts.remove(self.people.pop(self.dice.randrange(len(self.people))))
             case 4 if self.people:
                 self.contacts.move(self.dice.choice(self.people), folder)
+            case 5 if self.dice.random() < 0.5:
+                self.contacts.expire()
             case 5:
-                self.dice.choice([self.contacts.expire, lambda: self.contacts.add_folder(f"f{number}", folder)])()
+                self.contacts.add_folder(f"f{number}", folder)
 
     def truth(self) -> Truth:
         addresses = {each.key: tuple(one["address"] for one in each.fields["emailAddresses"]) for each in self.people}
