@@ -19,6 +19,7 @@ from store.schema import (
     contact,
     contact_address,
     link,
+    meta,
     opportunity,
     opportunity_contact,
     participant,
@@ -101,6 +102,9 @@ AGAIN = 1_000
 """Items of one mailbox that one pass reads again: when somebody becomes known whom many mails concern, new mail and the
 provider are not kept waiting for all of them at once."""
 
+CAUGHT_UP = "caught_up"
+"""The row of `meta` with how often the directory was caught up with."""
+
 _MARKS = select(
     stream.c.id, stream.c.cursor, stream.c.epoch, stream.c.strikes, stream.c.suspect, stream.c.doubted
 ).where(stream.c.id.in_(_KEYS))
@@ -150,7 +154,15 @@ def directory(connection: Connection, addresses: Iterable[str], domains: Iterabl
         opportunities=tuple(_opportunities(connection, contact_ids, account_ids)),
         erased=frozenset(connection.execute(select(tombstone.c.hash)).scalars()),
         closed=frozenset(connection.execute(select(closed_person.c.hash)).scalars()),
+        turns=turns(connection),
     )
+
+
+def turns(connection: Connection) -> int:
+    """Directory.turns"""
+    marks = (select(func.count()).select_from(table).scalar_subquery() for table in (tombstone, closed_person))
+    caught_up = select(meta.c.value).where(meta.c.name == CAUGHT_UP).scalar_subquery()
+    return sum(int(count or 0) for count in connection.execute(select(*marks, caught_up)).one())
 
 
 def _grouped(pairs: Iterable[tuple[A, B]]) -> dict[A, tuple[B, ...]]:

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, delete, func, select, update
 from store import bulk
 from store.bulk import among, chunks, keys
 from store.engine import read, write
+from store.known import CAUGHT_UP
 from store.schema import (
     activity,
     change,
@@ -101,7 +102,14 @@ def forget_if_blank(engine: Engine) -> None:
             return
     with write(engine) as connection:
         if is_blank(connection):
+            _count(connection)
             connection.execute(delete(directory_change))
+
+
+def _count(connection: Connection) -> None:
+    """Let whoever has something in hand that nobody sees yet, and that was decided on before this, decide again."""
+    more = "ON CONFLICT (name) DO UPDATE SET value = CAST(CAST(meta.value AS INTEGER) + 1 AS TEXT)"
+    bulk.insert(connection, "meta", "name, value", [(CAUGHT_UP, "1")], more)
 
 
 def forget(engine: Engine, notes: Iterable[str]) -> None:
@@ -121,6 +129,7 @@ def wake(engine: Engine, hashes: Iterable[bytes]) -> int:
     found = select(sighting_address.c.sighting_id).where(sighting_address.c.hash.in_(_KEYS))
     count = 0
     with write(engine) as connection:
+        _count(connection)
         ids = {own for (own,) in among(connection, found, hashes)}
         for some in chunks(ids):
             waiting = (sighting.c.id.in_(some), sighting.c.verdict == "skipped", sighting.c.gone_at.is_(None))

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, func, insert, select, update
 from store import bulk, closing, known, occasions, trail
 from store.engine import connect, read, write
 from store.ids import uuid7, uuid7s
-from store.schema import activity, change, closed_person, sighting, stream, thread, tombstone
+from store.schema import activity, change, sighting, stream, thread
 from store.trail import Doer
 from syncd.ledger import ActivityChange, Mark, Plan, SightingRow, Stored, Wanted
 from syncd.model import PARSER_VERSION, Cursor, Directory, Entry, Identity, ItemId, Level, Link
@@ -120,10 +120,9 @@ class Transaction:
             values["epoch"] = epoch
         self.connection.execute(update(stream).where(stream.c.id == stream_id).values(values))
 
-    def buried(self) -> int:
-        """How many addresses were erased or closed so far."""
-        counts = (select(func.count()).select_from(table) for table in (tombstone, closed_person))
-        return sum(self.connection.execute(count).scalar_one() for count in counts)
+    def turns(self) -> int:
+        """Directory.turns, now."""
+        return known.turns(self.connection)
 
     def strike_anew(self, stream_id: int) -> None:
         """Work is in hand at the same cursor, but not that at which earlier passes died."""

@@ -289,6 +289,8 @@ class Directory:
     """Keyed hashes of all addresses that were erased, of this batch or not."""
     closed: frozenset[bytes] = frozenset()
     """The same of those of whom only who and when may be stored."""
+    turns: int = 0
+    """How often it was caught up with, or somebody erased or closed: at another number, others may be decided."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -86,8 +86,8 @@ class Pass:
     removed: int = 0
     batches: int = 0
     doubted: int = 0
-    buried: int | None = None
-    """How many addresses were erased or closed when what is in hand was decided on."""
+    turns: int | None = None
+    """Directory.turns when what is in hand was decided on."""
 
     def run(self) -> PassResult:
         """Bring the store up to date with the stream; raises one of the four SyncErrors, with all that came before
@@ -129,20 +129,20 @@ class Pass:
     def _take(self, batch: Batch, mark: Mark, *, careful: bool) -> None:
         if careful:
             self._one_by_one(batch.items, mark)
-        handled = [] if careful else self._handle(batch.items)
+        items = () if careful else batch.items
         listing = batch.versions.keys() if batch.versions is not None else batch.listing
         if listing is not None:
             live = self.store.live(self.stream_id)
             gone = live - listing
             if _doubtful(len(gone), len(live), listing, batch, mark):
-                self._save(handled, None)
+                self._save(partial(self._handle, items), None)
                 self.store.doubt(self.stream_id, len(gone))
                 self.doubted = len(gone)
                 return
             if batch.versions is not None and not self._catch_up(batch.versions, batch.cursor, mark, careful=careful):
                 return
-            handled = [*handled, *map(Removed, sorted(gone))]
-        self._save(handled, batch)
+            items = (*items, *map(Removed, sorted(gone)))
+        self._save(partial(self._handle, items), batch)
 
     def _catch_up(self, versions: Mapping[ItemId, str], cursor: Cursor, mark: Mark, *, careful: bool) -> bool:
         """Read what is stored in another version or not at all; False if it was stopped before the end."""
@@ -155,7 +155,7 @@ class Pass:
             if careful:
                 self._one_by_one(items, mark)
             else:
-                self._save(self._handle(items), None, advanced=True)
+                self._save(partial(self._handle, items), None, advanced=True)
             self.progress(Batch(items=items, cursor=cursor, remaining=max(0, len(stale) - start - CATCH_UP_AT_ONCE)))
         return True
 
@@ -185,8 +185,8 @@ class Pass:
     def _parties(self, people: Sequence[Sequence[Participant]]) -> Parties:
         wanted = contacts.lookups(people, self.policy)
         directory = self.store.directory(wanted.addresses, wanted.domains)
-        if self.buried is None:
-            self.buried = len(directory.erased) + len(directory.closed)
+        if self.turns is None:
+            self.turns = directory.turns
         return Parties(directory, self.policy)
 
     def _completed(self, decided: list[Decided], parties: Parties) -> list[Decided]:
@@ -224,13 +224,20 @@ class Pass:
         for start in range(0, len(ids), READ_AT_ONCE):
             yield from self.stream.read(ids[start : start + READ_AT_ONCE], text=text)
 
-    def _save(self, handled: Sequence[Handled], batch: Batch | None, *, advanced: bool = False) -> None:
-        """Write what was handled, and the batch's cursor with it. `advanced`: without it, the pass has come further
-        than the one that died, so that what comes next is to be blamed anew."""
+    def _save(self, handle: Callable[[], Sequence[Handled]], batch: Batch | None, *, advanced: bool = False) -> None:
+        """Write what is handled, and the batch's cursor with it. `advanced`: without it, the pass has come further
+        than the one that died, so that what comes next is to be blamed anew.
+
+        Whoever becomes known, is erased or closed meanwhile would be missed by both sides: it is then handled anew.
+        """
+        while not self._written(handle(), batch, advanced=advanced):
+            self.turns = None
+
+    def _written(self, handled: Sequence[Handled], batch: Batch | None, *, advanced: bool) -> bool:
         now = self.now()
         with self.store.transaction() as transaction:
-            if self.buried is not None and transaction.buried() != self.buried:
-                raise Retryable("somebody was erased or closed while their mail may have been in hand")
+            if self.turns is not None and transaction.turns() != self.turns:
+                return False
             stored = transaction.stored(self.stream_id, _wanted(handled))
             plan = dedup.plan(handled, stored, self.policy.level, now)
             transaction.apply(self.stream_id, plan, now)
@@ -244,7 +251,8 @@ class Pass:
             self.by_rule[Verdict(verdict), rule] += count
         self.removed += len(plan.gone)
         self.batches += 1
-        self.buried = None
+        self.turns = None
+        return True
 
     # ----------------------------------------------------------------------------------------- what went wrong before
 
@@ -268,7 +276,7 @@ class Pass:
     def _again(self, ids: Sequence[ItemId]) -> None:
         for start in range(0, len(ids), READ_AT_ONCE):
             some = ids[start : start + READ_AT_ONCE]
-            self._save(self._read_and_handle(some), None)
+            self._save(partial(self._read_and_handle, some), None)
             if self.should_stop():
                 return
 
@@ -292,17 +300,19 @@ class Pass:
         again = item == mark.suspect
         if again and mark.strikes - CAREFUL >= DEATHS:
             reason = "the program died each time that it read this"
-            self._save([Failed(item, reason, final=True, version=version)], None)
+            self._save(lambda: [Failed(item, reason, final=True, version=version)], None)
             return
         # Also of the same one as before: others may have been in hand meanwhile.
         self.store.suspect(self.stream_id, item, strikes=mark.strikes + 1 if again else CAREFUL + 1)
-        try:
-            handled = handle()
-        except SyncError:
-            raise
-        except Exception as error:  # our own bug, in one item: it must not stop the stream for ever
-            reason = f"{type(error).__name__}: {error}"
-            handled = [Failed(item, reason, final=True, version=version)]
+
+        def handled() -> list[Handled]:
+            try:
+                return handle()
+            except SyncError:
+                raise
+            except Exception as error:  # our own bug, in one item: it must not stop the stream for ever
+                return [Failed(item, f"{type(error).__name__}: {error}", final=True, version=version)]
+
         self._save(handled, None)
 
     @contextmanager
@@ -317,7 +327,8 @@ class Pass:
 
 def _doubtful(gone: int, live: int, listing: Collection[ItemId], batch: Batch, mark: Mark) -> bool:
     """Sudden emptiness is an error, not an instruction, until a second listing says the same."""
-    if not gone or mark.doubted or batch.epoch != mark.epoch:
+    # Before its first complete listing a stream has no epoch, and what it just gave is as much in doubt.
+    if not gone or mark.doubted or (mark.epoch and batch.epoch != mark.epoch):
         return False
     return not listing or gone > max(MASS, live // 5)
 
