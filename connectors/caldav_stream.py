@@ -122,7 +122,7 @@ class CalendarStream:
                 page = self._page(place.token)
             except _BadToken:
                 # Soon after it was given: the server is one that knows no token again.
-                again = self._now() - place.compared_at < HOUR
+                again = timedelta(0) <= self._now() - place.compared_at < HOUR
                 yield from self._compared(syncs=not again)
                 return
             many_gone = len(page.removed) > max(MANY_GONE, place.size // 5)

@@ -182,7 +182,7 @@ class MailStream:
     def _follow(self, here: Place, *, behind: int) -> Generator[Batch, None, Place]:
         """Yield what changed. Where nothing did there is no batch, unless the link has to be replaced."""
         now = self._now()
-        due = here.midway or now - here.given_at >= RENEW
+        due = here.midway or not timedelta(0) <= now - here.given_at < RENEW
         for page in self._graph.pages(here.link, prefer=(f"odata.maxpagesize={PAGE}",)):
             if not page.value and not (due and page.delta):
                 continue
