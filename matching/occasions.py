@@ -32,6 +32,7 @@ _LOGGED, _LINKED = Verdict.LOGGED, LinkState.LINKED
 _SUBJECT, _FULL = int(Level.SUBJECT), int(Level.FULL)
 _ROLE = {role: role.value for role in Role}
 PRIVATE = "private"
+ERASED = "erased"
 INVITATION = "invitation"
 
 
@@ -75,6 +76,8 @@ class Occasions:
         elif seen.decision.verdict == _LOGGED or self._stays(seen, previous):
             self._log(seen, previous)
         else:
+            if previous and previous.activity_id is not None:
+                self._withdraw(previous)
             self._sight(seen, previous, None)
 
     def invited(self, seen: Invited) -> bool:
@@ -114,8 +117,10 @@ class Occasions:
                 current.answers[place] = Answer(person.response, outcome.ORGANIZER)
 
     def _stays(self, seen: Occasion, previous: StoredSighting | None) -> bool:
-        """What was logged stays logged when it is seen again under other rules: changing the past is a replay."""
-        return previous is not None and previous.verdict == _LOGGED and previous.key in (seen.key, seen.other_key)
+        """What was logged stays logged when it is seen again under other rules: changing the past is a replay. Who
+        took part in what was closed no erasure can know, but nothing of them may come back."""
+        logged = previous is not None and previous.verdict == _LOGGED and previous.key in (seen.key, seen.other_key)
+        return logged and seen.decision.rule != ERASED
 
     def whole(self, whole: Whole) -> None:
         for item in self.stored.parts.get(whole.object, ()):

@@ -73,7 +73,10 @@ def restate(connection: Connection, rows: Sequence[Restated], now: datetime) -> 
     left: set[int] = set()
     for some in chunks(ids):
         logged = select(sighting.c.activity_id).where(sighting.c.id.in_(some), sighting.c.activity_id.is_not(None))
-        left |= set(connection.execute(logged).scalars())
+        # What a copy that turned private has left of a meeting hangs on no sighting, only on the identity.
+        closed = select(activity.c.id).join(sighting, sighting.c.key == activity.c.identity)
+        closed = closed.where(sighting.c.id.in_(some), sighting.c.rule == "private")
+        left |= set(connection.execute(logged).scalars()) | set(connection.execute(closed).scalars())
         connection.execute(delete(sighting_address).where(sighting_address.c.sighting_id.in_(some)))
     statement = "UPDATE sighting SET verdict = 'skipped', activity_id = NULL, rule = ?, facts = ? WHERE id = ?"
     bulk.run(connection, statement, [(row.rule, row.facts, row.sighting_id) for row in rows])

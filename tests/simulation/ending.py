@@ -293,8 +293,8 @@ def _decidable(world: World, meeting: Meeting, rep: str) -> set[str]:
         return {now, *listed}
     if now == "private":
         return {now, *listed}
-    # Rules that changed are found out when the object is read again: a replay is of mail.
-    return held.possible - {"logged"} if now == "erased" else held.possible
+    # Of a meeting that was closed nobody knows who took part: an erasure leaves its time, and no name.
+    return held.possible - {"logged"} if now == "erased" and not meeting.was_private else held.possible
 
 
 def _meeting(world: World, meeting: Meeting, logged: set[int]) -> Iterator[str]:

@@ -64,7 +64,7 @@ def note(world: World) -> None:
         meeting.entities |= world.truth.known.entities(meeting.people)
         for held in meeting.standing():
             verdict = world.truth.decide(meeting.people, held.rep, "", private=held.now.private)
-            held.possible.add(verdict.rule)
+            held.possible.update(each.rule for each in world.truth.verdicts(verdict))
             meeting.was_private |= verdict.rule == "private"
             if verdict.rule == "logged":
                 meeting.levels.add(verdict.level)

@@ -12,7 +12,7 @@ from syncd.model import Link, LinkState
 from tests.simulation.cast import DOMAINS, KEY, OUTSIDE, of
 from tests.simulation.planning import note as note_meetings
 from tests.simulation.story import Step
-from tests.simulation.truth import SUBJECT, Deal, Hand
+from tests.simulation.truth import SUBJECT, Deal, Hand, is_own
 from tests.simulation.world import World
 from tests.syncd.mailboxes import START
 
@@ -27,9 +27,15 @@ def note(world: World) -> None:
 # ---------------------------------------------------------------------------------------------------- directory
 
 
+def somebody(world: World, number: int) -> str:
+    """Of those who wrote or were written to, if anybody did."""
+    people = [each for mail in world.truth.mails.values() for each in mail.people if not is_own(each)]
+    return of((*people, *OUTSIDE[number % 7 :][:1]), number // 7)
+
+
 def know(world: World, step: Step) -> None:
     a, b, *_ = step.numbers
-    person = of(OUTSIDE, a)
+    person = somebody(world, a)
     if len(world.truth.known.holders(person)) > (b % 5 == 0):
         return
     account = of((*DOMAINS, ""), b)
@@ -67,6 +73,7 @@ def merge(world: World, step: Step) -> None:
         return
     world.tell(f"contact {other} is merged into {one}")
     moved = known.addresses[other] - known.addresses[one]
+    world.truth.fresh = True
     for mail in sorted(moved):
         values = {"one": one, "other": other, "mail": mail}
         where = "WHERE contact_id = :other AND address = :mail"
@@ -96,6 +103,7 @@ def domain(world: World, step: Step) -> None:
         del known[name]
     else:
         world.tell(f"{account} gets its domain")
+        world.truth.fresh = True
         insert = "INSERT INTO account_domain (account_id, domain) VALUES (:account, :name)"
         world.execute(insert, account=account, name=name)
         known[name] = account
@@ -132,7 +140,7 @@ def rule(world: World, step: Step) -> None:
     if world.busy:
         return  # a new configuration is for the passes that begin with it
     rules, kind = world.truth.rules, a % 5
-    person = of(OUTSIDE, b)
+    person = somebody(world, b // 2)
     entry = f"@{person.partition('@')[2]}" if b % 2 else person
     if kind == 0:
         rules.never_log = rules.never_log ^ {entry} if a % 2 else set()
@@ -194,7 +202,7 @@ def vandal(world: World, step: Step) -> None:
 
 def erase(world: World, step: Step) -> None:
     """Repeated by whoever asked for it until it is done."""
-    person = of(OUTSIDE, step.numbers[0])
+    person = somebody(world, step.numbers[0])
     world.tell(f"{person} is erased")
 
     def work() -> None:
@@ -222,7 +230,7 @@ def _erased(world: World, person: str) -> None:
 
 def close(world: World, step: Step) -> None:
     """An owner closes all of a person: no more than who and when stays."""
-    person = of(OUTSIDE, step.numbers[0])
+    person = somebody(world, step.numbers[0])
     world.tell(f"all of {person} is closed")
     key = address.key(person)
     with world.store.transaction() as transaction:

@@ -14,11 +14,11 @@ FAULTS = ("reset", "throttled", "forbidden", "revoked", "expired", "killed", "pa
 # Kind of step -> how often it comes, and how many numbers it has. What belongs to no theme is in every story.
 _MAIL = {"deliver": 9, "copy": 4, "move": 2, "delete": 3, "renumber": 1, "smuggle": 1, "spoil": 1}
 _THEMES: Mapping[str, Mapping[str, int]] = {
-    "meetings": {"meet": 6, "move_meeting": 4, "call_off": 3, "answer": 2, "hide": 2, "remove": 2, "jump": 3},
+    "meetings": {"meet": 6, "move_meeting": 5, "call_off": 3, "answer": 2, "hide": 2, "remove": 4, "jump": 3},
     "directory": {"know": 6, "forget": 2, "merge": 1, "rehouse": 1, "domain": 2, "deal": 3, "catch_up": 4},
-    "rules": {"rule": 4, "replay": 3},
-    "privacy": {"erase": 3, "close": 1, "know": 2},
-    "hands": {"link": 5, "vandal": 1, "deal": 2},
+    "rules": {"rule": 7, "replay": 3},
+    "privacy": {"erase": 4, "close": 1, "know": 3},
+    "hands": {"link": 7, "vandal": 1, "deal": 2},
 }
 _PASS = {"pass": 14}
 # What may happen while a pass waits for an answer.
@@ -77,7 +77,7 @@ def _events(chance: random.Random, weights: Mapping[str, int]) -> tuple[str | St
     draw = chance.random()
     if draw < 0.4:
         return ()
-    if draw < 0.45:
+    if draw < 0.5:
         return ("partial",)
     meanwhile = [kind for kind in _MEANWHILE if kind in weights]
     return tuple(_event(chance, meanwhile) for _ in range(chance.randint(1, 6)))

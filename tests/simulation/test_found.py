@@ -9,9 +9,10 @@ from datetime import timedelta
 import pytest
 
 from store.integrity import problems
-from syncd.model import Entry
+from syncd.model import Entry, Link
 from tests.simulation import mailing, passing, planning, ruling
 from tests.simulation.cast import OUTSIDE, own
+from tests.simulation.meetings import Meeting
 from tests.simulation.story import Step
 from tests.simulation.truth import Mail
 from tests.simulation.world import World, world
@@ -19,6 +20,7 @@ from tests.syncd.mailboxes import START
 
 ZOE, EVE = OUTSIDE[0], OUTSIDE[4]
 NOTHING = Step("", (0, 0, 0, 0))
+HAND = Link("contact", "k2", "by hand")
 
 
 @pytest.fixture
@@ -39,6 +41,14 @@ def without_references(here: World, statement: str) -> None:
     with closing(here.store.engine.raw_connection()) as raw:
         for each in ("PRAGMA foreign_keys = OFF", statement, "PRAGMA foreign_keys = ON"):
             raw.cursor().execute(each)
+
+
+def erase(here: World, person: str) -> None:
+    ruling.erase(here, next(step for step in numbered() if ruling.somebody(here, step.numbers[0]) == person))
+
+
+def numbered() -> Iterator[Step]:
+    return (NOTHING._replace(numbers=(number, 0, 0, 0)) for number in range(1000))
 
 
 def test_the_number_of_an_activity_that_somebody_deleted_is_not_given_to_another(here: World) -> None:
@@ -78,13 +88,13 @@ def test_an_erasure_finds_what_hangs_on_an_activity_that_somebody_deleted(here: 
     mail(here, 1, ZOE, own("rita"))
     passing.read(here, "rita")
     without_references(here, "DELETE FROM activity")
-    ruling.erase(here, NOTHING)
+    erase(here, ZOE)
     assert here.rows("SELECT address FROM participant") == []
 
 
 def test_an_erasure_finds_the_contact_that_the_crm_wrote_a_moment_ago(here: World) -> None:
     here.know(EVE, "")
-    ruling.erase(here, NOTHING._replace(numbers=(OUTSIDE.index(EVE), 0, 0, 0)))
+    erase(here, EVE)
     assert here.rows("SELECT address FROM contact_address WHERE address = :eve", eve=EVE) == []
 
 
@@ -116,8 +126,7 @@ def test_a_mail_stays_one_though_the_other_one_with_its_message_id_was_taken_out
     ((_, first),) = here.rows("SELECT min(id), identity FROM activity")
     of_first = here.rows("SELECT subject FROM activity WHERE identity = :key", key=first)
     other = 2 if of_first == [("subj-0001",)] else 1
-    taken = OUTSIDE.index(here.truth.mails[3 - other].people[0])
-    ruling.erase(here, NOTHING._replace(numbers=(taken, 0, 0, 0)))
+    erase(here, here.truth.mails[3 - other].people[0])
     mail(here, other, to="sam/INBOX")
     passing.read(here, "sam")
     assert here.rows("SELECT subject FROM activity") == [(mailing.subject(other),)]
@@ -135,6 +144,39 @@ def test_a_copy_that_a_replay_finds_private_closes_what_others_have_of_it(here: 
     passing.read(here, "rita")
     assert here.rows("SELECT subject, text FROM activity") == [(None, None)]
     assert here.rows("SELECT rule FROM sighting ORDER BY 1") == [("logged",), ("private",)]
+
+
+def closed_meeting(here: World) -> Meeting:
+    """Logged from two calendars, then private in one of them."""
+    planning.meet(here, Step("meet", (0, 1, 0, 2)))
+    for rep in ("rita", "sam"):
+        passing.read(here, rep)
+    planning.hide(here, NOTHING)
+    passing.read(here, "rita")
+    return here.meetings.all[1]
+
+
+def test_an_erased_guest_does_not_come_back_with_a_meeting_that_is_no_longer_private(here: World) -> None:
+    meeting = closed_meeting(here)
+    guest = meeting.people[1]
+    here.store.link(str(here.rows("SELECT public_id FROM activity")[0][0]), HAND, ruling.CLERK, here.now())
+    erase(here, guest)
+    meeting.copies["rita"].removed_at = here.clock
+    here.calendars["rita"].delete(meeting.name)
+    for _ in range(2):  # that a calendar is empty needs a second listing
+        passing.read(here, "rita")
+    planning.move_meeting(here, Step("move_meeting", (0, 0, 7, 0)))
+    passing.read(here, "sam")
+    assert here.rows("SELECT address FROM participant") == []
+    assert here.rows("SELECT rule FROM sighting WHERE gone_at IS NULL") == [("erased",)]
+
+
+def test_a_replay_takes_out_what_a_copy_that_turned_private_has_left(here: World) -> None:
+    meeting = closed_meeting(here)
+    here.truth.rules.never_log = {meeting.people[1]}
+    for rep in ("rita", "sam"):
+        passing.replay(here, rep)
+    assert here.rows("SELECT id FROM activity") == []
 
 
 @pytest.mark.parametrize("known_too", [ZOE, OUTSIDE[6]], ids=["with a contact", "with strangers only"])

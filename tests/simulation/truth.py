@@ -126,6 +126,8 @@ class Truth:
     erased: set[str] = field(default_factory=set)
     closed: set[str] = field(default_factory=set)
     mails: dict[int, Mail] = field(default_factory=dict)
+    fresh: bool = False
+    """Somebody became known of whom syncd has not heard yet."""
     ruled: bool = False
     """The rules were changed, so that only a replay makes all that is stored agree with them."""
     hands: list[Hand] = field(default_factory=list)
@@ -153,6 +155,10 @@ class Truth:
             level = METADATA
         return Verdict("logged", level)
 
+    def verdicts(self, verdict: Verdict) -> set[Verdict]:
+        """What may be decided where this is right: who has just become known is still a stranger."""
+        return {verdict, Verdict("no_known_contact")} if self.fresh and verdict.rule == "logged" else {verdict}
+
     def verdict(self, mail: Mail, copy: Copy) -> Verdict:
         return self.decide(mail.people, copy.rep, copy.folder, private=copy.private)
 
@@ -162,7 +168,7 @@ class Truth:
             mail.entities |= self.known.entities(mail.people)
             for copy in mail.copies:
                 if copy.held:
-                    copy.possible.add(self.verdict(mail, copy))
+                    copy.possible.update(self.verdicts(self.verdict(mail, copy)))
 
     def held(self, rep: str, folder: str) -> Iterator[tuple[Mail, Copy]]:
         for mail in self.mails.values():

@@ -174,6 +174,7 @@ class World:
         self.execute(insert, id=contact, account=account or None)
         insert = "INSERT INTO contact_address (contact_id, address) VALUES (:id, :mail)"
         self.execute(insert, id=contact, mail=person)
+        self.truth.fresh = True
         self.truth.known.contacts[contact] = account
         self.truth.known.addresses[contact] = {person}
 
@@ -183,6 +184,7 @@ class World:
 
         rekey(self.store.engine, address.key, address.domain_key)
         late.catch_up(self.store, self.policy(), self.now())
+        self.truth.fresh = False
 
     # ------------------------------------------------------------------------------------------- what is told
 
