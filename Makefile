@@ -55,7 +55,7 @@ lint: install-dev
 
 test: install-dev lint
 	@.ci/debian dovecot-imapd postgresql isync systemd procps
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 bench: install-dev
 	@.ci/debian dovecot-imapd isync
