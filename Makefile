@@ -7,7 +7,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help install install-dev demo lint test bench lock clean
+.PHONY: help install install-dev demo lint test soak bench lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -56,6 +56,12 @@ lint: install-dev
 test: install-dev lint
 	@.ci/debian dovecot-imapd postgresql isync systemd procps
 	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+
+# Stories of faults (docs/TESTS.md): SEEDS=2000 of them, from FIRST=0 on.
+SEEDS ?= 2000
+FIRST ?= 0
+soak: install-dev
+	@$(BIN)/python -m tests.simulation --soak $(SEEDS) $(FIRST)
 
 bench: install-dev
 	@.ci/debian dovecot-imapd isync

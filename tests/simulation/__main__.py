@@ -1,10 +1,12 @@
-"""Tell one story, or look for one that ends badly: `python -m tests.simulation SEED | --soak COUNT [--first SEED]`."""
+"""Tell one story, or look for one that ends badly."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
+from tests.simulation.bugs import BUGS
+from tests.simulation.hunt import BUDGET, first_finding
 from tests.simulation.telling import shortest, tell
 
 
@@ -13,7 +15,10 @@ def main() -> int:
     parser.add_argument("seed", nargs="?", type=int, default=0)
     parser.add_argument("--only", default="", metavar="1,2,3", help="no more than these steps of the story")
     parser.add_argument("--soak", type=int, default=0, metavar="COUNT", help="so many stories, from the seed on")
+    parser.add_argument("--hunt", action="store_true", help="which story is the first to find each planted bug")
     given = parser.parse_args()
+    if given.hunt:
+        return _hunt()
     if given.soak:
         return _soak(range(given.seed, given.seed + given.soak))
     only = [int(number) for number in given.only.split(",")] if given.only else None
@@ -31,6 +36,13 @@ def _soak(seeds: range) -> int:
             sys.stdout.flush()
     sys.stdout.write(f"{len(seeds)} stories, {bad} of them with a bad end\n")
     return 1 if bad else 0
+
+
+def _hunt() -> int:
+    found = {bug: first_finding(bug) for bug in BUGS}
+    for bug, told in found.items():
+        sys.stdout.write(f'    "{bug}": {told.seed},\n' if told else f"{bug}: not found in {BUDGET} stories\n")
+    return 0 if all(found.values()) else 1
 
 
 if __name__ == "__main__":

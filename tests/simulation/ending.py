@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import timedelta
 
 from store.erasure import scrub
 from store.integrity import problems
@@ -63,7 +62,8 @@ def _lost(world: World) -> Iterator[str]:
                 yield f"mail {mail.number} in {rep}/{folder} was seen by no pass"
             wanted = world.truth.verdict(mail, copy).rule
             late = {each.rule for each in copy.possible} <= {"logged", "no_known_contact"} and not copy.spoilt
-            if late and wanted == "logged" and verdict not in (None, "logged"):
+            taken = f"{mail.at:%F %T}" in world.truth.taken
+            if late and not taken and wanted == "logged" and verdict not in (None, "logged"):
                 yield f"mail {mail.number} in {rep}/{folder} is {verdict}, although somebody in it is known"
 
 
@@ -134,6 +134,8 @@ def allowed(world: World, mail: Mail, copy: Copy) -> set[str]:
     now, truth = world.truth.verdict(mail, copy).rule, world.truth
     possible = {each.rule for each in copy.possible}
     quarantined = {"quarantined (unreadable)"} if copy.spoilt else set()
+    if f"{mail.at:%F %T}" in truth.taken:
+        return {now, *possible, *quarantined, "erased"}
     if now == "logged":
         return {now, *quarantined}
     if now == "erased":
@@ -289,6 +291,7 @@ def _decidable(world: World, meeting: Meeting, rep: str) -> set[str]:
     held = meeting.copies[rep]
     now = world.truth.decide(meeting.people, rep, "", private=held.now.private).rule
     listed = {"never_log", "never_log_personal"} & held.possible
+    listed |= {"erased"} if world.truth.taken else set()
     if now == "logged":
         return {now, *listed}
     if now == "private":
@@ -311,7 +314,8 @@ def _meeting(world: World, meeting: Meeting, logged: set[int]) -> Iterator[str]:
             yield f"{name} has at level {level} the title {subject}"
         if text != (planning.agenda(meeting.number) if level == FULL else None):
             yield f"{name} has at level {level} the text {text}"
-        wanted = outcomes(meeting, world.clock - timedelta(seconds=0))
+        doubtful = {held.rep for held in meeting.standing() if _decidable(world, meeting, held.rep) != {"logged"}}
+        wanted = outcomes(meeting, world.clock, doubtful)
         found = (str(status), str(at)[:19])
         if found not in {(each.status, f"{each.starts_at:%F %T}") for each in wanted}:
             yield f"{name} is {found}, not {sorted((each.status, f'{each.starts_at:%F %T}') for each in wanted)}"

@@ -139,6 +139,8 @@ def renumber(world: World, step: Step) -> None:
     world.tell(f"{rep}/{folder} is numbered anew, UIDVALIDITY {place.epoch} becomes {epoch}")
     place.unreadable.clear()
     place.renumber(epoch)
+    # Ids of another epoch are no removals: a listing that is not whole just then is believed.
+    world.lines[rep].believed.add(folder)
 
 
 def smuggle(world: World, step: Step) -> None:

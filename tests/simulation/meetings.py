@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import product
@@ -73,10 +73,14 @@ class _Claim(NamedTuple):
     gone_at: datetime | None
 
 
-def outcomes(meeting: Meeting, now: datetime) -> set[Outcome]:
+def outcomes(meeting: Meeting, now: datetime, doubtful: Container[str]) -> set[Outcome]:
     """All that may have come of it: of a copy that has left nobody knows which version was seen, if any, and when it
-    was noticed."""
-    choices = [list(_claims(meeting, held, now)) for held in meeting.copies.values()]
+    was noticed; and those of `doubtful` reps may not have been logged."""
+    choices = [[*_claims(meeting, held, now)] for held in meeting.copies.values()]
+    choices = [
+        [*some, None] if held.rep in doubtful else some
+        for held, some in zip(meeting.copies.values(), choices, strict=True)
+    ]
     found = set()
     for chosen in product(*choices):
         claims = [claim for claim in chosen if claim is not None]

@@ -217,12 +217,13 @@ def erase(world: World, step: Step) -> None:
 def _erased(world: World, person: str) -> None:
     known = world.truth.known
     world.truth.erased.add(person)
-    world.truth.ever_erased = True
     for contact in known.holders(person):
         known.addresses[contact].discard(person)
         if not known.addresses[contact]:
             del known.contacts[contact], known.addresses[contact]
-            world.truth.hands = [each for each in world.truth.hands if each.entity != contact]
+            gone = [hand for hand in world.truth.hands if hand.entity == contact]
+            world.truth.taken |= {hand.at for hand in gone if hand.state == "linked"}
+            world.truth.hands = [hand for hand in world.truth.hands if hand.entity != contact]
             for each in known.deals.values():
                 each.contact = "" if each.contact == contact else each.contact
     note(world)

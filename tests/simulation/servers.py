@@ -33,11 +33,11 @@ class Line:
     coming: list[str | Callable[[], None]] = field(default_factory=list)
     order: random.Random = field(default_factory=lambda: random.Random(0))
     partial: bool = False
-    """The next listing holds only half of what there is."""
+    """The next listing holds no more than one of all that there is."""
     lies: dict[str, int] = field(default_factory=dict)
     """Stream -> how many of its listings were not whole."""
     believed: set[str] = field(default_factory=set)
-    """Streams of which two listings in a row were not whole: the second one confirms the first."""
+    """Streams of which a listing that is not whole is taken for the truth, if it is the second in a row, say."""
     _lied: set[str] = field(default_factory=set)
     jumbled: bool = False
     """Pages come shuffled, and with items that were on another page."""
@@ -63,7 +63,7 @@ class Line:
             self._lied.add(stream)
         else:
             self._lied.discard(stream)
-        return [item for place, item in enumerate(items) if place % 3 == 0] if partial else list(items)
+        return list(items[:1] if partial else items)
 
     def over(self) -> None:
         """The faults stop."""

@@ -131,7 +131,8 @@ class Truth:
     ruled: bool = False
     """The rules were changed, so that only a replay makes all that is stored agree with them."""
     hands: list[Hand] = field(default_factory=list)
-    ever_erased: bool = False
+    taken: set[str] = field(default_factory=set)
+    """When that happened which a hand had linked to somebody who was erased: it goes if it concerned nobody else."""
     vandalised: bool = False
 
     def decide(self, people: tuple[str, ...], rep: str, folder: str, *, private: bool) -> Verdict:
