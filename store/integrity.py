@@ -19,7 +19,8 @@ _CHECKS = {
         SELECT COUNT(*) FROM activity WHERE source <> 'manual'
         AND NOT EXISTS (SELECT 1 FROM sighting WHERE sighting.activity_id = activity.id)
         -- Of a meeting that is private in the only calendar that has it, time and links stay.
-        AND NOT EXISTS (SELECT 1 FROM sighting WHERE sighting.key = activity.identity AND rule = 'private')""",
+        AND NOT EXISTS (SELECT 1 FROM sighting WHERE sighting.key = activity.identity AND rule = 'private')
+        AND NOT EXISTS (SELECT 1 FROM link WHERE link.activity_id = activity.id AND origin = 'person')""",
     "participants belong to no activity": """
         SELECT COUNT(*) FROM participant
         WHERE NOT EXISTS (SELECT 1 FROM activity WHERE activity.id = participant.activity_id)""",

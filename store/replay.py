@@ -73,10 +73,7 @@ def restate(connection: Connection, rows: Sequence[Restated], now: datetime) -> 
     left: set[int] = set()
     for some in chunks(ids):
         logged = select(sighting.c.activity_id).where(sighting.c.id.in_(some), sighting.c.activity_id.is_not(None))
-        # What a copy that turned private has left of a meeting hangs on no sighting, only on the identity.
-        closed = select(activity.c.id).join(sighting, sighting.c.key == activity.c.identity)
-        closed = closed.where(sighting.c.id.in_(some), sighting.c.rule == "private")
-        left |= set(connection.execute(logged).scalars()) | set(connection.execute(closed).scalars())
+        left |= set(connection.execute(logged).scalars())
         connection.execute(delete(sighting_address).where(sighting_address.c.sighting_id.in_(some)))
     statement = "UPDATE sighting SET verdict = 'skipped', activity_id = NULL, rule = ?, facts = ? WHERE id = ?"
     bulk.run(connection, statement, [(row.rule, row.facts, row.sighting_id) for row in rows])
@@ -90,6 +87,18 @@ def restate(connection: Connection, rows: Sequence[Restated], now: datetime) -> 
         lonely += connection.execute(unseen).scalars()
     erasure.take_out(connection, sorted(lonely), REPLAY, now)
     return len(lonely)
+
+
+def forget_unseen(connection: Connection, now: datetime) -> None:
+    """Let go what a copy that turned private had left of a meeting, and that another rule keeps out by now.
+
+    It hangs on no sighting, only on the identity; what a person linked stays.
+    """
+    seen = exists().where(sighting.c.activity_id == activity.c.id)
+    private = exists().where(sighting.c.key == activity.c.identity, sighting.c.rule == "private")
+    by_hand = exists().where(link.c.activity_id == activity.c.id, link.c.origin == "person")
+    unseen = select(activity.c.id).where(activity.c.source != "manual", ~seen, ~private, ~by_hand)
+    erasure.take_out(connection, sorted(connection.execute(unseen).scalars()), REPLAY, now)
 
 
 def _withdraw(connection: Connection, ids: Sequence[int], activity_ids: Iterable[int]) -> None:

@@ -167,6 +167,9 @@ class _Replay:
             if ids and not self.dry_run:
                 with self.store.transaction() as transaction:
                     closing.close(transaction.connection, sorted(ids), level, self.now)
+        if not self.dry_run:
+            with self.store.transaction() as transaction:
+                stored.forget_unseen(transaction.connection, self.now)
         return len(set().union(*self.closing.values()))
 
     def result(self) -> Replayed:
