@@ -13,7 +13,7 @@ from tests.simulation import mailing, passing, planning
 from tests.simulation.always import Wrong
 from tests.simulation.cast import REPS
 from tests.simulation.meetings import Meeting, outcomes
-from tests.simulation.truth import FULL, METADATA, SUBJECT, Copy, Mail
+from tests.simulation.truth import FULL, PRIVATE, SUBJECT, Copy, Mail
 from tests.simulation.world import World
 
 _CANARY = re.compile(rb"(?:subj|text|mid)-(?:m\d{3}|\d{4})")
@@ -147,9 +147,7 @@ def allowed(world: World, mail: Mail, copy: Copy) -> set[str]:
 def _by_time(world: World) -> dict[str, list[tuple[int, int, str | None, str | None]]]:
     """Time -> activities: id, level, subject and text."""
     found: dict[str, list[tuple[int, int, str | None, str | None]]] = defaultdict(list)
-    for at, *row in world.rows(
-        "SELECT occurred_at, id, max(level, 0), subject, text FROM activity WHERE kind = 'email'"
-    ):
+    for at, *row in world.rows("SELECT occurred_at, id, level, subject, text FROM activity WHERE kind = 'email'"):
         found[str(at)[:19]].append(tuple(row))  # type: ignore[arg-type]
     return found
 
@@ -194,15 +192,15 @@ def levels(world: World, mail: Mail) -> tuple[int, int]:
     ever = [verdict for copy in mail.copies for verdict in copy.possible]
     lowest = min(
         (
-            verdict.level if verdict.rule == "logged" else METADATA
+            verdict.level if verdict.rule == "logged" else PRIVATE
             for verdict in ever
             if verdict.rule in ("logged", "private")
         ),
-        default=METADATA,
+        default=PRIVATE,
     )
     if world.truth.ruled or world.truth.closed.intersection(mail.people):
-        lowest = METADATA
-    return lowest, METADATA if private or world.truth.closed.intersection(mail.people) else min(known, default=FULL)
+        lowest = PRIVATE
+    return lowest, PRIVATE if private or world.truth.closed.intersection(mail.people) else min(known, default=FULL)
 
 
 def _links(world: World, own: int, name: str, mail: Mail) -> Iterator[str]:
@@ -305,10 +303,10 @@ def _meeting(world: World, meeting: Meeting, logged: set[int]) -> Iterator[str]:
     if len(logged) > 1:
         yield f"{name} is {len(logged)} activities"
     for own in logged:
-        columns = "SELECT status, occurred_at, max(level, 0), subject, text FROM activity WHERE id = :id"
+        columns = "SELECT status, occurred_at, level, subject, text FROM activity WHERE id = :id"
         ((status, at, level, subject, text),) = world.rows(columns, id=own)
         private = [held for held in meeting.standing() if _decidable(world, meeting, held.rep) == {"private"}]
-        if private and level != METADATA:
+        if private and level != PRIVATE:
             yield f"{name} is private in a calendar, and stored at level {level}"
         if subject != (planning.title(meeting.number) if isinstance(level, int) and level >= SUBJECT else None):
             yield f"{name} has at level {level} the title {subject}"

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from tests.simulation.cast import OWN_DOMAIN
 
-METADATA, SUBJECT, FULL = 0, 1, 2
+PRIVATE, SUBJECT, FULL = -1, 1, 2
 
 Entities = frozenset[tuple[str, str]]
 """(kind, id) of contacts and accounts"""
@@ -153,7 +153,7 @@ class Truth:
         if folder == "Deals" and self.rules.deals_level is not None:
             level = min(level, self.rules.deals_level)
         if _listed(people, self.rules.protected) or self.closed.intersection(people):
-            level = METADATA
+            level = PRIVATE
         return Verdict("logged", level)
 
     def verdicts(self, verdict: Verdict) -> set[Verdict]:
