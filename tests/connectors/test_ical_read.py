@@ -159,7 +159,8 @@ _names = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), 
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
-@given(subject=_names, description=_names, person=_names, location=_names)
+# icalendar writes a backslash in a parameter so that not even it reads it again.
+@given(subject=_names, description=_names, person=_names.filter(lambda name: "\\" not in name), location=_names)
 def test_texts_and_names_are_read_as_icalendar_wrote_them(
     subject: str, description: str, person: str, location: str
 ) -> None:
