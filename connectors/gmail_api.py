@@ -70,26 +70,17 @@ class Gmail:
             # Seconds: a date would be midnight in Pacific time.
             after = f"after:{max(0, int(since.timestamp()))} " if since is not None else ""
             more["q"] = f"{after}-in:chats -in:drafts"
-
-        def page(token: str) -> Resource:
-            place = {"pageToken": token} if token else {}
-            fields = "nextPageToken,messages/id"
-            request = self._messages.list(userId="me", maxResults=_PAGE, fields=fields, **more, **place)
-            return self._caller.call(self._api, request, cost=_LIST)
-
-        for each in pages(page):
+        more["fields"] = "nextPageToken,messages/id"
+        for each in pages(lambda place: self._listed(self._messages, _LIST, **more, **place)):
             yield from (str(message["id"]) for message in each.get("messages") or ())
 
     def history(self, start: str) -> Iterator[Resource]:
         """The pages of all that happened after this historyId. Raises Missing when it is too old."""
+        more = {"startHistoryId": start, "fields": f"nextPageToken,historyId,history({_RECORD})"}
+        return pages(lambda place: self._listed(self._history, _HISTORY, **more, **place))
 
-        def page(token: str) -> Resource:
-            place = {"pageToken": token} if token else {}
-            fields = f"nextPageToken,historyId,history({_RECORD})"
-            request = self._history.list(userId="me", startHistoryId=start, maxResults=_PAGE, fields=fields, **place)
-            return self._caller.call(self._api, request, cost=_HISTORY)
-
-        return pages(page)
+    def _listed(self, collection: Any, cost: int, **parameters: Any) -> Resource:
+        return self._caller.call(self._api, collection.list(userId="me", maxResults=_PAGE, **parameters), cost=cost)
 
     def messages(self, ids: Sequence[str], *, whole: bool) -> Fetched:
         """Not more than `at_once`: their headers, or, if it may be, their bodies as well; all formats cost the same."""

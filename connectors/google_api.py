@@ -202,8 +202,8 @@ class _Words(NamedTuple):
         return errors.Unintelligible(self.title, error)
 
 
-def pages(fetch: Callable[[str], Resource]) -> Iterator[Resource]:
-    """Every page of a listing: `fetch` is given the token of each, for the first one an empty text.
+def pages(fetch: Callable[[Mapping[str, str]], Resource]) -> Iterator[Resource]:
+    """Every page of a listing: `fetch` is given what more the request of each takes, for the first one nothing.
 
     A page may be empty and have a next one all the same (gauteh/lieer issue 24); a token that comes again would be an
     endless loop.
@@ -211,7 +211,7 @@ def pages(fetch: Callable[[str], Resource]) -> Iterator[Resource]:
     token, seen = "", set[str]()
     while True:
         try:
-            page = fetch(token)
+            page = fetch({"pageToken": token} if token else {})
         except errors.Misunderstood as error:
             if not token:
                 raise

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from connectors import google_errors as errors
 from connectors.google_api import Caller, Resource, api, pages
@@ -80,12 +81,7 @@ class Calendar:
     def entries(self) -> Iterator[Resource]:
         """The owner's list of calendars."""
         fields = "nextPageToken,items(id,summary,summaryOverride,timeZone,accessRole,primary,deleted)"
-
-        def page(token: str) -> Resource:
-            place = {"pageToken": token} if token else {}
-            return self._caller.call(self._api, self._list.list(maxResults=250, fields=fields, **place), cost=_COST)
-
-        for each in pages(page):
+        for each in pages(lambda place: self._listed(self._list, maxResults=250, fields=fields, **place)):
             yield from each.get("items") or ()
 
     def changes(self, calendar: str, token: str) -> tuple[list[Resource], str]:
@@ -93,14 +89,8 @@ class Calendar:
         # Whatever is asked for here must be the same with and without a token.
         since = {"syncToken": token} if token else {}
         next_token = ""
-
-        def page(page_token: str) -> Resource:
-            place = {"pageToken": page_token} if page_token else {}
-            request = self._events.list(calendarId=calendar, maxResults=_PAGE, fields=_FIELDS, **since, **place)
-            return self._caller.call(self._api, request, cost=_COST)
-
         found: list[Resource] = []
-        for each in pages(page):
+        for each in pages(lambda place: self._page(calendar, **since, **place)):
             found += each.get("items") or ()
             next_token = str(each.get("nextSyncToken") or next_token)
         return found, next_token
@@ -113,15 +103,14 @@ class Calendar:
 
     def of_uid(self, calendar: str, uid: str) -> list[Resource]:
         """A series with all its exceptions, cancelled ones too."""
+        listed = pages(lambda place: self._page(calendar, iCalUID=uid, showDeleted=True, **place))
+        return [event for each in listed for event in each.get("items") or ()]
 
-        def page(token: str) -> Resource:
-            place = {"pageToken": token} if token else {}
-            request = self._events.list(
-                calendarId=calendar, iCalUID=uid, showDeleted=True, maxResults=_PAGE, fields=_FIELDS, **place
-            )
-            return self._caller.call(self._api, request, cost=_COST)
+    def _page(self, calendar: str, **more: str | bool) -> Resource:
+        return self._listed(self._events, calendarId=calendar, maxResults=_PAGE, fields=_FIELDS, **more)
 
-        return [event for each in pages(page) for event in each.get("items") or ()]
+    def _listed(self, collection: Any, **parameters: str | int) -> Resource:
+        return self._caller.call(self._api, collection.list(**parameters), cost=_COST)
 
 
 class CalendarStream:

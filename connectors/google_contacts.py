@@ -62,7 +62,7 @@ class _Listing:
         found, names = (dict(self.people), dict(self.names)) if token else ({}, {})
         since = {"syncToken": token} if token else {}
         following = ""
-        for page in pages(lambda place: self.page({**since, **({"pageToken": place} if place else {})})):
+        for page in pages(lambda place: self.page({**since, **place})):
             for person in page.get(self.named) or ():
                 _note(found, names, person)
             following = str(page.get("nextSyncToken") or following)
@@ -125,16 +125,12 @@ class GoogleAddressBook:
 
     def _groups(self) -> set[str]:
         """The resource names of the labels that are wanted."""
-
-        def page(token: str) -> Resource:
-            place = {"pageToken": token} if token else {}
-            return self._call(
-                self._api.collection("contactGroups").list(pageSize=_PAGE, groupFields="name,groupType", **place)
-            )
-
+        groups = self._api.collection("contactGroups")
         wanted = {name.casefold() for name in self._wanted.groups}
-        listed = [group for each in pages(page) for group in each.get("contactGroups") or ()]
-        return {str(group["resourceName"]) for group in listed if _is_named(group, wanted)}
+        fields = "name,groupType"
+        listed = pages(lambda place: self._call(groups.list(pageSize=_PAGE, groupFields=fields, **place)))
+        found = [group for each in listed for group in each.get("contactGroups") or ()]
+        return {str(group["resourceName"]) for group in found if _is_named(group, wanted)}
 
 
 def _is_named(group: Resource, wanted: set[str]) -> bool:

@@ -30,12 +30,10 @@ def members(settings: Settings, context: Context, domain: str) -> Sequence[str]:
     caller = Caller(Http(who, settings.timeout), quota, Owner(settings.user, context.sign_in), context.now)
     admin = api("admin", "directory_v1", "Admin SDK API", settings.endpoint)
     users = admin.collection("users")
-
-    def page(token: str) -> Resource:
-        place = {"pageToken": token} if token else {}
-        return caller.call(admin, users.list(domain=domain, maxResults=500, fields=_FIELDS, **place), cost=1)
-
-    found = [str(user["primaryEmail"]) for each in pages(page) for user in each.get("users") or () if _reads_mail(user)]
+    listed = pages(
+        lambda place: caller.call(admin, users.list(domain=domain, maxResults=500, fields=_FIELDS, **place), cost=1)
+    )
+    found = [str(user["primaryEmail"]) for each in listed for user in each.get("users") or () if _reads_mail(user)]
     if not found:
         raise Retryable(f"Google names no user of {domain}", cure="check `domain` of the registration")
     return sorted(found)

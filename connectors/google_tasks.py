@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from connectors import google_errors as errors
 from connectors.google_api import Caller, Resource, api, pages
@@ -63,26 +64,20 @@ class Tasks:
         self._tasks = self._api.collection("tasks")
 
     def lists(self) -> Iterator[Resource]:
-        def page(token: str) -> Resource:
-            place = {"pageToken": token} if token else {}
-            request = self._lists.list(maxResults=_PAGE, fields="nextPageToken,items(id,title)", **place)
-            return self._caller.call(self._api, request, cost=1)
-
-        for each in pages(page):
+        fields = "nextPageToken,items(id,title)"
+        for each in pages(lambda place: self._listed(self._lists, fields=fields, **place)):
             yield from each.get("items") or ()
 
     def changed(self, tasklist: str, since: str) -> list[Resource]:
         """Since a time (inclusive), or all; without showHidden, what was done in Google's own apps is left out."""
         shown = {"showCompleted": True, "showHidden": True, "showAssigned": True, "showDeleted": bool(since)}
         after = {"updatedMin": since} if since else {}
-        fields = f"nextPageToken,items({_TASK})"
+        wanted = {"tasklist": tasklist, "fields": f"nextPageToken,items({_TASK})", **shown, **after}
+        listed = pages(lambda place: self._listed(self._tasks, **wanted, **place))
+        return [task for each in listed for task in each.get("items") or ()]
 
-        def page(token: str) -> Resource:
-            place = {"pageToken": token} if token else {}
-            request = self._tasks.list(tasklist=tasklist, maxResults=_PAGE, fields=fields, **shown, **after, **place)
-            return self._caller.call(self._api, request, cost=1)
-
-        return [task for each in pages(page) for task in each.get("items") or ()]
+    def _listed(self, collection: Any, **parameters: str | int) -> Resource:
+        return self._caller.call(self._api, collection.list(maxResults=_PAGE, **parameters), cost=1)
 
     def task(self, tasklist: str, id: str) -> Resource:
         """Raises Missing for what is gone."""

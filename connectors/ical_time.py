@@ -29,10 +29,6 @@ class Moment(NamedTuple):
     zone: tzinfo | None
     zone_name: str = ""
 
-    @property
-    def is_floating(self) -> bool:
-        return self.zone is None and not self.is_date
-
 
 class Length(NamedTuple):
     """How long something lasts: so many days and hours by the clock on the wall, and so much time that passes."""
