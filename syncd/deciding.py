@@ -9,6 +9,7 @@ from typing import NamedTuple
 from matching import address, calendar_rules, identity, rules
 from matching.calendar_rules import Part, happened, people_of
 from matching.meeting_identity import event_keys, moved_from, part_key
+from matching.occasions import PRIVATE
 from matching.parties import Parties, author
 from syncd.ledger import Claim, Decided, Invited, Nothing, Occasion, Whole
 from syncd.model import (
@@ -77,9 +78,14 @@ def may_invite(decided: Decided, parties: Parties) -> bool:
 def invited(decided: Decided, parties: Parties, stream_id: int, now: datetime) -> Decided | Invited:
     """The mail as one about a meeting, if it is about one with a known contact (RFC 5546)."""
     invitation, decision = decided.message.invitation, decided.decision
-    if invitation is None or decision.rule in _KEPT_OUT or invitation.method not in _ABOUT_A_MEETING:
+    if invitation is None or decision.rule in _KEPT_OUT:
         return decided
+    if private := next((event.private for event in invitation.events if event.private), ""):
+        # Its mail tells as much of it as the event itself.
+        return decided._replace(decision=Decision(Verdict.SKIPPED, PRIVATE, private))
     method = invitation.method
+    if method not in _ABOUT_A_MEETING:
+        return decided
     told_of = [_by_mail(event, decided, method, parties, stream_id, now) for event in invitation.events]
     if not any(one.decision.verdict is _LOGGED for one in told_of):
         return decided

@@ -190,6 +190,14 @@ def test_a_private_event_stays_closed_when_its_invitation_comes_by_mail(post: Po
     assert post.world.rows("SELECT subject, text, level FROM activity") == [(None, None, int(Level.PRIVATE))]
 
 
+@pytest.mark.parametrize("method", ["REQUEST", "REPLY", "PUBLISH"])
+def test_the_mail_of_a_private_meeting_is_not_stored_either(post: Post, method: str) -> None:
+    post.mail(method, replace(_theirs(), private="CLASS:PRIVATE", subject="Divorce lawyer"))
+    post.sync()
+    assert post.activities() == []
+    assert post.world.rows("SELECT verdict, rule, facts FROM sighting") == [("skipped", "private", "CLASS:PRIVATE")]
+
+
 def test_a_series_by_mail_makes_each_of_its_meetings(post: Post) -> None:
     weekly = [
         replace(_theirs(), original_start=at.strftime("%Y%m%dT%H%M%SZ"), starts_at=at, ends_at=at, settles_at=at)
