@@ -5,7 +5,7 @@ A folder is known by its distinguished id where it has one, whatever language Ou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from connectors import ews_xml as xml
 from connectors.ews_client import Change, Client
 from connectors.ews_settings import Settings
 from connectors.ews_xml import Element
+from connectors.outlook_folders import ROOT, Tree, among
 from syncd.errors import CursorExpired, Retryable
 
 _WELL_KNOWN: Mapping[str, tuple[str, str]] = {
@@ -24,10 +25,9 @@ _WELL_KNOWN: Mapping[str, tuple[str, str]] = {
     "junkemail": ("Junk Email", "junk"),
 }
 """Distinguished id -> the name that it has here, and why it is not read."""
-_ROOT, _CALENDAR, _TASKS = "msgfolderroot", "calendar", "tasks"
+_CALENDAR, _TASKS = "calendar", "tasks"
 _HIDDEN = 0x10F4
 _FIELDS = ("folder:DisplayName", "folder:ParentFolderId", "folder:FolderClass", f"{_HIDDEN:#06x} Boolean")
-_DEEPEST = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class FolderTree:
 
     def _load(self) -> None:
         self._kept.clear()
-        known = self.client.well_known([*_WELL_KNOWN, _ROOT, _CALENDAR, _TASKS])
+        known = self.client.well_known([*_WELL_KNOWN, ROOT, _CALENDAR, _TASKS])
         self._aliases = {id: name for name, id in known.items()}
         self._follow()
 
@@ -120,16 +120,17 @@ def _kind(told: Element) -> str:
 def _named(kept: Mapping[str, _Kept], aliases: Mapping[str, str], settings: Settings) -> Iterator[Folder]:
     """In the order of their ids, well-known ones first: of two with one name the same is always the first."""
     taken: set[str] = set()
+    tree = Tree(kept, aliases, _WELL_KNOWN)
     for each in sorted(kept.values(), key=lambda each: (each.id not in aliases, each.id)):
         if not each.kind:
             continue
-        above = [*_ancestry(each.id, kept, aliases)]
-        own = _path(above, aliases)
+        above = tree.above(each.id)
+        own = tree.path(above)
         name = own if each.kind == "mail" else _of_objects(each, own, aliases)
         if name.casefold() in taken:
             name = f"{name} ({each.id[-12:]})"
         taken.add(name.casefold())
-        yield Folder(each.id, name, each.kind, _reason(each, name, own, above, aliases, settings))
+        yield Folder(each.id, name, each.kind, _reason(each, {name, own}, tree.unread(above), settings))
 
 
 def _of_objects(folder: _Kept, path: str, aliases: Mapping[str, str]) -> str:
@@ -137,52 +138,15 @@ def _of_objects(folder: _Kept, path: str, aliases: Mapping[str, str]) -> str:
     return folder.kind if usual else f"{folder.kind} {path}"
 
 
-def _ancestry(id: str, kept: Mapping[str, _Kept], aliases: Mapping[str, str]) -> Iterator[_Kept]:
-    """The folder and those it lies in, the innermost first, without the root."""
-    for _ in range(_DEEPEST):
-        each = kept.get(id)
-        if each is None or aliases.get(id) == _ROOT:
-            return
-        yield each
-        id = each.parent
-
-
-def _path(above: Sequence[_Kept], aliases: Mapping[str, str]) -> str:
-    return "/".join(
-        _WELL_KNOWN[aliases[each.id]][0]
-        if aliases.get(each.id) in _WELL_KNOWN
-        else each.name.replace("/", "\N{DIVISION SLASH}")
-        for each in reversed(above)
-    )
-
-
-def _reason(
-    folder: _Kept, name: str, own: str, above: Iterable[_Kept], aliases: Mapping[str, str], settings: Settings
-) -> str:
-    """What lies in the bin's sub-folders was thrown away with its folder."""
+def _reason(folder: _Kept, spellings: set[str], unread: str, settings: Settings) -> str:
+    """`unread`: why it is not read if the admin says nothing."""
     wanted, unwanted = settings.include, settings.exclude
     if folder.kind == "calendar":
         wanted, unwanted = settings.calendars, settings.exclude_calendars
     elif folder.kind == "tasks":
         wanted = ()
-    spellings = {name, own}
-    if _among(spellings, unwanted):
+    if among(spellings, unwanted):
         return "folder_excluded"
     if wanted:
-        return "" if _among(spellings, wanted) else "folder_excluded"
-    for each in above:
-        if each.search:
-            return "repeats other folders"
-        if each.hidden:
-            return "hidden"
-        if reason := _WELL_KNOWN.get(aliases.get(each.id, ""), ("", ""))[1]:
-            return reason
-    return ""
-
-
-def _among(spellings: Iterable[str], wanted: Sequence[str]) -> bool:
-    return any(
-        path.casefold() == each.casefold() or path.casefold().startswith(f"{each.casefold()}/")
-        for path in spellings
-        for each in wanted
-    )
+        return "" if among(spellings, wanted) else "folder_excluded"
+    return unread

@@ -13,6 +13,7 @@ from typing import Any
 from connectors.graph_client import Graph, Page, query
 from connectors.graph_errors import Missing
 from connectors.microsoft_settings import Settings
+from connectors.outlook_folders import ROOT, Tree, among
 from syncd.errors import CursorExpired, Retryable
 
 _WELL_KNOWN: Mapping[str, tuple[str, str]] = {
@@ -30,7 +31,6 @@ _WELL_KNOWN: Mapping[str, tuple[str, str]] = {
     "searchfolders": ("Search Folders", "repeats other folders"),
 }
 """Alias -> the name that it has here, and why it is not read."""
-_ROOT = "msgfolderroot"
 _SELECT = "displayName,parentFolderId,childFolderCount,isHidden"
 _PAGE = "odata.maxpagesize=200"
 _DEEPEST = 50
@@ -86,7 +86,7 @@ class FolderTree:
 
     def _load(self) -> None:
         self._kept.clear()
-        names = [*_WELL_KNOWN, _ROOT]
+        names = [*_WELL_KNOWN, ROOT]
         parts = self.graph.batch([f"{self.graph.mailbox}/mailFolders/{name}?$select=id" for name in names])
         # An alias whose folder was never made answers 404.
         self._aliases = {str(part.body["id"]): name for name, part in zip(names, parts, strict=True) if part.ok}
@@ -150,53 +150,21 @@ def _children(kept: Iterable[_Kept]) -> dict[str, int]:
 def _named(kept: Mapping[str, _Kept], aliases: Mapping[str, str], settings: Settings) -> Sequence[Folder]:
     """In the order of their names. Two of one path are told apart by the ends of their ids, and so is what is named as
     the calendars are (graph_calendars)."""
-    paths = {id_: _path(id_, kept, aliases) for id_ in kept if aliases.get(id_) != _ROOT}
+    tree = Tree(kept, aliases, _WELL_KNOWN)
+    paths = {id_: tree.path(tree.above(id_)) for id_ in kept if aliases.get(id_) != ROOT}
     folders, taken = [], set()
-    for id_, path in sorted(paths.items(), key=lambda item: ("/".join(item[1]).casefold(), item[0])):
-        name = "/".join(path)
+    for id_, name in sorted(paths.items(), key=lambda item: (item[1].casefold(), item[0])):
         if name.casefold() in taken or name.casefold().partition(" ")[0] == "calendar":
             name = f"{name} ({id_[-12:]})"
         taken.add(name.casefold())
-        folders.append(Folder(id_, name, _reason(id_, name, kept, aliases, settings)))
+        folders.append(Folder(id_, name, _reason(name, tree.unread(tree.above(id_)), settings)))
     return folders
 
 
-def _path(id_: str, kept: Mapping[str, _Kept], aliases: Mapping[str, str]) -> tuple[str, ...]:
-    above = _ancestry(id_, kept, aliases)
-    names = []
-    for each in reversed(above):
-        alias = aliases.get(each.id, "")
-        names.append(_WELL_KNOWN[alias][0] if alias in _WELL_KNOWN else each.name.replace("/", "\N{DIVISION SLASH}"))
-    return tuple(names)
-
-
-def _ancestry(id_: str, kept: Mapping[str, _Kept], aliases: Mapping[str, str]) -> list[_Kept]:
-    """The folder and those it lies in, the innermost first, without the root."""
-    above: list[_Kept] = []
-    while (each := kept.get(id_)) and aliases.get(id_) != _ROOT and len(above) < _DEEPEST:
-        above.append(each)
-        if aliases.get(id_) in _WELL_KNOWN and each.parent == id_:
-            break
-        id_ = each.parent
-    return above
-
-
-def _reason(id_: str, name: str, kept: Mapping[str, _Kept], aliases: Mapping[str, str], settings: Settings) -> str:
-    """What lies in the bin's sub-folders was thrown away with its folder."""
-    if _among(name, settings.exclude):
+def _reason(name: str, unread: str, settings: Settings) -> str:
+    """`unread`: why it is not read if the admin says nothing."""
+    if among([name], settings.exclude):
         return "folder_excluded"
     if settings.include:
-        return "" if _among(name, settings.include) else "folder_excluded"
-    for each in _ancestry(id_, kept, aliases):
-        if each.search:
-            return "repeats other folders"
-        if each.hidden:
-            return "hidden"
-        if reason := _WELL_KNOWN.get(aliases.get(each.id, ""), ("", ""))[1]:
-            return reason
-    return ""
-
-
-def _among(name: str, wanted: Sequence[str]) -> bool:
-    path = name.casefold()
-    return any(path == each.casefold() or path.startswith(f"{each.casefold()}/") for each in wanted)
+        return "" if among([name], settings.include) else "folder_excluded"
+    return unread
