@@ -15,6 +15,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from random import Random
 from typing import Protocol
 
 import pytest
@@ -111,6 +112,19 @@ class Reader:
             return list(self.batches(self.world.stream(account)))
         finally:
             account.close()
+
+    def troubled_pass(self, dice: Random) -> bool:
+        """One that may be killed or fail; returns whether nothing was new."""
+        try:
+            if dice.random() < 0.3:
+                self.cut_pass(dice.randrange(1, 4))
+                return False
+            return self.whole_pass() == []
+        except CursorExpired:
+            self.cursor = None
+        except Retryable:
+            pass
+        return False
 
     def pass_from_any_cursor(self) -> list[Batch]:
         """One that begins again from None where the cursor expired."""

@@ -11,7 +11,6 @@ from random import Random
 import pytest
 
 from connectors import ews_mail, ews_objects
-from syncd.errors import CursorExpired, Retryable
 from tests.connectors.contract import Reader
 from tests.connectors.ews_worlds import NOON, USER, EwsWorld, meeting, opened, settings
 from tests.servers.fake_ews import FakeEws, Request
@@ -85,20 +84,10 @@ class Story:
                 exchange.lost = {}
 
     def read(self, folder: str) -> bool:
-        """One pass over a folder, which may be killed or fail; returns whether nothing was new."""
-        reader = self.readers[folder]
+        """One pass over a folder; returns whether nothing was new."""
         self.world.folder = folder
         self._waiting = False
-        try:
-            if self.dice.random() < 0.3:
-                reader.cut_pass(self.dice.randrange(1, 4))
-                return False
-            return reader.whole_pass() == []
-        except CursorExpired:
-            reader.cursor = None
-        except Retryable:
-            pass
-        return False
+        return self.readers[folder].troubled_pass(self.dice)
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from random import Random
 import pytest
 
 from connectors import graph_mail
-from syncd.errors import CursorExpired, Retryable
 from tests.connectors.contract import Reader
 from tests.connectors.graph_worlds import GraphWorld, graph_world
 from tests.servers.fake_graph import Cloud, too_many
@@ -96,20 +95,10 @@ class Story:
         return None
 
     def read(self, folder: str) -> bool:
-        """One pass over a folder, which may be killed or fail; returns whether nothing was new."""
-        reader = self.readers[folder]
+        """One pass over a folder; returns whether nothing was new."""
         self.world.folder = folder
         self._waiting = False
-        try:
-            if self.dice.random() < 0.3:
-                reader.cut_pass(self.dice.randrange(1, 4))
-                return False
-            return reader.whole_pass() == []
-        except CursorExpired:
-            reader.cursor = None
-        except Retryable:
-            pass
-        return False
+        return self.readers[folder].troubled_pass(self.dice)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
