@@ -97,7 +97,8 @@ def forget_unseen(connection: Connection, now: datetime) -> None:
     seen = exists().where(sighting.c.activity_id == activity.c.id)
     private = exists().where(sighting.c.key == activity.c.identity, sighting.c.rule == "private")
     by_hand = exists().where(link.c.activity_id == activity.c.id, link.c.origin == "person")
-    unseen = select(activity.c.id).where(activity.c.source != "manual", ~seen, ~private, ~by_hand)
+    left = activity.c.level == Level.PRIVATE, activity.c.source == "calendar"
+    unseen = select(activity.c.id).where(*left, ~seen, ~private, ~by_hand)
     erasure.take_out(connection, sorted(connection.execute(unseen).scalars()), REPLAY, now)
 
 
