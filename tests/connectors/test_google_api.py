@@ -204,11 +204,11 @@ def test_a_packed_answer_that_is_huge_is_refused_before_it_fills_the_memory(monk
 @pytest.mark.parametrize(
     "answer",
     [
-        b"",
-        b"nonsense\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort",
-        packed(b"x")[:-9],
-        packed(b"x").replace(b"\x1f\x8b", b"no"),
+        pytest.param(b"", id="before a word"),
+        pytest.param(b"nonsense\r\n\r\n", id="no HTTP"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort", id="short of its length"),
+        pytest.param(packed(b"x")[:-9], id="packed and short"),
+        pytest.param(packed(b"x").replace(b"\x1f\x8b", b"no"), id="not packed at all"),
     ],
 )
 def test_an_answer_that_breaks_off_passes(answer: bytes) -> None:

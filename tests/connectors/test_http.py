@@ -118,8 +118,8 @@ def test_a_header_that_would_begin_a_new_one_is_not_sent(client: Client) -> None
 @pytest.mark.parametrize(
     "packed",
     [
-        gzip.compress(b"meeting"),
-        gzip.compress(b"meet") + gzip.compress(b"ing"),
+        pytest.param(gzip.compress(b"meeting"), id="at once"),
+        pytest.param(gzip.compress(b"meet") + gzip.compress(b"ing"), id="in two members"),
     ],
 )
 def test_a_packed_answer_is_unpacked(client: Client, packed: bytes) -> None:
