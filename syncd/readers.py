@@ -40,9 +40,9 @@ log = logging.getLogger(__name__)
 
 MOST = 4
 """More processes would mostly wait for each other: a quarter of a first sync is writing, one at a time."""
-FEW = 2
-"""Mailboxes that a process begins with: more would take its interpreter from each other, a seventh of the time, unless
-they wait for their servers."""
+FEW = 1
+"""Mailboxes that a process begins with. Unless they wait for their servers, a second one would take the interpreter from
+the first just while it has the store locked, and the other processes would wait for that: a third of the time."""
 LOOK = 0.5
 """Seconds between two looks at whether they do."""
 IDLE = 0.25
@@ -111,7 +111,7 @@ class _Passes:
             with logs.about(mailbox=task.mailbox):
                 outcome = _pass(one)
         except SyncError as error:  # of the store, before anything of the mailbox was asked
-            outcome = Outcome(failure=failure(error))
+            outcome = Outcome(failure=failure(error, task.mailbox))
         finally:
             one.stop()
         return Result(task.mailbox, one.state, outcome, one.unsaved())
