@@ -17,10 +17,11 @@ from pathlib import Path
 
 from sqlalchemy import Engine, delete, func, insert, select, text
 
-from store import migrations
+from store import migrations, trail
 from store.engine import connect, hold, read, write
 from store.failures import translated
 from store.schema import change, directory_change, metadata
+from store.trail import Deed, Doer
 from syncd.errors import Permanent
 
 _MAGIC = b"SQLite format 3\x00"
@@ -49,7 +50,7 @@ def backup(engine: Engine, path: Path) -> None:
         check(draft)
 
 
-def restore(url: str, path: Path, *, force: bool, now: datetime) -> None:
+def restore(url: str, path: Path, *, force: bool, by: Doer, now: datetime) -> None:
     """Put a backup in the place of an empty store, or with `force` of the one that is there. All of it, or nothing.
 
     The feed goes on with a `restored` entry, so that its readers know that they must begin again.
@@ -61,9 +62,9 @@ def restore(url: str, path: Path, *, force: bool, now: datetime) -> None:
             if not force and _holds_something(engine):
                 raise Permanent("the store is not empty", cure="take a backup of it; if it may be lost, say --force")
             if engine.dialect.name == "sqlite":
-                _into_sqlite(engine, path, now)
+                _into_sqlite(engine, path, by, now)
             else:
-                _into_postgresql(engine, path, now)
+                _into_postgresql(engine, path, by, now)
     finally:
         engine.dispose()
 
@@ -150,34 +151,36 @@ def _holds_something(engine: Engine) -> bool:
         return any(connection.execute(select(table).limit(1)).first() is not None for table in tables)
 
 
-def _into_sqlite(engine: Engine, path: Path, now: datetime) -> None:
+def _into_sqlite(engine: Engine, path: Path, by: Doer, now: datetime) -> None:
     target = Path(str(engine.url.database))
     engine.dispose()
     with _draft(target) as draft:
         shutil.copyfile(path, draft)
         shutil.copymode(target, draft)  # the admin may let a group read it
         with _opened(draft) as file:
-            _make_current(file, now)
+            _make_current(file, by.did("restore", path.name), now)
         # SQLite would play the old log into the new file.
         for end in _COMPANIONS:
             Path(f"{target}{end}").unlink(missing_ok=True)
 
 
-def _into_postgresql(engine: Engine, path: Path, now: datetime) -> None:
+def _into_postgresql(engine: Engine, path: Path, by: Doer, now: datetime) -> None:
     migrations.upgrade(engine)
     with tempfile.TemporaryDirectory() as directory:
         copy = Path(shutil.copyfile(path, Path(directory) / path.name))
         with _opened(copy) as file:
-            _make_current(file, now)
+            _make_current(file, by.did("restore", path.name), now)
             _copy(file, engine)
 
 
-def _make_current(engine: Engine, now: datetime) -> None:
+def _make_current(engine: Engine, deed: Deed, now: datetime) -> None:
+    """Of this version, with the deed in the trail that stays: what is in the store before, and its trail, go."""
     migrations.upgrade(engine)
     with write(engine) as connection:
         last = connection.execute(select(func.coalesce(func.max(change.c.sequence), 0))).scalar_one()
         entry = {"sequence": last + _FEED_JUMP, "kind": "restored", "activity_id": 0, "changed_at": now}
         connection.execute(insert(change).values(entry))
+        trail.record(connection, deed, now)
 
 
 def _copy(source: Engine, target: Engine) -> None:

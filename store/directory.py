@@ -10,7 +10,7 @@ from functools import partial
 
 from sqlalchemy import Column, Connection, Engine, Table, bindparam, delete, insert, select, update
 
-from store import bulk, schema
+from store import bulk, schema, trail
 from store.directory_keys import holder_column
 from store.directory_plan import Change, Kind, Plan, Stored, names, plan, removals
 from store.directory_rows import (
@@ -26,6 +26,7 @@ from store.directory_rows import (
 from store.directory_wanted import ACCOUNTS, CONTACTS, OPPORTUNITIES, USERS, Names, Wishes
 from store.engine import read, write
 from store.ids import uuid7
+from store.trail import Doer
 
 __all__ = ["AccountRow", "ContactRow", "Counts", "DirectoryRows", "OpportunityRow", "Report", "Skipped", "UserRow"]
 
@@ -43,20 +44,33 @@ _VALUES = {
 
 
 def apply(
-    engine: Engine, rows: DirectoryRows, *, source: str, dry_run: bool, now: datetime, prune: bool, force: bool = False
+    engine: Engine,
+    rows: DirectoryRows,
+    *,
+    source: str,
+    dry_run: bool,
+    now: datetime,
+    prune: bool,
+    force: bool = False,
+    by: Doer | None = None,
 ) -> Report:
     """Write what `source` lists; what is stored already costs no write.
 
     `prune`: the source lists all it has, so what it listed before and lists no longer is removed, and what it leaves
     empty is emptied. Without it, nothing is taken away. A source that suddenly lists less than half of what it did
     removes nothing, unless `force`: an export that broke must not empty the directory.
+    `by`: the person whose deed it is, for the trail.
     """
     step = _Step(rows, source, prune, force, now)
     if dry_run:
         with read(engine) as connection:
             return step.run(connection, lambda kind, made, marks: None)
     with write(engine) as connection:
-        return step.run(connection, partial(_save, connection, source))
+        report = step.run(connection, partial(_save, connection, source))
+        if by is not None:
+            changed = {name: counts.created + counts.updated for name, counts in report.counts.items()}
+            trail.record(connection, by.did("import", **changed), now)
+        return report
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,24 +42,23 @@ class Expired:
 
 
 def expire(engine: Engine, periods: Periods, now: datetime) -> Expired:
-    """Take out what is too old; every transaction may be the last. The trail has one entry for it, if there was any.
+    """Take out what is too old; every transaction may be the last, and has its entry in the trail.
 
     What loses its text or subject loses the level that allowed it: so no later copy brings it back.
     """
     done = Expired(
-        activities=_all(engine, periods.activities, Level.PRIVATE, _take_out, now),
-        subjects=_all(engine, periods.subject, Level.SUBJECT, _without_subject, now),
-        texts=_all(engine, periods.text, Level.FULL, _without_text, now),
+        activities=_all(engine, "activities", periods.activities, Level.PRIVATE, _take_out, now),
+        subjects=_all(engine, "subjects", periods.subject, Level.SUBJECT, _without_subject, now),
+        texts=_all(engine, "texts", periods.text, Level.FULL, _without_text, now),
     )
     if done:
-        counts = {"texts": done.texts, "subjects": done.subjects, "activities": done.activities}
-        trail.note(engine, Doer("syncd", "daemon").did("retain", **counts), now)
         erasure.scrub(engine)
     return done
 
 
 def _all(
     engine: Engine,
+    what: str,
     period: timedelta | None,
     level: Level,
     shorten: Callable[[Connection, Sequence[int], datetime], None],
@@ -77,6 +76,7 @@ def _all(
             if not ids:
                 return count
             shorten(connection, ids, now)
+            trail.record(connection, Doer("syncd", "daemon").did("retain", **{what: len(ids)}), now)
             count += len(ids)
 
 

@@ -12,15 +12,18 @@ import hashlib
 import hmac
 import os
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Engine, delete, insert, select, update
+from sqlalchemy import Connection, Engine, RowMapping, delete, insert, select, update
 
+from store import trail
 from store.engine import read, write
 from store.schema import token
+from store.trail import Doer
 from syncd.errors import ConfigError, Permanent
 
 _NONCE = 12
@@ -42,27 +45,31 @@ class Vault:
         if kept and (strange := kept - {_Kek(self.key(False)).id}):
             raise ConfigError([_refusal(strange)])
 
-    def rotate(self, new: bytes) -> int:
+    def rotate(self, new: bytes, by: Doer, now: datetime) -> int:
         """Seal every key anew under `new`, in one transaction; how many there were."""
         fresh = _Kek(new)
         with write(self.engine) as connection:
             rows = connection.execute(select(token)).mappings().all()
-            if not rows:
-                return 0  # nor need there be an old key
-            old = _Kek(self.key(False))
-            if strange := {row["key_id"] for row in rows} - {old.id}:
-                raise ConfigError([_refusal(strange)])
-            for row in rows:
-                sealed = fresh.rewrapped(row["mailbox"], row["field"], row["sealed"], old)
-                own = (token.c.mailbox == row["mailbox"], token.c.field == row["field"])
-                connection.execute(update(token).where(*own).values(key_id=fresh.id, sealed=sealed))
+            if rows:  # else there need not be an old key
+                self._reseal(connection, rows, fresh)
+            trail.record(connection, by.did("rotate-key", tokens=len(rows)), now)
         return len(rows)
 
-    def forget(self) -> tuple[str, ...]:
+    def _reseal(self, connection: Connection, rows: Sequence[RowMapping], fresh: _Kek) -> None:
+        old = _Kek(self.key(False))
+        if strange := {row["key_id"] for row in rows} - {old.id}:
+            raise ConfigError([_refusal(strange)])
+        for row in rows:
+            sealed = fresh.rewrapped(row["mailbox"], row["field"], row["sealed"], old)
+            own = (token.c.mailbox == row["mailbox"], token.c.field == row["field"])
+            connection.execute(update(token).where(*own).values(key_id=fresh.id, sealed=sealed))
+
+    def forget(self, by: Doer, now: datetime) -> tuple[str, ...]:
         """Throw away every token, as when the key is lost; the mailboxes that must sign in again."""
         with write(self.engine) as connection:
             mailboxes = connection.execute(select(token.c.mailbox).distinct().order_by(token.c.mailbox)).scalars().all()
             connection.execute(delete(token))
+            trail.record(connection, by.did("forget-tokens", tokens=len(mailboxes)), now)
         return tuple(mailboxes)
 
     def load(self, mailbox: str, field: str) -> str:

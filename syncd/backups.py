@@ -6,7 +6,7 @@ import os
 from datetime import datetime
 from pathlib import Path
 
-from store import backup, migrations, trail
+from store import backup, migrations
 from store.engine import hold
 from store.trail import Doer
 from store.writer import open_store
@@ -45,18 +45,13 @@ def bring_back(config: Config, path: Path, by: Doer, *, force: bool, now: dateti
     own, copy = _own_key(config), _key_beside(path)
     if own is not None and not copy.exists() and not own.exists():
         raise ConfigError([f"{copy} is missing: the key of the backup; without it nothing in it is known again"])
-    backup.restore(store_url(config), path, force=force, now=now)
+    backup.restore(store_url(config), path, force=force, by=by, now=now)
     if own is not None and copy.exists():
         own.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = own.with_name(f"{own.name}.new")
         draft.unlink(missing_ok=True)
         _write(draft, bytes.fromhex(copy.read_text().strip()))
         draft.replace(own)
-    store = open_store(store_url(config), store_key(config))
-    try:
-        trail.note(store.engine, by.did("restore", path.name), now)
-    finally:
-        store.close()
 
 
 def _own_key(config: Config) -> Path | None:

@@ -11,7 +11,6 @@ import os
 from datetime import datetime
 from pathlib import Path
 
-from store import trail
 from store.engine import hold
 from store.trail import Doer
 from store.vault import Vault
@@ -44,10 +43,10 @@ def rotate(config: Config, to: str | None, by: Doer, now: datetime) -> int:
             vault = Vault(store.engine, lambda make: token_key(config, make=make))
             require_token_key(config, vault)
             if to is not None:
-                return _rotated(vault, reference_key(to, "--to"), by, now)
+                return vault.rotate(reference_key(to, "--to"), by, now)
             ready = _ready(config)
             ready.unlink(missing_ok=True)  # of a rotation that ended before it touched the store
-            count = _rotated(vault, new_key(ready), by, now)
+            count = vault.rotate(new_key(ready), by, now)
             _take_over(ready, token_key_file(config))
             return count
     finally:
@@ -59,17 +58,9 @@ def forget(config: Config, by: Doer, now: datetime) -> tuple[str, ...]:
     store = open_store(store_url(config), store_key(config))
     try:
         with hold(store.engine):
-            gone = Vault(store.engine, lambda make: token_key(config, make=make)).forget()
-            trail.note(store.engine, by.did("forget-tokens", tokens=len(gone)), now)
-            return gone
+            return Vault(store.engine, lambda make: token_key(config, make=make)).forget(by, now)
     finally:
         store.close()
-
-
-def _rotated(vault: Vault, new: bytes, by: Doer, now: datetime) -> int:
-    count = vault.rotate(new)
-    trail.note(vault.engine, by.did("rotate-key", tokens=count), now)
-    return count
 
 
 def _ready(config: Config) -> Path:

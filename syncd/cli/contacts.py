@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 from phonenumbers import SUPPORTED_REGIONS
 
-from store import trail
 from store.queries.contacts import contacts
 from syncd import directory, opening
 from syncd.cli import render
@@ -52,12 +51,8 @@ def import_(
         if region and region not in SUPPORTED_REGIONS:
             raise typer.BadParameter(f"--region must be the two capitals of a country, such as DE, not {region!r}")
         country = region or (loaded.directory.region if loaded.directory else "")
-        done = directory.import_file(
-            store, file, kind=kind or "", region=country, dry_run=dry_run, now=datetime.now(UTC)
-        )
-        if not dry_run:
-            changed = {name: counts.created + counts.updated for name, counts in done.report.counts.items()}
-            trail.note(store.engine, doer().did("import", **changed), datetime.now(UTC))
+        by = None if dry_run else doer()
+        done = directory.import_file(store, file, kind=kind or "", region=country, by=by, now=datetime.now(UTC))
     render.as_json(done) if json else render.refreshed(done, dry_run=dry_run)
 
 

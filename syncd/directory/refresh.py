@@ -11,6 +11,7 @@ from matching.address import domain_key, key
 from store import source
 from store.directory import Report, apply
 from store.directory_keys import external_ids, rekey
+from store.trail import Doer
 from store.writer import Store
 from syncd.config import Config, DirectorySource, source_url
 from syncd.directory import delimited, vcard
@@ -50,13 +51,14 @@ def refresh(config: Config, store: Store, now: datetime, books: Books | None = N
     return Refreshed(report, reader.left_out())
 
 
-def import_file(store: Store, path: Path, *, kind: str, region: str, dry_run: bool, now: datetime) -> Refreshed:
-    """Add what a file lists, and take nothing away. `kind` is found by the headers if it is not given."""
+def import_file(store: Store, path: Path, *, kind: str, region: str, by: Doer | None, now: datetime) -> Refreshed:
+    """Add what a file lists, and take nothing away; without `by` it is a dry run. `kind` is found by the headers if it
+    is not given."""
     reader = Reader(region)
     kind, records = _file(path, kind, reader)
     rows = merged([reader.rows(kind, records)])
-    report = apply(store.engine, rows, source=_IMPORT, dry_run=dry_run, now=now, prune=False)
-    if not dry_run:
+    report = apply(store.engine, rows, source=_IMPORT, dry_run=by is None, now=now, prune=False, by=by)
+    if by is not None:
         rekey(store.engine, key=key, domain_key=domain_key)
     return Refreshed(report, reader.left_out())
 

@@ -12,9 +12,12 @@ from sqlalchemy import Engine, insert
 
 from store import schema
 from store.engine import read, write
+from store.trail import Doer
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 """The views compare with the database's own clock."""
+
+ANNA = Doer("anna", "cli")
 
 Row: TypeAlias = tuple[object, ...]
 Person: TypeAlias = tuple[str, ...]

@@ -19,7 +19,7 @@ from store.engine import connect, hold, read, write
 from store.queries import ADMIN, changes
 from syncd.errors import ConfigError, Permanent, StoreInUse
 from tests.dump import dump
-from tests.store.seeds import NOW, Seeds, days
+from tests.store.seeds import ANNA, NOW, Seeds, days
 
 RESTORED = datetime(2026, 11, 3, 12, 0, tzinfo=UTC)
 
@@ -55,13 +55,14 @@ def opened(url: str) -> Iterator[Engine]:
 def test_a_backup_brings_back_every_row_in_another_place(seeds: Seeds, empty_url: str, tmp_path: Path) -> None:
     fill(seeds)
     backup(seeds.engine, tmp_path / "backup")
-    restore(empty_url, tmp_path / "backup", force=False, now=RESTORED)
+    restore(empty_url, tmp_path / "backup", force=False, by=ANNA, now=RESTORED)
     with opened(empty_url) as engine:
         migrations.require_current(engine)
         found, wanted = tables(engine), tables(seeds.engine)
-        entry = found["change"].pop()
+        entry, done = found["change"].pop(), found["trail"].pop()
         assert found == wanted
         assert entry[1:] == ("restored", 0, None, RESTORED)
+        assert done[1:6] == (RESTORED, "anna", "cli", "restore", "backup")
 
 
 def test_a_store_moves_from_one_database_to_the_other(seeds: Seeds, url: str, tmp_path: Path, backend: str) -> None:
@@ -69,7 +70,7 @@ def test_a_store_moves_from_one_database_to_the_other(seeds: Seeds, url: str, tm
     migrations.upgrade(other)
     fill(Seeds(other))
     backup(other, tmp_path / "backup")
-    restore(url, tmp_path / "backup", force=False, now=RESTORED)
+    restore(url, tmp_path / "backup", force=False, by=ANNA, now=RESTORED)
     assert dump(seeds.engine) == dump(other)
     assert seeds.rows("SELECT contact_id, activities FROM v1_contact_touch") == [("vera", 1)]
     other.dispose()
@@ -98,7 +99,7 @@ def test_a_backup_taken_while_syncd_writes_is_one_moment(seeds: Seeds, url: str,
         backup(seeds.engine, tmp_path / name)
     done.set()
     writer.join()
-    restore(url, tmp_path / "second", force=True, now=RESTORED)
+    restore(url, tmp_path / "second", force=True, by=ANNA, now=RESTORED)
     with opened(url) as engine, read(engine) as connection:
         counted = connection.execute(select(func.count()).select_from(schema.sighting)).scalar_one()
         assert str(counted) == connection.execute(select(schema.stream.c.cursor)).scalar_one()
@@ -141,11 +142,11 @@ def test_a_store_that_holds_something_is_not_overwritten_unless_forced(seeds: Se
     fill(seeds)
     before = tables(seeds.engine)
     with pytest.raises(Permanent, match="not empty") as refused:
-        restore(url, tmp_path / "empty", force=False, now=RESTORED)
+        restore(url, tmp_path / "empty", force=False, by=ANNA, now=RESTORED)
     assert "--force" in refused.value.cure
     assert tables(seeds.engine) == before
     seeds.engine.dispose()
-    restore(url, tmp_path / "empty", force=True, now=RESTORED)
+    restore(url, tmp_path / "empty", force=True, by=ANNA, now=RESTORED)
     with opened(url) as engine:
         assert tables(engine)["activity"] == []
 
@@ -153,7 +154,7 @@ def test_a_store_that_holds_something_is_not_overwritten_unless_forced(seeds: Se
 def test_a_store_that_a_daemon_holds_is_not_replaced_under_it(seeds: Seeds, url: str, tmp_path: Path) -> None:
     backup(seeds.engine, tmp_path / "backup")
     with hold(seeds.engine), pytest.raises(StoreInUse):
-        restore(url, tmp_path / "backup", force=True, now=RESTORED)
+        restore(url, tmp_path / "backup", force=True, by=ANNA, now=RESTORED)
 
 
 def test_readers_of_the_feed_see_that_they_must_begin_again(seeds: Seeds, url: str, tmp_path: Path) -> None:
@@ -164,7 +165,7 @@ def test_readers_of_the_feed_see_that_they_must_begin_again(seeds: Seeds, url: s
         seeds.changed(sequence, 1)
     place = 49
     seeds.engine.dispose()
-    restore(url, tmp_path / "backup", force=True, now=RESTORED)
+    restore(url, tmp_path / "backup", force=True, by=ANNA, now=RESTORED)
     with opened(url) as engine:
         (entry,) = changes(engine, viewer=ADMIN, after=place, limit=9)
         assert (entry.kind, entry.activity_id) == ("restored", None)
@@ -175,9 +176,9 @@ def test_what_is_no_backup_changes_nothing(seeds: Seeds, url: str, tmp_path: Pat
     fill(seeds)
     (tmp_path / "file").write_bytes(content)
     with pytest.raises(Permanent, match="no backup"):
-        restore(url, tmp_path / "file", force=True, now=RESTORED)
+        restore(url, tmp_path / "file", force=True, by=ANNA, now=RESTORED)
     with pytest.raises(Permanent, match="cannot be read"):
-        restore(url, tmp_path / "missing", force=True, now=RESTORED)
+        restore(url, tmp_path / "missing", force=True, by=ANNA, now=RESTORED)
     assert len(tables(seeds.engine)["activity"]) == 1
 
 
@@ -189,7 +190,7 @@ def test_a_damaged_backup_is_refused_before_anything_is_replaced(seeds: Seeds, u
         file.seek(3 * 4096)
         file.write(b"\xff" * 4096)
     with pytest.raises(Permanent, match="damaged"):
-        restore(url, path, force=True, now=RESTORED)
+        restore(url, path, force=True, by=ANNA, now=RESTORED)
     assert len(tables(seeds.engine)["activity"]) == 1
 
 
@@ -199,7 +200,7 @@ def test_a_backup_of_a_newer_version_is_refused(seeds: Seeds, url: str, tmp_path
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(Permanent, match="newer syncd"):
-        restore(url, path, force=True, now=RESTORED)
+        restore(url, path, force=True, by=ANNA, now=RESTORED)
 
 
 def test_a_damaged_store_can_be_brought_back(tmp_path: Path) -> None:
@@ -210,7 +211,7 @@ def test_a_damaged_store_can_be_brought_back(tmp_path: Path) -> None:
         backup(engine, tmp_path / "backup")
         wanted = dump(engine)
     (tmp_path / "syncd.db").write_bytes(b"rubbish" * 1000)
-    restore(url, tmp_path / "backup", force=True, now=NOW)
+    restore(url, tmp_path / "backup", force=True, by=ANNA, now=NOW)
     with opened(url) as engine:
         assert dump(engine) == wanted
         assert sorted(

@@ -8,6 +8,7 @@ from pathlib import Path
 from store.backup import backup, restore
 from store.writer import open_store
 from tests.dump import dump
+from tests.store.seeds import ANNA
 from tests.syncd.mailboxes import message
 from tests.syncd.worlds import POLICY, World
 
@@ -30,7 +31,7 @@ def test_whatever_the_moment_of_the_backup_the_next_pass_converges(url: str, emp
     store.close()
     assert len(backups) > 4
     for path in backups:
-        restore(empty_url, path, force=True, now=datetime(2026, 11, 3, tzinfo=UTC))
+        restore(empty_url, path, force=True, by=ANNA, now=datetime(2026, 11, 3, tzinfo=UTC))
         world.store = open_store(empty_url, POLICY.key)
         for name in ("rita", "sam"):
             world.run(name)

@@ -15,6 +15,7 @@ from store.key import require_key
 from store.schema import meta
 from syncd.errors import ConfigError
 from tests.dump import dump
+from tests.store.seeds import ANNA
 
 KEY = b"k" * 32
 
@@ -60,7 +61,7 @@ def test_of_two_that_open_a_new_store_at_once_with_two_keys_one_is_refused(engin
 def test_a_restored_store_still_knows_its_key(engine: Engine, empty_url: str, tmp_path: Path) -> None:
     require_key(engine, KEY)
     backup(engine, tmp_path / "backup")
-    restore(empty_url, tmp_path / "backup", force=False, now=datetime(2026, 11, 3, tzinfo=UTC))
+    restore(empty_url, tmp_path / "backup", force=False, by=ANNA, now=datetime(2026, 11, 3, tzinfo=UTC))
     restored = connect(empty_url)
     with pytest.raises(ConfigError):
         require_key(restored, b"another key")

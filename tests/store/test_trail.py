@@ -137,11 +137,13 @@ def test_two_who_write_at_once_make_one_chain(engine: Engine, url: str) -> None:
 def test_the_trail_comes_back_with_a_backup(engine: Engine, empty_url: str, tmp_path: Path) -> None:
     hashes = filled(engine)
     backup(engine, tmp_path / "backup")
-    restore(empty_url, tmp_path / "backup", force=False, now=NOW)
+    restore(empty_url, tmp_path / "backup", force=False, by=ANNA, now=NOW)
     restored = connect(empty_url)
-    assert trail.verify(restored) == Chain(5, hashes[-1])
+    newest, before, *_ = trail.entries(restored, limit=9)
+    assert (before.hash, newest.deed) == (hashes[-1], ANNA.did("restore", "backup"))
+    assert trail.verify(restored, noted=hashes[-1]) == Chain(6, newest.hash)
     restored.dispose()
-    restore(empty_url, tmp_path / "backup", force=True, now=NOW)
+    restore(empty_url, tmp_path / "backup", force=True, by=ANNA, now=NOW)
 
 
 def test_the_hash_is_that_of_the_words_and_of_the_hash_before(engine: Engine) -> None:

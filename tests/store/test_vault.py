@@ -14,6 +14,7 @@ from store.engine import read, write
 from store.schema import metadata, token
 from store.vault import Vault
 from syncd.errors import ConfigError, Permanent
+from tests.store.seeds import ANNA, NOW
 
 CANARY = "1//0gCANARY-refresh-token"
 OLD, NEW = b"o" * 32, b"n" * 32
@@ -166,7 +167,7 @@ def test_another_key_stops_the_start_and_changes_nothing(engine: Engine) -> None
         with pytest.raises(Permanent, match="another key"):
             wrong.tokens(name).save("under two keys at once")
     with pytest.raises(ConfigError):
-        wrong.rotate(b"a third key")
+        wrong.rotate(b"a third key", ANNA, NOW)
     assert sealed(engine) == before
     assert vault(engine).tokens("anna").load() == CANARY
 
@@ -191,7 +192,7 @@ def test_after_a_rotation_the_new_key_opens_every_token_and_the_old_one_none(eng
     with read(engine) as connection:
         old_id = connection.execute(select(token.c.key_id).distinct()).scalar_one()
 
-    assert vault(engine).rotate(NEW) == len(names)
+    assert vault(engine).rotate(NEW, ANNA, NOW) == len(names)
 
     assert {name: vault(engine, NEW).tokens(name).load() for name in names} == {
         name: f"{CANARY} of {name}" for name in names
@@ -213,7 +214,7 @@ def test_a_rotation_that_meets_a_spoilt_token_changes_nothing(engine: Engine) ->
     put(engine, sealed(engine, "anna"), "ben")
     before = sealed(engine, "anna")
     with pytest.raises(Permanent, match="of ben"):
-        vault(engine).rotate(NEW)
+        vault(engine).rotate(NEW, ANNA, NOW)
     assert sealed(engine, "anna") == before
     vault(engine).require_key()
 
@@ -221,6 +222,6 @@ def test_a_rotation_that_meets_a_spoilt_token_changes_nothing(engine: Engine) ->
 def test_where_the_key_is_lost_the_tokens_can_be_forgotten(engine: Engine) -> None:
     for name in ("ben", "anna"):
         vault(engine).tokens(name).save(CANARY)
-    assert vault(engine, NEW).forget() == ("anna", "ben")
+    assert vault(engine, NEW).forget(ANNA, NOW) == ("anna", "ben")
     vault(engine, NEW).require_key()
     assert vault(engine, NEW).tokens("anna").load() == ""

@@ -16,6 +16,7 @@ from store.writer import Store
 from syncd import config, directory
 from syncd.errors import Permanent, Retryable
 from tests.servers.postgres import Postgres
+from tests.store.seeds import ANNA
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 CSV = 'kind = "csv"\ncontacts = "people.csv"\naccounts = "companies.csv"\n'
@@ -195,7 +196,7 @@ def test_contacts_that_name_their_account_by_id_and_name_bring_it_along(store: S
     (tmp_path / "people.csv").write_text(
         f"{people}1,Jane,jane@acme.example,7;9,Acme\n2,John,john@acme.example,7,Acme Inc\n"
     )
-    directory.import_file(store, tmp_path / "people.csv", kind="", region="", dry_run=False, now=NOW)
+    directory.import_file(store, tmp_path / "people.csv", kind="", region="", by=ANNA, now=NOW)
 
     assert holders(store, "jane@acme.example", "john@acme.example") == {"7"}
 
@@ -215,13 +216,13 @@ def test_an_account_that_is_listed_keeps_what_is_listed_of_it_whatever_contacts_
 def test_an_import_adds_and_takes_nothing_away(store: Store, tmp_path: Path) -> None:
     people = tmp_path / "people.csv"
     people.write_text("id,name,email,company\n1,Jane,jane@acme.example,Acme\n")
-    directory.import_file(store, people, kind="", region="", dry_run=False, now=NOW)
+    directory.import_file(store, people, kind="", region="", by=ANNA, now=NOW)
     people.write_text("id,name,email,company\n2,John,john@acme.example,Acme\n")
 
-    dry = directory.import_file(store, people, kind="", region="", dry_run=True, now=NOW)
+    dry = directory.import_file(store, people, kind="", region="", by=None, now=NOW)
     assert dry.report.counts["contacts"] == Counts(created=1)
     assert holders(store, "john@acme.example") == set()
 
-    done = directory.import_file(store, people, kind="", region="", dry_run=False, now=NOW)
+    done = directory.import_file(store, people, kind="", region="", by=ANNA, now=NOW)
     assert done.report == dry.report
     assert len(holders(store, "jane@acme.example", "john@acme.example")) == 1

@@ -237,7 +237,12 @@ def test_the_text_goes_first_then_the_subject_then_the_activity(
         rows = connection.execute(text("SELECT subject, text, level FROM activity ORDER BY occurred_at DESC"))
         assert [tuple(row) for row in rows] == left
     assert integrity.problems(engine) == ()
-    assert [each.deed.action for each in trail.entries(engine, limit=9)] == (["retain"] if done else [])
+    noted = {"texts": done.texts, "subjects": done.subjects, "activities": done.activities}
+    entries = trail.entries(engine, limit=9)
+    assert {each.deed.action for each in entries} <= {"retain"}
+    assert [dict(each.deed.detail) for each in reversed(entries)] == [
+        {what: noted[what]} for what in ("activities", "subjects", "texts") if noted[what]
+    ]
 
 
 def test_what_lost_its_text_by_age_does_not_get_it_back_when_it_is_read_again(world: World) -> None:
