@@ -55,8 +55,9 @@ def _take(kind: str, change: dict[str, Any], labels: Labels, touched: dict[str, 
         erased.add(id)
         touched[id] = False
     elif kind == "messagesAdded" or labels.telling & set(change.get("labelIds") or ()) or id in touched:
-        # The stub has the labels that resulted, so what was moved to the bin need not be asked for.
-        touched[id] = labels.shows(stub.get("labelIds") or ())
+        # The stub has the labels that resulted, so what was moved to the bin need not be asked for; one without any may
+        # be of a message without any, or have left them out ("will typically only have id and threadId").
+        touched[id] = labels.shows(stub["labelIds"]) if stub.get("labelIds") else True
 
 
 def _number(history_id: str) -> int:

@@ -56,8 +56,9 @@ class MailStream:
             here = yield from self._news(place(cursor))
         if here.below is not None:
             here = yield from self._backfill(here, here.below)
-            here = yield from self._news(here)
+            # Before what is new: a cursor that says that the backfill is over must come with what has left meanwhile.
             yield Batch(items=(), cursor=here.cursor(), listing=frozenset(self._all()), remaining=0)
+            yield from self._news(here)
 
     def read(self, ids: Sequence[ItemId], *, text: bool) -> Iterator[Item]:
         for chunk in _chunks(list(dict.fromkeys(ids)), self._gmail.at_once):

@@ -133,7 +133,8 @@ class Caller:
 
         def take(key: str, resource: object, error: Exception | None) -> None:
             # Nothing may be raised here: the library would drop the parts that follow.
-            found[key] = words.of(error) if error else words.judged(resource)
+            if not _is_unauthenticated(error):
+                found[key] = words.of(error) if error else words.judged(resource)
 
         if len(requests) > 1:
             batch = BatchHttpRequest(callback=take, batch_uri=api.batch_url)
@@ -141,12 +142,12 @@ class Caller:
                 batch.add(request, request_id=key)
             with suppress(errors.Unintelligible):
                 words.attempt(lambda: batch.execute(http=self.http))
-        # Where a part is left out, or cannot be read, the library ends: the rest is asked for without it.
-        for key, request in requests.items():
-            if key not in found:
-                found[key] = self._plain(words, request)
-                if isinstance(found[key], Retryable):
-                    break
+        # Where a part is left out, or cannot be read, the library ends: the rest is asked for without it. So is what was
+        # refused for its token, if that has just ended: only there `Http` sees it, and takes another.
+        for key in [each for each in requests if each not in found]:
+            if any(isinstance(each, Retryable) or _concerns_all(each) for each in found.values()):
+                break
+            found[key] = self._plain(words, requests[key])
         _raise_what_concerns_all(found)
         return found
 
@@ -171,8 +172,17 @@ def _wait(error: Retryable) -> float:
 def _raise_what_concerns_all(found: Mapping[str, Resource | SyncError]) -> None:
     """A refusal of the account is told of each part, and is of none."""
     for each in found.values():
-        if isinstance(each, SyncError) and not isinstance(each, Retryable | errors.Missing | errors.Misunderstood):
+        if isinstance(each, SyncError) and _concerns_all(each):
             raise each
+
+
+def _concerns_all(result: Resource | SyncError) -> bool:
+    of_one = Retryable | errors.Missing | errors.Misunderstood
+    return isinstance(result, SyncError) and not isinstance(result, of_one)
+
+
+def _is_unauthenticated(error: Exception | None) -> bool:
+    return isinstance(error, HttpError) and error.resp.status == 401
 
 
 class _Words(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -12,6 +13,7 @@ from syncd.errors import CursorExpired, Retryable
 from syncd.model import Attachment, Cursor, ItemId, Level, Message, Removed
 from tests.connectors.contract import ConnectorContract, Reader, World
 from tests.connectors.google_worlds import USER, GmailWorld, items, mail
+from tests.servers import google_errors as errors
 from tests.servers.fake_google import FakeGoogle
 
 HISTORY, GET, LIST = "gmail.users.history.list", "gmail.users.messages.get", "gmail.users.messages.list"
@@ -332,6 +334,47 @@ def test_a_long_history_is_taken_in_pieces_that_a_cut_does_not_lose_or_repeat(wo
         if passes == 2:
             keys += world.add(3)
     assert sorted(yielded) == sorted(keys) == reader.keys
+
+
+def test_what_left_before_a_new_beginning_is_told_although_the_pass_breaks_off_after_its_backfill(
+    world: GmailWorld,
+) -> None:
+    keys = world.add(3)
+    reader = Reader(world)
+    reader.whole_pass()
+    world.remove(keys[0])
+    world.renumber()
+    reader.cursor = None
+    account = world.account()
+    batches = reader.batches(world.stream(account))
+    next(batches)
+    keys += world.add(50)
+    with suppress(Retryable):
+        for _ in batches:
+            world.fake.fail_next(*[errors.UNAVAILABLE] * 9, method=GET)
+    account.close()
+    world.fake.plan = lambda call: None
+    reader.whole_pass()
+    assert reader.keys == sorted(keys[1:])
+
+
+def test_a_history_that_tells_no_labels_tells_no_less_of_what_arrived(world: GmailWorld) -> None:
+    world.settings = replace(world.settings, include=("INBOX",))
+    world.mailbox.quirks.bare_stubs = True
+    cursor = world.first()
+    arrived = world.mailbox.deliver(mail("a@example.org"), "INBOX")
+    world.mailbox.deliver(mail("b@example.org"), "SENT")
+    found = items(world.follow(cursor))
+    assert [item.id for item in found if isinstance(item, Message)] == [arrived]
+
+
+def test_records_that_gmail_put_together_say_what_became_of_each_message(world: GmailWorld) -> None:
+    cursor = world.first()
+    world.mailbox.quirks.collapses = True
+    kept, gone = (world.mailbox.deliver(mail(f"{name}@example.org"), "SPAM") for name in ("kept", "gone"))
+    world.mailbox.delete(gone)
+    world.mailbox.label(kept, add=["INBOX"], remove=["SPAM"])
+    assert {(item.id, type(item)) for item in items(world.follow(cursor))} == {(kept, Message), (gone, Removed)}
 
 
 def test_history_ids_are_numbers_however_long(world: GmailWorld) -> None:

@@ -23,7 +23,7 @@ from syncd.model import Message, Unreadable
 from tests.connectors.contract import Reader
 from tests.connectors.google_worlds import GmailWorld, items
 from tests.servers import google_errors as errors
-from tests.servers.fake_google import Clock, Cut, FakeGoogle
+from tests.servers.fake_google import Call, Clock, Cut, FakeGoogle
 
 GET, LIST = "gmail.users.messages.get", "gmail.users.messages.list"
 
@@ -105,6 +105,35 @@ def test_a_part_that_is_left_out_of_the_answer_is_asked_for_again(world: GmailWo
     left = [item.id for item in found if not isinstance(item, Message)]
     # The batch never answers for it; alone, and so by a plain call, it does.
     assert left == []
+
+
+def test_a_token_that_ends_just_before_a_batch_is_renewed_and_nobody_has_to_sign_in(world: GmailWorld) -> None:
+    keys = world.add(6)
+
+    def plan(call: Call) -> None:
+        if call.method == LIST:
+            world.fake.oauth.accesses.clear()
+
+    world.fake.plan = plan
+    reader = Reader(world)
+    reader.whole_pass()
+    assert reader.keys == sorted(keys)
+
+
+def test_no_part_is_asked_for_alone_while_another_one_was_told_to_wait(world: GmailWorld) -> None:
+    keys = world.add(6)
+
+    def plan(call: Call) -> errors.Refusal | None:
+        if call.method != GET or len(world.fake.of(GET)) > 1:
+            return None
+        world.fake.oauth.accesses.clear()  # so the other parts are refused
+        return errors.too_fast(code=429, after="3")
+
+    world.fake.plan = plan
+    reader = Reader(world)
+    reader.whole_pass()
+    assert reader.keys == sorted(keys)
+    assert world.fake.waiting.broken == []
 
 
 def test_never_more_than_fifty_in_a_batch(world: GmailWorld) -> None:

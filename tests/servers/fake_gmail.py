@@ -52,6 +52,10 @@ class Quirks:
     """Before each page of history comes one with a nextPageToken and no `history`."""
     repeats: bool = False
     """Each record of the history comes twice."""
+    collapses: bool = False
+    """Records that follow each other come as one, with the last one's id and what became of each message."""
+    bare_stubs: bool = False
+    """A history tells of a message its ids and no labels: it "will typically only have id and threadId fields"."""
     oldest_first: bool = False
     """Listings come in an order that no one promised."""
     forgotten_tokens: bool = False
@@ -216,10 +220,23 @@ class Mailbox:
         size = min(int(query.get("maxResults", ["100"])[0]), self.quirks.page)
         page = records[position : position + size]
         if page:
-            answer["history"] = [_record(record) for record in page for _ in range(1 + self.quirks.repeats)]
+            told = _collapsed(page) if self.quirks.collapses else [_record(record) for record in page]
+            answer["history"] = [self._stripped(each) for each in told for _ in range(1 + self.quirks.repeats)]
         if position + size < len(records):
             answer["nextPageToken"] = str(position + size)
         return answer
+
+    def _stripped(self, record: dict[str, Any]) -> dict[str, Any]:
+        if not self.quirks.bare_stubs:
+            return record
+        bare = {
+            kind: [{**change, "message": _bare(change["message"])} for change in record[kind]]
+            for kind in _KINDS & record.keys()
+        }
+        return {**record, **bare}
+
+
+_KINDS = {"messagesAdded", "messagesDeleted", "labelsAdded", "labelsRemoved"}
 
 
 def _stub(mail: Mail) -> dict[str, Any]:
@@ -232,8 +249,25 @@ def _record(record: Record) -> dict[str, Any]:
     change: dict[str, Any] = {"message": record.message}
     if record.labels:
         change["labelIds"] = list(record.labels)
-    bare = {"id": record.message["id"], "threadId": record.message["threadId"]}
-    return {"id": str(record.id), "messages": [bare], record.kind: [change]}
+    return {"id": str(record.id), "messages": [_bare(record.message)], record.kind: [change]}
+
+
+def _bare(message: dict[str, Any]) -> dict[str, Any]:
+    return {"id": message["id"], "threadId": message["threadId"]}
+
+
+def _collapsed(records: list[Record]) -> list[dict[str, Any]]:
+    """Three at a time."""
+    return [_as_one(records[start : start + 3]) for start in range(0, len(records), 3)]
+
+
+def _as_one(records: list[Record]) -> dict[str, Any]:
+    last = {record.message["id"]: record.message for record in records}
+    one: dict[str, Any] = {"id": str(records[-1].id), "messages": [_bare(message) for message in last.values()]}
+    for record in records:
+        change = _record(record)[record.kind][0]
+        one.setdefault(record.kind, []).append({**change, "message": last[record.message["id"]]})
+    return one
 
 
 def _matches(mail: Mail, query: Query) -> bool:

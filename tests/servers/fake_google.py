@@ -7,10 +7,14 @@ is judged by them as well, and a test looks at `judged`. The data are in fake_gm
 from __future__ import annotations
 
 import json
+import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from email.parser import BytesParser
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -51,10 +55,10 @@ Fault = Refusal | Cut | bytes
 
 @dataclass(slots=True)
 class Waiting:
-    """Whom the fake asked to wait, until when; and who did not."""
+    """Whom the fake asked to wait, until when, by user and API; and who did not."""
 
-    until: dict[str, float] = field(default_factory=dict)
-    asked: dict[str, float] = field(default_factory=dict)
+    until: dict[tuple[str, str], float] = field(default_factory=dict)
+    asked: dict[tuple[str, str], float] = field(default_factory=dict)
     """The same, while the answer that says so is made: the parts of one batch came together."""
     broken: list[Call] = field(default_factory=list)
 
@@ -90,7 +94,7 @@ class FakeGoogle:
     """Users without the mail service."""
     calls: list[Call] = field(default_factory=list)
     requests: list[tuple[str, str]] = field(default_factory=list)
-    """(HTTP method, path) of all that came over the wire."""
+    """(HTTP method, path) of all that came over the wire, the parts of batches too."""
     forms: list[dict[str, str]] = field(default_factory=list)
     """What came to the token endpoint."""
     plan: Callable[[Call], Fault | None] = lambda call: None
@@ -138,6 +142,10 @@ class FakeGoogle:
     def of(self, method: str) -> list[Call]:
         return [call for call in self.calls if call.method == method]
 
+    def written(self) -> list[tuple[str, str]]:
+        """What came that was more than a question: Google is asked by GET, and for tokens and batches by POST."""
+        return [(verb, path) for verb, path in self.requests if verb != "GET" and not _asks(path)]
+
     # ------------------------------------------------------------------------------------------------ one request
 
     def answer(self, verb: str, target: str, token: str) -> Refusal | dict[str, Any] | Cut | bytes:
@@ -155,7 +163,7 @@ class FakeGoogle:
             return refusal
         if fault := self._fault(call):
             return fault
-        answer = self._called(call, metadata_only=access.scopes <= {METADATA})
+        answer = self._called(call, metadata_only=METADATA in access.scopes)
         if not isinstance(answer, Refusal):
             self.judged += documents.problems(method.id, answer)
             if "fields" in query:
@@ -176,12 +184,13 @@ class FakeGoogle:
         return None
 
     def _fault(self, call: Call) -> Fault | None:
-        if call.at < self.waiting.until.get(call.user, 0):
+        whom = (call.user, call.method.partition(".")[0])
+        if call.at < self.waiting.until.get(whom, 0) - 0.001:  # a date holds no less than microseconds
             self.waiting.broken.append(call)
         fault = self.plan(call)
-        if isinstance(fault, Refusal) and fault.retry_after:
+        if isinstance(fault, Refusal):
             asked = self.waiting.asked
-            asked[call.user] = max(asked.get(call.user, 0), self.clock() + _seconds(fault.retry_after))
+            asked[whom] = max(asked.get(whom, 0), _until(fault, self.clock()))
         return fault
 
     def answered(self) -> None:
@@ -273,6 +282,7 @@ class FakeGoogle:
             assert isinstance(payload, bytes)
             line, _, head = payload.partition(b"\n")
             verb, target, _ = line.decode().split(" ", 2)
+            self.requests.append((verb, urlsplit(target).path))
             inner = BytesParser().parsebytes(head)
             own = str(inner.get("Authorization", "")).removeprefix("Bearer ")
             if number >= BATCH_ADVISED:
@@ -291,9 +301,17 @@ class FakeGoogle:
         return "multipart/mixed; boundary=batch_trial", bytes(out) + b"--batch_trial--\r\n"
 
 
-def _seconds(retry_after: str) -> float:
-    """Of a header that is a date nobody keeps count here."""
-    return float(retry_after) if retry_after.isdecimal() else 0.0
+def _asks(path: str) -> bool:
+    return path == "/token" or path.startswith("/batch")
+
+
+def _until(refusal: Refusal, now: float) -> float:
+    """When the client may ask again: by the header, which holds seconds or a date, or by the words alone."""
+    after = refusal.retry_after
+    if after:
+        return now + float(after) if after.isdecimal() else parsedate_to_datetime(after).timestamp()
+    told = re.search(r"Retry after (\S+Z)", str(refusal.body))
+    return datetime.fromisoformat(told[1]).timestamp() if told else now
 
 
 def _routed(verb: str, path: str) -> tuple[Method | None, dict[str, str]]:
@@ -309,8 +327,8 @@ def encoded(answer: Refusal | dict[str, Any] | bytes) -> tuple[int, bytes, bytes
         return 200, answer, b""
     if isinstance(answer, Refusal):
         extra = f"Retry-After: {answer.retry_after}\r\n".encode() if answer.retry_after else b""
-        return answer.status, json.dumps(answer.body, indent=2).encode(), extra
-    return 200, json.dumps(answer, indent=2).encode(), b""
+        return answer.status, json.dumps(answer.body).encode(), extra
+    return 200, json.dumps(answer).encode(), b""
 
 
 def _selected(answer: Any, wanted: str) -> Any:
@@ -326,7 +344,12 @@ def _selected(answer: Any, wanted: str) -> Any:
     return picked
 
 
-def _selectors(text: str) -> Iterator[tuple[str, str]]:
+@lru_cache(maxsize=100)
+def _selectors(text: str) -> Sequence[tuple[str, str]]:
+    return list(_parsed(text))
+
+
+def _parsed(text: str) -> Iterator[tuple[str, str]]:
     depth, begin = 0, 0
     for position, letter in enumerate(text + ","):
         depth += (letter == "(") - (letter == ")")

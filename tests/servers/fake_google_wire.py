@@ -82,17 +82,35 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
 
 
+class Door:
+    """A port of loopback with a fake behind it, and another one after that: a service object of Google's client, which
+    takes longer to make than a test, holds for one address."""
+
+    def __init__(self, url: str, handler: type[_Handler]) -> None:
+        self._url = url
+        self._handler = handler
+
+    def open(self, now: float) -> FakeGoogle:
+        """A new fake in the place of the former; its clock stands still unless someone sleeps on it."""
+        self._handler.fake = FakeGoogle(Clock(now), self._url)
+        return self._handler.fake
+
+
 @contextmanager
-def serve(now: float | None = None) -> Iterator[FakeGoogle]:
-    """A fake that answers on loopback until the block ends; its clock stands still unless someone sleeps on it."""
-    fake = FakeGoogle(Clock(time.time() if now is None else now))
-    handler = type("_HandlerOfOne", (_Handler,), {"fake": fake})
+def listening() -> Iterator[Door]:
+    handler = type("_HandlerOfOne", (_Handler,), {})
     with _Server(("127.0.0.1", 0), handler) as server:
-        fake.url = f"http://127.0.0.1:{server.server_address[1]}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
         try:
-            yield fake
+            yield Door(f"http://127.0.0.1:{server.server_address[1]}", handler)
         finally:
             server.shutdown()
             thread.join()
+
+
+@contextmanager
+def serve(now: float | None = None) -> Iterator[FakeGoogle]:
+    """One fake, until the block ends."""
+    with listening() as door:
+        yield door.open(time.time() if now is None else now)

@@ -9,20 +9,22 @@ import pytest
 from connectors.google_http import CONNECTIONS
 from tests.servers import fake_google_wire
 from tests.servers.fake_google import FakeGoogle
+from tests.servers.fake_google_wire import Door
 
 NOON = 1_795_176_000.0
 """2026-11-20, 12:00 UTC."""
 
 
+@pytest.fixture(scope="session")
+def google_door() -> Iterator[Door]:
+    with fake_google_wire.listening() as door:
+        yield door
+
+
 @pytest.fixture
-def google() -> Iterator[FakeGoogle]:
-    with fake_google_wire.serve(NOON) as fake:
-        yield fake
-        CONNECTIONS.close()
+def google(google_door: Door) -> Iterator[FakeGoogle]:
+    fake = google_door.open(NOON)
+    yield fake
+    CONNECTIONS.close()
     assert fake.judged == []
-    assert [path for verb, path in fake.requests if verb != "GET" and not _asks(path)] == []
-
-
-def _asks(path: str) -> bool:
-    """Tokens, and batches, whose parts are looked at as they come."""
-    return path == "/token" or path.startswith("/batch")
+    assert fake.written() == []
