@@ -101,7 +101,9 @@ def _rows(session: Session, found: Found, names: Iterable[str]) -> Iterator[tupl
     for place, depth in places:
         listed, base = session.multistatus("listing the calendars", "PROPFIND", place, asked, depth=depth)
         if not listed.rows:
-            raise Retryable("the list of calendars is empty", cure="nothing, if it passes; else check `url`")
+            raise Retryable(
+                "the list of calendars is empty", cure="nothing, if it passes; else check `url` of the mailbox"
+            )
         for row in listed.rows:
             if row.has(_TYPE, f"{CALDAV}calendar") or _by_type(row):
                 yield _member(session, row.href, base), row

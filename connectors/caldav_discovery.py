@@ -97,7 +97,7 @@ def _followed(session: Session, response: Response, service: Service) -> Found:
     raise _DeadEnd(
         Permanent(
             f"{urlsplit(here).hostname} does not say where its {service.called} are",
-            cure=f"write the address of the user's {service.called}, as the provider names it, as `url`",
+            cure=f"write the address of the user's {service.called}, as the provider names it, as `url` of the mailbox",
         )
     )
 

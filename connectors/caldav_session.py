@@ -69,7 +69,10 @@ class Session:
         """The URL, if the secret may be sent there; raises Permanent."""
         parts, here = urlsplit(url), urlsplit(seen_at)
         if here.scheme == "https" and parts.scheme != "https":
-            raise Permanent(f"{here.hostname} sends us to {parts.hostname} without TLS", cure=f"write {_https(url)}")
+            raise Permanent(
+                f"{here.hostname} sends us to {parts.hostname} without TLS",
+                cure=f"write {_https(url)} as `url` of the mailbox",
+            )
         if not self._is_trusted(url):
             raise Permanent(
                 f"{here.hostname} sends us to {parts.netloc}, which would get the password, too",

@@ -144,7 +144,7 @@ def _checked(url: str) -> str:
     if parts.scheme not in ("http", "https") or not host or "@" in parts.netloc or not url.isascii():
         raise Permanent(f"{parts.scheme}://{host} is no address that can be asked", cure="check `url` of the mailbox")
     if parts.scheme == "http" and not is_loopback(host):
-        cure = "write https:// in `url` (without TLS only a server on this machine is spoken to)"
+        cure = "write https:// in `url` of the mailbox (without TLS only a server on this machine is spoken to)"
         raise Permanent(f"{host} would be asked in clear", cure=cure)
     return host
 

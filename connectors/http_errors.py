@@ -41,11 +41,13 @@ def translated(error: Exception, url: SplitResult) -> SyncError:
         case httpcore2.LocalProtocolError() | httpcore2.UnsupportedProtocol():
             return Permanent(f"{where} cannot be asked this: {error}", cure="please report this fault")
         case httpcore2.ProtocolError():
-            return Retryable(f"{where} does not speak HTTP: {error}", cure=f"check that `url` leads to {host}'s HTTPS")
+            return Retryable(
+                f"{where} does not speak HTTP: {error}", cure=f"check that `url` of the mailbox leads to {host}'s HTTPS"
+            )
         case zlib.error():
             return Retryable(f"{where} sends damaged data", cure="nothing, if it passes; else ask its admin")
     if cause is None or isinstance(error, httpcore2.TimeoutException):
-        return Retryable(f"{where} does not answer", cure=f"check the address in `url` and any firewall before {host}")
+        return Retryable(f"{where} does not answer", cure=f"check `url` of the mailbox, and any firewall before {host}")
     return _unreachable(cause, host, where)
 
 
@@ -64,7 +66,10 @@ def _unreachable(error: OSError, host: str, where: str) -> SyncError:
         case ConnectionRefusedError():
             cure = f"check the port in `url` of the mailbox, and that {host} runs"
             return Retryable(f"{where} refuses connections", cure=cure)
-    return Retryable(f"{where}: {error.strerror or error}", cure=f"check `url` and the network between here and {host}")
+    return Retryable(
+        f"{where}: {error.strerror or error}",
+        cure=f"check `url` of the mailbox and the network between here and {host}",
+    )
 
 
 class GatewayTimeout(Retryable):

@@ -18,7 +18,7 @@ from imapclient import IMAPClient, SocketTimeout
 from imapclient.exceptions import IMAPClientError, LoginError
 
 from connectors import tls
-from connectors.imap_errors import printable, refused, sign_in_refused, unreachable
+from connectors.imap_errors import IT_PASSES, printable, refused, sign_in_refused, unreachable
 from connectors.imap_settings import Settings
 from connectors.imap_wire import Command, Wire, imap_arg
 from connectors.retry import persistently
@@ -78,11 +78,16 @@ def _reach(settings: Settings) -> IMAPClient:
 def _secure(client: IMAPClient, settings: Settings, context: ssl.SSLContext | None) -> None:
     if client.welcome.upper().startswith(b"* PREAUTH"):
         # Before TLS it is the known attack on STARTTLS, and after it we could not say whose mailbox this is.
-        raise Permanent(f"{settings.host} signs us in before we said who we are (PREAUTH)", cure="check `host`")
+        raise Permanent(
+            f"{settings.host} signs us in before we said who we are (PREAUTH)", cure="check `host` of the mailbox"
+        )
     if settings.tls != "starttls":
         return
     if not client.has_capability("STARTTLS"):
-        cure = 'write tls = "implicit" (usually port 993), if the server offers that; never is a password sent in clear'
+        cure = (
+            'write tls = "implicit" (usually port 993) for the mailbox, if the server offers that; '
+            "never is a password sent in clear"
+        )
         raise Permanent(f"{settings.host} does not offer STARTTLS", cure=cure)
     client.starttls(context)
 
@@ -113,7 +118,8 @@ def _offer(client: IMAPClient, settings: Settings, secret: str) -> None:
         client.sasl_login("PLAIN", lambda challenge: f"\0{settings.user}\0{secret}".encode())
     elif client.has_capability("LOGINDISABLED"):
         raise Permanent(
-            f"{settings.host} takes no password over this connection", cure='write tls = "implicit" or "starttls"'
+            f"{settings.host} takes no password over this connection",
+            cure='write tls = "implicit" or "starttls" for the mailbox',
         )
     else:
         user = imap_arg(_line_safe(settings.user, settings).encode()).decode()
@@ -123,7 +129,10 @@ def _offer(client: IMAPClient, settings: Settings, secret: str) -> None:
 def _line_safe(word: str, settings: Settings) -> str:
     """imaplib quotes a password, but lets line ends through, which would begin a new command (CVE-2025-15366)."""
     if not re.fullmatch(r"[\x20-\x7e]*", word):
-        cure = "choose a password of letters, digits and signs of the English keyboard"
+        cure = (
+            "choose a password of letters, digits and signs of the English keyboard, and put it where `secret` of the "
+            "mailbox points to"
+        )
         raise ReauthNeeded(f"{settings.host} offers only LOGIN, which cannot carry this user or password", cure=cure)
     return word
 
@@ -156,7 +165,7 @@ def _translated(error: Exception, settings: Settings) -> SyncError:
         return unreachable(error, settings)
     text = printable(str(error))
     if isinstance(error, imaplib.IMAP4.abort):
-        return Retryable(f"{settings.host} cut the connection: {text}")
+        return Retryable(f"{settings.host} cut the connection: {text}", cure=IT_PASSES)
     answer = refused(f"{settings.host} does not take the connection", text, understood=True)
     return answer if isinstance(answer, Retryable) else Retryable(str(answer), cure=answer.cure)
 

@@ -27,7 +27,10 @@ _PASSWORD_WORDS = re.compile(
 )
 _DISABLED_WORDS = re.compile(r"imap (?:access )?is (?:disabled|not enabled)|not enabled for imap", re.IGNORECASE)
 
-_PLAIN_PORT = 'check `port`; where the server begins in plain text, write tls = "starttls" (usually port 143)'
+IT_PASSES = "nothing, if it passes: it is tried again; if it lasts, ask who runs the server"
+_PLAIN_PORT = (
+    'check `port` of the mailbox; where the server begins in plain text, write tls = "starttls" (usually port 143)'
+)
 
 
 def printable(text: bytes | str) -> str:
@@ -53,13 +56,13 @@ def refused(what: str, text: str, *, understood: bool) -> SyncError:
     """A tagged NO (or BAD: not `understood`) or a BYE; `what` was wanted, with the host in it."""
     message = f"{what}: {text or 'the server said no'}"
     if wish := busy(text):
-        return Retryable(message, retry_after=wish if isinstance(wish, timedelta) else None)
+        return Retryable(message, retry_after=wish if isinstance(wish, timedelta) else None, cure=IT_PASSES)
     if code(text) == "NONEXISTENT" or _GONE_WORDS.search(text):
         return Retryable(message, cure="nothing, if the folder was deleted; it is gone from the next listing")
     if code(text) == "NOPERM" or _DENIED_WORDS.search(text):
         return Permanent(message, cure="let this user read the folder, or add its name to `exclude` of the mailbox")
     if understood:
-        return Retryable(message)
+        return Retryable(message, cure=IT_PASSES)
     return Permanent(message, cure="this server and syncd do not understand each other; please report it")
 
 
@@ -68,10 +71,10 @@ def sign_in_refused(text: str, settings: Settings) -> SyncError:
     message = f"{settings.host} does not let {settings.user} in: {text or 'it gave no reason'}"
     wish = busy(text)
     if wish and code(text) not in ("AUTHENTICATIONFAILED", "AUTHORIZATIONFAILED"):
-        cure = "nothing, if it passes: it is tried again; if it lasts, check `user` and ask who runs the server"
+        cure = f"{IT_PASSES}, and check `user` of the mailbox"
         return Retryable(message, retry_after=wish if isinstance(wish, timedelta) else None, cure=cure)
     if _DISABLED_WORDS.search(text):
-        return Permanent(message, cure="switch IMAP on for this user in the provider's administration")
+        return Permanent(message, cure=f"switch IMAP on for {settings.user} in the provider's administration")
     if code(text) in ("AUTHENTICATIONFAILED", "AUTHORIZATIONFAILED", "EXPIRED") or _PASSWORD_WORDS.search(text):
         return ReauthNeeded(message, cure=_new_secret(settings))
     return Retryable(message, cure=_new_secret(settings))
@@ -101,7 +104,7 @@ def unreachable(error: OSError, settings: Settings) -> SyncError:
         case ssl.SSLError():
             return Permanent(f"{where} does not speak TLS: {error.reason or error}", cure=_PLAIN_PORT)
         case TimeoutError():
-            cure = f"check `host`, `port` and any firewall before {host}"
+            cure = f"check `host` and `port` of the mailbox and any firewall before {host}"
             # A server that waits for the client to begin TLS says nothing, not even a greeting.
             tls = "" if settings.tls == "implicit" else '; for a port of TLS (usually 993) write tls = "implicit"'
             return Retryable(f"{where} does not answer", cure=cure + tls)
@@ -109,5 +112,6 @@ def unreachable(error: OSError, settings: Settings) -> SyncError:
             cure = "check `port` of the mailbox (993 with TLS, 143 with STARTTLS), and that the server runs"
             return Retryable(f"{where} refuses connections", cure=cure)
     return Retryable(
-        f"{where}: {error.strerror or error}", cure=f"check `host` and the network between here and {host}"
+        f"{where}: {error.strerror or error}",
+        cure=f"check `host` of the mailbox and the network between here and {host}",
     )

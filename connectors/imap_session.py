@@ -39,7 +39,8 @@ class Session:
         command = b'LIST "" "*" RETURN (SPECIAL-USE)' if extended else b'LIST "" "*"'
         folders = discovered(self.wire.run(Command(command, "listing the folders")), settings, gmail=self.gmail)
         if not folders:
-            raise Retryable(f"{self.wire.host} lists no folder that could be read")
+            cure = "nothing, if it passes; else check `user` of the mailbox"
+            raise Retryable(f"{self.wire.host} lists no folder that could be read", cure=cure)
         if settings.include and all(folder.excluded for folder in folders):
             names = ", ".join(folder.name for folder in folders[:20])
             cure = "write the names of folders that exist as `include` of the mailbox, or leave it out"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -52,16 +52,19 @@ def apply(
     now: datetime,
     prune: bool,
     force: bool = False,
+    unread: Collection[str] = (),
     by: Doer | None = None,
 ) -> Report:
     """Write what `source` lists; what is stored already costs no write.
 
     `prune`: the source lists all it has, so what it listed before and lists no longer is removed, and what it leaves
     empty is emptied. Without it, nothing is taken away. A source that suddenly lists less than half of what it did
-    removes nothing, unless `force`: an export that broke must not empty the directory.
-    `by`: the person whose deed it is, for the trail.
+    removes nothing, unless `force`: an export that broke must not empty the directory. Of the kinds `unread` it could
+    not be asked for all, and nothing of them is taken away. `by`: the person whose deed it is, for the trail.
     """
-    step = _Step(rows, source, prune, force, now)
+    step = _Step(
+        rows, source, frozenset(kind.name for kind in _TABLES if prune and kind.name not in unread), force, now
+    )
     if dry_run:
         with read(engine) as connection:
             return step.run(connection, lambda kind, made, marks: None)
@@ -89,7 +92,8 @@ _Save = Callable[[Kind, Plan, _Marks], None]
 class _Step:
     rows: DirectoryRows
     source: str
-    prune: bool
+    pruned: frozenset[str]
+    """Names of kinds."""
     force: bool
     now: datetime
 
@@ -100,7 +104,7 @@ class _Step:
         skipped: list[Skipped] = []
         for kind in _TABLES:
             stored = _stored(connection, kind)
-            made = plan(kind, stored, wishes.of(kind), in_step=self.prune, new_id=lambda: uuid7(self.now))
+            made = plan(kind, stored, wishes.of(kind), in_step=kind.name in self.pruned, new_id=lambda: uuid7(self.now))
             marks, withheld = self._marks(connection, kind, made.listed)
             known[kind.name] = Names(partial(_namings, kind, stored, made.changes, marks.removed))
             save(kind, made, marks)
@@ -110,7 +114,8 @@ class _Step:
 
     def _marks(self, connection: Connection, kind: Kind, listed: set[str]) -> tuple[_Marks, int]:
         mine, others = _listed(connection, kind, self.source)
-        dropped, withheld = removals(mine, listed, trusted=self.force) if self.prune else (frozenset[str](), 0)
+        pruned = kind.name in self.pruned
+        dropped, withheld = removals(mine, listed, trusted=self.force) if pruned else (frozenset[str](), 0)
         return _Marks(frozenset(listed - mine), dropped, dropped - others), withheld
 
 

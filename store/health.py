@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, RowMapping, bindparam, delete, insert, select, update
 
@@ -16,7 +17,16 @@ from syncd.states import STANDS_STILL, Audited, Failure, MailboxState, Pace, Sta
 GONE = "gone"
 """`stream.excluded` of a folder that the server no longer has: kept for what was seen in it, and never read."""
 
-_DIRECTORY = "directory_failure"
+_DIRECTORY = "directory_unread"
+
+
+class Unread(NamedTuple):
+    """Of the source of `[directory]`, what cannot be read."""
+
+    part: str
+    """The mailbox whose address book it is, or what the file or query lists; empty if it is all of it."""
+    error: str
+    cure: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,22 +128,19 @@ def save(engine: Engine, healths: Iterable[Health]) -> None:
                 connection.execute(statement, values)
 
 
-def save_directory(engine: Engine, failure: tuple[str, str] | None) -> None:
-    """Note why the source of `[directory]` gives nothing, and the cure; None once it does."""
+def save_directory(engine: Engine, unread: Sequence[Unread]) -> None:
+    """Note what the source of `[directory]` does not give; nothing once it gives all."""
     with write(engine) as connection:
         connection.execute(delete(meta).where(meta.c.name == _DIRECTORY))
-        if failure:
-            connection.execute(insert(meta).values(name=_DIRECTORY, value=json.dumps(failure)))
+        if unread:
+            connection.execute(insert(meta).values(name=_DIRECTORY, value=json.dumps(unread)))
 
 
-def directory(engine: Engine) -> tuple[str, str] | None:
-    """The failure that was noted last, and its cure."""
+def directory(engine: Engine) -> tuple[Unread, ...]:
+    """What was noted last."""
     with read(engine) as connection:
         found = connection.execute(select(meta.c.value).where(meta.c.name == _DIRECTORY)).scalar()
-    if found is None:
-        return None
-    error, cure = json.loads(found)
-    return str(error), str(cure)
+    return tuple(Unread(*each) for each in json.loads(found or "[]"))
 
 
 def _streams(connection: Connection, mailbox_id: int) -> dict[str, StreamRow]:

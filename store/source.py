@@ -20,10 +20,11 @@ class Answer:
     rows: tuple[tuple[str, ...], ...]
 
 
-def answers(url: str, queries: Mapping[str, str]) -> dict[str, Answer]:
-    """The answer to each query, all seen at the same moment. Whatever a query does, nothing is changed by it."""
+def answers(url: str, queries: Mapping[str, str]) -> dict[str, Answer | Permanent]:
+    """The answer to each query, or why there is none, all seen at the same moment. Whatever a query does, nothing is
+    changed by it."""
     with _reading(url) as connection:
-        return {name: _answer(connection, name, query) for name, query in queries.items()}
+        return {name: _tried(connection, name, query) for name, query in queries.items()}
 
 
 @contextmanager
@@ -72,6 +73,15 @@ def _read_only(connection: Connection) -> Connection:
         case "sqlite":
             connection.execute(text("PRAGMA query_only = ON"))
     return connection
+
+
+def _tried(connection: Connection, name: str, query: str) -> Answer | Permanent:
+    """In a savepoint, since PostgreSQL answers nothing more after a query that failed."""
+    try:
+        with connection.begin_nested():
+            return _answer(connection, name, query)
+    except Permanent as error:
+        return error
 
 
 def _answer(connection: Connection, name: str, query: str) -> Answer:

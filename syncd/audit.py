@@ -126,7 +126,7 @@ def audit_mailbox(mailbox: Mailbox, store: Store, vault: Vault, now: datetime) -
         for stream in one.streams():
             done.append(_audited(stream, known.get(stream.name), store))
     except SyncError as error:
-        return MailboxAudit(name=mailbox.name, streams=tuple(done), error=str(error), cure=error.cure)
+        return MailboxAudit(name=mailbox.name, streams=tuple(done), error=str(error), cure=error.cure_for(mailbox.name))
     finally:
         one.close()
     found = inventory.findings(store.engine, mailbox.name).get(mailbox.name, ())

@@ -114,8 +114,8 @@ def prepared(config: Config, now: datetime) -> Iterator[Ground]:
         parts.append(part)
         tokens = vault(config, store) if store else None
         if config.directory is not None:
-            part, store = _rehearsed(config, now, stack, tokens)
-            parts.append(part)
+            found, store = _rehearsed(config, now, stack, tokens)
+            parts += found
         elif not part.error and (store is None or is_empty(store.engine)):
             cure = "syncd contacts import FILE, or add a [directory] section (docs/CONFIG.md)"
             parts.append(Part("directory", "empty", "no contact is known, so nothing would be logged", cure))
@@ -157,7 +157,7 @@ def _to_be_made(file: Path, config: Config) -> Part:
     return Part("store", f"not there yet; the first run makes {file}")
 
 
-def _rehearsed(config: Config, now: datetime, stack: ExitStack, kept: Vault | None) -> tuple[Part, Store | None]:
+def _rehearsed(config: Config, now: datetime, stack: ExitStack, kept: Vault | None) -> tuple[list[Part], Store | None]:
     folder = stack.enter_context(TemporaryDirectory(prefix="syncd-check-"))
     store = open_store(f"sqlite:///{Path(folder) / 'check.db'}", os.urandom(32))
     stack.callback(store.close)
@@ -165,14 +165,17 @@ def _rehearsed(config: Config, now: datetime, stack: ExitStack, kept: Vault | No
     try:
         done = refresh(config, store, now, Books(kept.tokens if kept else lambda name: _NoTokens()))
     except SyncError as error:
-        return Part("directory", "not readable", str(error), error.cure), None
-    return _directory(done, config), store if done.report.counts["contacts"].created else None
+        return [Part("directory", "not readable", str(error), error.cure)], None
+    unread = [Part(f"directory, {each.part}", "not readable", each.error, each.cure) for each in done.unread]
+    return [_directory(done, config), *unread], store if done.report.counts["contacts"].created else None
 
 
 def _directory(done: Refreshed, config: Config) -> Part:
     number = done.report.counts["contacts"].created
     left_out = len(done.skipped) + len(done.report.skipped)
-    books = f" of {', '.join(each.name for each in config.address_books)}" if config.address_books else ""
+    unread = {each.part for each in done.unread}
+    read = [each.name for each in config.address_books if each.name not in unread]
+    books = f" of {', '.join(read)}" if read else ""
     state = f"{number:,} contacts{books}" + (f", {left_out:,} rows or values left out" if left_out else "")
     if number:
         return Part("directory", state)
@@ -200,10 +203,10 @@ def check_mailbox(config: Config, mailbox: Mailbox, ground: Ground, now: datetim
         finally:
             one.close()
     except SyncError as error:
-        return Checked(name=mailbox.name, folders=folders, error=str(error), cure=error.cure)
+        return Checked(name=mailbox.name, folders=folders, error=str(error), cure=error.cure_for(mailbox.name))
     unknown = tuple(missing(mailbox.settings, [folder.name for folder in folders]))
     if not unknown and folders and all(folder.excluded for folder in folders):
-        cure = "take names from those above into include and exclude"
+        cure = f"take names from those above into include and exclude of mailbox {mailbox.name}"
         return Checked(name=mailbox.name, folders=folders, error="nothing of it would be read", cure=cure)
     return Checked(
         name=mailbox.name,

@@ -9,6 +9,7 @@ SyncError
 ConfigError and StoreInUse belong to the edge: they end a command, never a pass.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -19,6 +20,10 @@ class SyncError(Exception):
     def __init__(self, message: str, *, cure: str = "") -> None:
         super().__init__(message)
         self.cure = cure
+
+    def cure_for(self, mailbox: str) -> str:
+        """The cure with the mailbox by its name: for a connector it is `the mailbox`, whose settings it was given."""
+        return re.sub(r"\bthe mailbox\b", lambda _: f"mailbox {mailbox}", self.cure)
 
 
 class Retryable(SyncError):

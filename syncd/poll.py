@@ -45,6 +45,8 @@ class Poll:
     """All that one pass over one mailbox needs."""
 
     mailbox_id: int
+    mailbox: str
+    """The name that the admin gave it, for cures."""
     account: Account
     store: Store
     policy: Policy
@@ -68,7 +70,7 @@ def poll(one: Poll, known: StreamRows) -> tuple[Outcome, StreamRows]:
         rows.update(_registered(one, found, known))
         marks.update(one.store.marks((rows[stream.name].id for stream in found if not stream.excluded), one.now()))
 
-    failed = _attempt(sign_in)
+    failed = _attempt(one, sign_in)
     if failed is not None:
         return Outcome(failure=failed), known
     live, backfilling = _ordered(found, rows)
@@ -184,7 +186,7 @@ def _pass(one: Poll, stream: Stream, row: StreamRow, mark: Mark, *, due: bool) -
         if due and not cut:
             audited = audit(compared)
 
-    failed = _attempt(work)
+    failed = _attempt(one, work)
     counts = read.by_rule + compared.by_rule
     if read.doubted:
         log.warning("removals_doubted", extra=fields(removals=read.doubted))
@@ -203,12 +205,12 @@ def _pass(one: Poll, stream: Stream, row: StreamRow, mark: Mark, *, due: bool) -
     )
 
 
-def _attempt(work: Callable[[], object]) -> Failure | None:
+def _attempt(one: Poll, work: Callable[[], object]) -> Failure | None:
     """The one place where an error ends: it becomes a value, and so the other streams and mailboxes go on."""
     try:
         work()
     except SyncError as error:
-        return failure(error)
+        return failure(error, one.mailbox)
     except MemoryError:
         cure = "allow it more (MemoryMax of the unit), or fewer mailboxes at once (daemon.workers)"
         return Failure(state=State.RETRYING, error="there was not enough memory", cure=cure)

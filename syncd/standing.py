@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from store.health import Unread
 from store.inventory import Finding
 from store.queries import MailboxStatus
 from syncd.states import STANDS_STILL, State
@@ -18,7 +19,7 @@ class Trouble:
     mailbox: str
     """Its name, or `directory`."""
     stream: str
-    """Empty if it is the whole mailbox's."""
+    """Empty if it is the whole mailbox's; of the directory, the part of its source."""
     state: str
     error: str
     cure: str
@@ -34,14 +35,14 @@ WARNING = "warning"
 
 def troubles(
     found: Iterable[MailboxStatus],
-    directory: tuple[str, str] | None,
+    directory: Iterable[Unread],
     longest: timedelta,
     now: datetime,
     findings: Mapping[str, Iterable[Finding]],
 ) -> tuple[Trouble, ...]:
-    """`directory` is why its source fails, and the cure. `longest` is the interval at which a quiet mailbox is looked
+    """`directory` is what its source does not give. `longest` is the interval at which a quiet mailbox is looked
     at; one that was not, in two of them, is late."""
-    of_directory = [Trouble("directory", "", "retrying", *directory)] if directory else []
+    of_directory = (Trouble("directory", part, "retrying", error, cure) for part, error, cure in directory)
     of_mailboxes = (trouble for mailbox in found for trouble in _of_mailbox(mailbox, 2 * longest + _LATE, now))
     return (*of_directory, *of_mailboxes, *_warnings(findings))
 

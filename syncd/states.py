@@ -167,16 +167,18 @@ class Outcome:
 _GRAVEST_FIRST = (State.REAUTH_NEEDED, State.MISCONFIGURED, State.THROTTLED, State.RETRYING)
 
 
-def failure(error: SyncError) -> Failure:
+def failure(error: SyncError, mailbox: str) -> Failure:
+    """`mailbox` is the name that the admin gave it."""
+    cure = error.cure_for(mailbox)
     match error:
         case ReauthNeeded():
-            return Failure(state=State.REAUTH_NEEDED, error=str(error), cure=error.cure)
+            return Failure(state=State.REAUTH_NEEDED, error=str(error), cure=cure)
         case Retryable(retry_after=timedelta() as wish) if wish > timedelta(0):
-            return Failure(state=State.THROTTLED, error=str(error), cure=error.cure, retry_after=wish)
+            return Failure(state=State.THROTTLED, error=str(error), cure=cure, retry_after=wish)
         # A cursor that expires again as soon as it was made is the server's trouble, and passes.
         case Retryable() | CursorExpired():
-            return Failure(state=State.RETRYING, error=str(error), cure=error.cure)
-    return Failure(state=State.MISCONFIGURED, error=str(error), cure=error.cure)
+            return Failure(state=State.RETRYING, error=str(error), cure=cure)
+    return Failure(state=State.MISCONFIGURED, error=str(error), cure=cure)
 
 
 def back_off(failures: int, wish: timedelta | None, jitter: float) -> timedelta:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from matching import address
 from store import health
 from store.directory_keys import is_empty, rekey
+from store.health import Unread
 from store.writer import Store
 from syncd import late
 from syncd.config import Config, common_policy
@@ -29,7 +30,9 @@ class Upkeep:
         self._config = config
         self._store = store
         self._due_at = float("-inf")
-        self._failed = health.directory(store.engine)
+        self._noted = health.directory(store.engine)
+        self._unread: tuple[Unread, ...] = ()
+        """Of the last refresh that was made."""
         self._books: Books | None = None
 
     def adopt(self, config: Config) -> None:
@@ -60,20 +63,22 @@ class Upkeep:
             self._key()
             late.catch_up(self._store, common_policy(self._config, self._store.key), datetime.now(UTC))
         except SyncError as error:
-            if self._note((str(error), error.cure)):
-                log.warning("directory_failed", extra=fields(error=str(error), cure=error.cure))
+            self._note((Unread("", str(error), error.cure),))
         else:
-            if self._note(None):
-                log.info("directory_recovered")
+            self._note(self._unread)
 
-    def _note(self, failure: tuple[str, str] | None) -> bool:
-        """Whether this is news; `syncd status` shows it until it is over."""
-        if failure == self._failed:
-            return False
-        self._failed = failure
+    def _note(self, unread: tuple[Unread, ...]) -> None:
+        """`syncd status` shows it until it is over; what is news is told."""
+        if unread == self._noted:
+            return
+        for part, error, cure in unread:
+            if part not in {each.part for each in self._noted if each.error == error}:
+                log.warning("directory_failed", extra=fields(part=part or "all", error=error, cure=cure))
+        if not unread:
+            log.info("directory_recovered")
+        self._noted = unread
         with suppress(SyncError):  # of a store that cannot be written, the mailboxes tell
-            health.save_directory(self._store.engine, failure)
-        return True
+            health.save_directory(self._store.engine, unread)
 
     def _key(self) -> None:
         if found := rekey(self._store.engine, address.key, address.domain_key):
@@ -88,7 +93,7 @@ class Upkeep:
 
         self._books = self._books or directory.Books(vault(self._config, self._store).tokens)
         done = directory.refresh(self._config, self._store, datetime.now(UTC), self._books)
-        self._due_at = time.monotonic() + source.refresh.total_seconds()
+        self._due_at, self._unread = time.monotonic() + source.refresh.total_seconds(), done.unread
         counts = done.report.counts.values()
         extra = fields(
             created=sum(each.created for each in counts),

@@ -172,6 +172,7 @@ class Watch:
 
         return Poll(
             mailbox_id=self.id,
+            mailbox=self.mailbox.name,
             account=self.account,
             store=self.store,
             policy=self.policy,
@@ -291,7 +292,8 @@ def _differs(saved: StreamRow | None, row: StreamRow) -> bool:
     return now.last_success_at != was.last_success_at and (
         was.last_success_at is None
         or now.last_success_at is None
-        or now.last_success_at - was.last_success_at >= SAVE_SUCCESS
+        # Also of a clock that was set back: else what it said while it was ahead would stand there until that comes.
+        or abs(now.last_success_at - was.last_success_at) >= SAVE_SUCCESS
     )
 
 

@@ -60,6 +60,8 @@ def import_(
 def refresh(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Read the source of [directory] now, and make the directory what it lists. The daemon does so by itself.
 
+    Exit 1 if a part of it cannot be read; the rest is taken over.
+
     Example: syncd contacts refresh
     """
     loaded = load(config)
@@ -70,6 +72,8 @@ def refresh(config: ConfigOption = None, json: JsonOption = False) -> None:
     with opening.opened(loaded) as store:
         done = directory.refresh(loaded, store, datetime.now(UTC))
     render.as_json(done) if json else render.refreshed(done, dry_run=False)
+    if done.unread:
+        raise typer.Exit(1)
 
 
 @app.command("list")

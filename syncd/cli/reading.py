@@ -30,7 +30,7 @@ def status(user: AsOption = None, config: ConfigOption = None, json: JsonOption 
     with opened(config) as (loaded, store):
         viewer = seen_by(loaded, store, user)
         found, nobody_known = queries.status(store.engine, viewer=viewer), is_empty(store.engine)
-        directory = health.directory(store.engine) if viewer == ADMIN else None
+        directory = health.directory(store.engine) if viewer == ADMIN else ()
         own = {box.name for box in found}
         findings = {name: those for name, those in inventory.findings(store.engine).items() if name in own}
     wrong = troubles(found, directory, loaded.daemon.interval_max, datetime.now(UTC), findings)

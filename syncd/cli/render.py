@@ -129,7 +129,7 @@ def _checked(found: Checked) -> None:
     for name in found.missing:
         _trouble(
             f"the server has no {'folder' if has_folders else 'calendar'} {name!r}",
-            "take a name from those above into include and exclude",
+            f"take a name from those above into include and exclude of mailbox {found.name}",
         )
     for warning, cure in found.grant.warnings if found.grant else ():
         _trouble(warning, cure)
@@ -223,6 +223,8 @@ def refreshed(found: Refreshed, *, dry_run: bool) -> None:
             lines(f"{kind}: {counted(done)}")
     for left_out in found.skipped:
         lines(f"  {left_out.place}: {left_out.reason}")
+    for unread in found.unread:
+        trouble(f"{unread.part}: not readable, so what is known of it stays", unread.error, unread.cure)
     for refused in found.report.skipped:
         lines(f"  {refused.kind} {refused.row}: {refused.reason}")
     if dry_run:
@@ -250,6 +252,7 @@ def status(found: Sequence[MailboxStatus], wrong: Sequence[Trouble], nobody_know
     for each in found:
         read = [stream for stream in each.streams if not stream.excluded]
         numbers = [sum(getattr(stream, name) for stream in read) for name in _NUMBERS]
+        numbers[_NUMBERS.index("pending")] += sum(stream.texts_pending for stream in read)
         rows.append((each.name, each.state, when(each.last_success_at), *(f"{number:,}" for number in numbers)))
     table(("mailbox", "state", "up to date", *_NUMBERS), rows)
     if nobody_known:

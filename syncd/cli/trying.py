@@ -43,4 +43,6 @@ def check(
             report = Report(ground.parts, tuple(pool.map(tried, wanted)))
     render.as_json(report) if json else render.check(report)
     if not report.ok:
+        if not json:
+            render.lines(f"What is to be written goes into {loaded.path}; then try again: syncd check")
         raise typer.Exit(1)

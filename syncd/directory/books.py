@@ -10,11 +10,15 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 
 from connectors import KINDS
 from connectors.base import AddressBook, Card, Tokens
 from matching.address import key
+from store.directory_rows import ContactRow
+from store.health import Unread
 from syncd.config import Config, Mailbox
+from syncd.directory import parts
 from syncd.directory.records import Record
 from syncd.errors import Retryable
 from syncd.opening import context
@@ -28,16 +32,22 @@ class Books:
     """Of a mailbox, by its name."""
     _books: dict[str, AddressBook] = field(default_factory=dict)
 
-    def records(self, config: Config, known: Collection[str]) -> list[Record]:
-        """The contacts of all of them. `known` are the external ids that the store has: a contact that is in several
-        books keeps the one that it was stored under. Raises one of the SyncErrors if a single book cannot be read: what
-        is in it must not be taken for removed."""
+    def records(
+        self, config: Config, known: Collection[str], stored: Callable[[], Iterable[ContactRow]]
+    ) -> tuple[list[Record], tuple[Unread, ...]]:
+        """The contacts of all of them, and which books cannot be read. Raises one of the SyncErrors if none can.
+
+        `known` are the external ids that the store has: a contact that is in several books keeps the one that it was
+        stored under. `stored` are the contacts that have one; asked for if a book cannot be read, as one of its people
+        may be in another book as well.
+        """
         assert config.directory is not None
         mailboxes = config.address_books
         if not mailboxes:
             names = ", ".join(config.directory.mailboxes)
             raise Retryable(f"no mailbox of {names} is known yet", cure="syncd check")
-        return _records({each.name: self._cards(config, each) for each in mailboxes}, known)
+        cards, unread = parts.each({each.name: partial(self._cards, config, each) for each in mailboxes})
+        return _records(cards, known, [*map(_card, stored())] if unread else ()), unread
 
     def _cards(self, config: Config, mailbox: Mailbox) -> Sequence[Card]:
         book = self._books.get(mailbox.name)
@@ -58,13 +68,19 @@ def _now() -> datetime:
 class _Contact:
     """The cards of one person."""
 
+    stored: Card | None = None
+    """What the store has, where not all books could be read."""
     cards: list[Card] = field(default_factory=list)
     mailboxes: list[str] = field(default_factory=list)
     """Whose they are."""
 
+    @property
+    def names(self) -> set[str]:
+        return {card.name.casefold() for card in (*self.cards, *([self.stored] if self.stored else []))}
+
     def record(self, known: Collection[str]) -> Record:
         cards = self.cards
-        id_ = next((card.id for card in cards if card.id in known), cards[0].id)
+        id_ = self.stored.id if self.stored else next((card.id for card in cards if card.id in known), cards[0].id)
         name = _first(card.name for card in cards)
         cells = {
             "id": [id_],
@@ -77,17 +93,24 @@ class _Contact:
         return Record(f"{', '.join(dict.fromkeys(self.mailboxes))}: {name or id_}", 0, found)
 
 
-def _records(books: Mapping[str, Iterable[Card]], known: Collection[str]) -> list[Record]:
+def _card(row: ContactRow) -> Card:
+    return Card(row.external_id, row.name, row.addresses)
+
+
+def _records(books: Mapping[str, Iterable[Card]], known: Collection[str], stored: Iterable[Card] = ()) -> list[Record]:
     """Of what has an address or a number, as the rest of a book can never be met in a mail or a call."""
-    contacts: list[_Contact] = []
-    by_id: dict[str, _Contact] = {}
+    contacts = [_Contact(card) for card in stored]
+    by_id = {each.stored.id: each for each in contacts if each.stored}
     by_address: defaultdict[str, list[_Contact]] = defaultdict(list)
+    for each in contacts:
+        for own in _keys(each.stored):
+            by_address[own].append(each)
     for mailbox, cards in books.items():
         # The same account may be registered twice: what is known by its id is that, whatever else it shares.
         for card in sorted(cards, key=lambda card: (card.id not in by_id, card)):
             if not card.addresses and not card.phones:
                 continue
-            keys = sorted(filter(None, set(map(key, card.addresses))))
+            keys = _keys(card)
             contact = by_id.get(card.id) or _same(card, mailbox, [each for own in keys for each in by_address[own]])
             if contact is None:
                 contacts.append(contact := _Contact())
@@ -96,13 +119,17 @@ def _records(books: Mapping[str, Iterable[Card]], known: Collection[str]) -> lis
             by_id[card.id] = contact
             for own in keys:
                 by_address[own].append(contact)
-    return [contact.record(known) for contact in contacts]
+    return [contact.record(known) for contact in contacts if contact.cards]
+
+
+def _keys(card: Card | None) -> list[str]:
+    return sorted(filter(None, set(map(key, card.addresses)))) if card else []
 
 
 def _same(card: Card, mailbox: str, others: Iterable[_Contact]) -> _Contact | None:
     """Of those that share an address with it, from other books, the one of the same name, else the only one."""
     free = list({id(each): each for each in others if mailbox not in each.mailboxes}.values())
-    namesakes = [each for each in free if card.name.casefold() in {own.name.casefold() for own in each.cards}]
+    namesakes = [each for each in free if card.name.casefold() in each.names]
     if namesakes:
         return namesakes[0]
     return free[0] if len(free) == 1 else None

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 from matching.address import domain_key, key
 from store import source
 from store.directory import Report, apply
-from store.directory_keys import external_ids, rekey
+from store.directory_keys import external_ids, known_contacts, rekey
+from store.health import Unread
+from store.source import Answer
 from store.trail import Doer
 from store.writer import Store
 from syncd.config import Config, DirectorySource, source_url
-from syncd.directory import delimited, vcard
+from syncd.directory import delimited, parts, vcard
 from syncd.directory.books import Books
 from syncd.directory.records import KINDS, Record, Skipped, cells, column_fields
 from syncd.directory.rows import Reader, merged
@@ -30,10 +34,13 @@ class Refreshed:
 
     report: Report
     skipped: tuple[Skipped, ...]
+    unread: tuple[Unread, ...] = ()
+    """Parts of the source that could not be read: what the store has of them stays."""
 
 
 def refresh(config: Config, store: Store, now: datetime, books: Books | None = None) -> Refreshed:
-    """Make the directory what `[directory]` lists; raises one of the SyncErrors, with nothing changed.
+    """Make the directory what `[directory]` lists, as far as that can be read; raises one of the SyncErrors, with
+    nothing changed, if nothing of it can.
 
     A source that suddenly lists little removes nothing (`Counts.withheld`). `books` are those of the refresh before, or
     of a process that has refreshed nothing yet.
@@ -42,13 +49,18 @@ def refresh(config: Config, store: Store, now: datetime, books: Books | None = N
     reader = Reader(config.directory.region)
     if config.directory.mailboxes:
         books = books or Books(vault(config, store).tokens)
-        listed = [("contacts", books.records(config, external_ids(store.engine)))]
+        engine = store.engine
+        records, unread = books.records(config, external_ids(engine), lambda: known_contacts(engine))
+        listed, doubtful = [("contacts", records)], {"contacts"} if unread else set()
     else:
-        listed = list(_records(config.directory, reader))
+        listed, unread = _records(config.directory, reader)
+        doubtful = {each.part for each in unread}
+    if "contacts" in doubtful:
+        doubtful.add("accounts")  # that only contacts name
     rows = merged([reader.rows(kind, records) for kind, records in listed])
-    report = apply(store.engine, rows, source=_SOURCE, dry_run=False, now=now, prune=True)
+    report = apply(store.engine, rows, source=_SOURCE, dry_run=False, now=now, prune=True, unread=doubtful)
     rekey(store.engine, key=key, domain_key=domain_key)
-    return Refreshed(report, reader.left_out())
+    return Refreshed(report, reader.left_out(), unread)
 
 
 def import_file(store: Store, path: Path, *, kind: str, region: str, by: Doer | None, now: datetime) -> Refreshed:
@@ -63,22 +75,30 @@ def import_file(store: Store, path: Path, *, kind: str, region: str, by: Doer | 
     return Refreshed(report, reader.left_out())
 
 
-def _records(directory: DirectorySource, reader: Reader) -> Iterator[tuple[str, list[Record]]]:
+_Listed: TypeAlias = tuple[str, list[Record]]
+"""The kind, and what is listed of it."""
+
+
+def _records(directory: DirectorySource, reader: Reader) -> tuple[list[_Listed], tuple[Unread, ...]]:
     named = {kind: text for kind in KINDS if (text := getattr(directory, kind))}
+    reads: dict[str, Callable[[], _Listed]]
     if directory.kind == "sql":
-        yield from _queried(directory, named)
-        return
-    for kind, path in named.items():
-        yield _file(Path(path), kind, reader)
+        answers = source.answers(source_url(directory), named)
+        reads = {kind: partial(_queried, kind, answer) for kind, answer in answers.items()}
+    else:
+        reads = {kind: partial(_file, Path(path), kind, reader) for kind, path in named.items()}
+    listed, unread = parts.each(reads)
+    return list(listed.values()), unread
 
 
-def _queried(directory: DirectorySource, queries: Mapping[str, str]) -> Iterator[tuple[str, list[Record]]]:
-    for kind, answer in source.answers(source_url(directory), queries).items():
-        columns = column_fields(kind, answer.columns)
-        yield kind, [Record(kind, line, cells(columns, row)) for line, row in enumerate(answer.rows, 1)]
+def _queried(kind: str, answer: Answer | Permanent) -> _Listed:
+    if isinstance(answer, Permanent):
+        raise answer
+    columns = column_fields(kind, answer.columns)
+    return kind, [Record(kind, line, cells(columns, row)) for line, row in enumerate(answer.rows, 1)]
 
 
-def _file(path: Path, kind: str, reader: Reader) -> tuple[str, list[Record]]:
+def _file(path: Path, kind: str, reader: Reader) -> _Listed:
     if path.is_dir() or path.suffix.lower() in (".vcf", ".vcard"):
         if kind not in ("", "contacts"):
             raise Permanent(f"{path}: a vCard holds contacts only, and no {kind}", cure="list those in a CSV file")

@@ -155,7 +155,7 @@ def test_what_the_server_lists_and_does_not_give_is_a_gap_that_is_told_once_and_
 def _trouble(desk: Desk) -> tuple[str, str] | None:
     """What `syncd status` shows of the desk, after its state was written down and read again."""
     desk.save()
-    found = troubles(status(desk.store.engine, viewer=ADMIN), None, timedelta(days=9), desk.clock, {})
+    found = troubles(status(desk.store.engine, viewer=ADMIN), (), timedelta(days=9), desk.clock, {})
     return (found[0].state, found[0].error) if found else None
 
 
@@ -248,7 +248,7 @@ def test_a_suspicion_is_told_once_and_is_a_warning_until_it_is_over(
         _audit_now(watch)
     (found,) = inventory.findings(store.engine)["rita"]
     assert found.kind == "one_direction"
-    (shown,) = troubles(status(store.engine, viewer=ADMIN), None, DAY, now, {"rita": [found]})
+    (shown,) = troubles(status(store.engine, viewer=ADMIN), (), DAY, now, {"rita": [found]})
     assert shown.is_warning
 
     reply = message(99, sender="rita@ourco.example", to=("zoe@client.example",))

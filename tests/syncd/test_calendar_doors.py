@@ -78,12 +78,16 @@ def test_a_check_says_which_calendars_and_lists_would_be_read_and_what_would_be_
 @pytest.mark.parametrize(
     ("line", "cause", "cure"),
     [
-        ('url = "http://localhost:1/"', "localhost port 1 refuses connections", "check the port in `url`"),
-        ('url = "https://none.invalid/"', "no address was found for none.invalid", "check the name none.invalid"),
-        ('secret = "env:WRONG"', "localhost does not let", "check `user` and put the current password"),
-        ('auth = "digest"', "it does not offer HTTP Digest", 'write auth = "basic"'),
-        ('include = ["Wrok"]', "the server has no calendar 'Wrok'", "take a name from those above"),
-        ('include = ["/nobody/calendar/"]', "nothing of it would be read", "take names from those above"),
+        ('url = "http://localhost:1/"', "localhost port 1 refuses connections", "port in `url` of mailbox anna"),
+        (
+            'url = "https://none.invalid/"',
+            "no address was found for none.invalid",
+            "none.invalid in `url` of mailbox anna",
+        ),
+        ('secret = "env:WRONG"', "localhost does not let", "where `secret` of mailbox anna points to"),
+        ('auth = "digest"', "it does not offer HTTP Digest", 'write auth = "basic" for mailbox anna'),
+        ('include = ["Wrok"]', "the server has no calendar 'Wrok'", "include and exclude of mailbox anna"),
+        ('include = ["/nobody/calendar/"]', "nothing of it would be read", "include and exclude of mailbox anna"),
     ],
 )
 def test_what_is_wrong_is_said_with_the_mailbox_its_cause_and_what_to_do(
@@ -95,7 +99,7 @@ def test_what_is_wrong_is_said_with_the_mailbox_its_cause_and_what_to_do(
     assert ran.code == 1
     assert "anna: FAILED" in ran.out
     assert cause in ran.out
-    assert f"    try: {cure}" in ran.out
+    assert cure in ran.out.partition("    try: ")[2].partition("\n")[0]
 
 
 @pytest.mark.parametrize(

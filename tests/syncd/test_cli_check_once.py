@@ -108,14 +108,15 @@ def test_check_reads_the_directory_that_the_configuration_names(office: Office, 
 @pytest.mark.parametrize(
     ("lines", "cause", "cure"),
     [
-        ('secret = "env:WRONG"', "does not let", "secret"),
+        ('secret = "env:WRONG"', "does not let", "where `secret` of mailbox anna points to"),
         ('secret = "env:NOT_SET"', "the environment has no NOT_SET", "set NOT_SET before syncd starts"),
         ('secret = "file:missing"', "missing does not exist", "install -m 600"),
         ('secret = "file:open.secret"', "can be read by others (mode 0644)", "chmod 600"),
-        ("port = 1", "refuses connections", "port"),
-        ('host = "mail.invalid"', "mail.invalid", "host"),
-        ('ca_file = "none.pem"', "none.pem", "ca_file"),
-        ('exclude = ["Privat"]', "the server has no folder 'Privat'", "include and exclude"),
+        ("port = 1", "refuses connections", "`port` of mailbox anna"),
+        ('host = "mail.invalid"', "mail.invalid", '`host = "mail.invalid"` of mailbox anna'),
+        ('ca_file = "none.pem"', "none.pem", "`ca_file` of mailbox anna"),
+        ('include = ["Privat"]', "none of the folders", "`include` of mailbox anna"),
+        ('exclude = ["Privat"]', "the server has no folder 'Privat'", "include and exclude of mailbox anna"),
     ],
 )
 def test_check_names_the_mailbox_the_cause_and_the_cure(
@@ -131,6 +132,7 @@ def test_check_names_the_mailbox_the_cause_and_the_cure(
     section = found.out.partition("anna: FAILED")[2]
     assert cause in section
     assert cure in section.partition("try:")[2]
+    assert f"goes into {office.config}; then try again: syncd check" in section
     assert "not the password" not in found.out + found.err
 
 

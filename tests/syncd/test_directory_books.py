@@ -124,20 +124,75 @@ def test_two_people_of_one_book_who_share_an_address_stay_two(
     assert set(ids(store, "yan@acme.example")) < set(ids(store, "info@acme.example"))
 
 
-def test_a_book_that_cannot_be_read_takes_nothing_away(
+def test_a_book_that_cannot_be_read_takes_nothing_away_and_holds_up_no_other(
     store: Store, loaded: Config, google: FakeGoogle, anna: AddressBook, ben: AddressBook
 ) -> None:
-    for book, name in ((anna, "zoe"), (ben, "yan"), (ben, "xia")):
-        book.saved.put(name, f"{name}@acme.example")
+    zoe = anna.saved.put("zoe", "zoe@acme.example")
+    ben.saved.put("yan", "yan@acme.example")
     directory.refresh(loaded, store, NOW)
-    google.plan = lambda call: errors.BACKEND if call.user == BEN else None
-    with pytest.raises(Retryable):
-        directory.refresh(loaded, store, NOW)
-    google.plan = lambda call: None
+    anna.saved.delete(zoe)
+    anna.saved.put("xia", "xia@acme.example")
     google.oauth.users.discard(BEN)
-    with pytest.raises(Permanent, match=r"cannot act for ben@example\.com"):
-        directory.refresh(loaded, store, NOW)
+
+    done = directory.refresh(loaded, store, NOW)
+
+    assert [each.part for each in done.unread] == [f"office/{BEN}"]
+    assert "cannot act for ben@example.com" in done.unread[0].error
+    assert all(ids(store, f"{name}@acme.example") for name in ("xia", "yan", "zoe"))
+    google.oauth.users.add(BEN)
+    assert directory.refresh(loaded, store, NOW).unread == ()
     assert ids(store, "yan@acme.example")
+    assert not ids(store, "zoe@acme.example")
+
+
+def test_of_whom_an_unreadable_book_has_too_no_second_contact_is_made(
+    store: Store, loaded: Config, google: FakeGoogle, anna: AddressBook, ben: AddressBook
+) -> None:
+    anna.saved.put("Zoe", "zoe@acme.example", "zoe@home.example")
+    ben.saved.put("Zoe", "zoe@acme.example")
+    directory.refresh(loaded, store, NOW)
+    (stored,) = ids(store, "zoe@home.example")
+    google.plan = lambda call: errors.BACKEND if call.user == ANNA else None
+
+    ben.saved.put("Yan", "yan@acme.example")
+    directory.refresh(loaded, store, NOW)
+
+    assert ids(store, "zoe@acme.example") == ids(store, "zoe@home.example") == [stored]
+    assert ids(store, "yan@acme.example")
+
+
+def test_of_books_of_which_none_can_be_read_each_is_named(
+    store: Store, loaded: Config, google: FakeGoogle, anna: AddressBook
+) -> None:
+    anna.saved.put("zoe", "zoe@acme.example")
+    directory.refresh(loaded, store, NOW)
+    google.oauth.users -= {ANNA, BEN}
+    with pytest.raises(Permanent, match=r"office/anna@example\.com: .*; office/ben@example\.com: "):
+        directory.refresh(loaded, store, NOW)
+    assert ids(store, "zoe@acme.example")
+
+
+def test_a_book_that_cannot_be_read_is_told_by_name_until_it_can(
+    office: Office, google: FakeGoogle, anna: AddressBook, ben: AddressBook
+) -> None:
+    for user, book, name in ((ANNA, anna, "zoe"), (BEN, ben, "yan")):
+        google.mailbox(user)
+        book.saved.put(name, f"{name}@acme.example")
+    google.oauth.users.discard(BEN)
+    wrong = office.syncd("check").out
+    assert f"directory: 1 contacts of office/{ANNA}\ndirectory, office/{BEN}: not readable\n" in wrong
+    refreshed = office.syncd("contacts", "refresh")
+    assert refreshed.code == 1
+    assert f"{BEN}: not readable, so what is known of it stays:\n  the service account cannot act" in refreshed.out
+    office.process("once", f"office/{ANNA}")
+    assert (
+        f"directory, office/{BEN}: retrying\n  the service account cannot act for {BEN}" in office.syncd("status").out
+    )
+
+    google.oauth.users.add(BEN)
+    assert office.process("once").code == 0
+    assert "directory" not in office.syncd("status").out
+    assert "yan@acme.example" in office.syncd("contacts", "list").out
 
 
 def test_a_book_that_is_suddenly_nearly_empty_takes_nothing_away(

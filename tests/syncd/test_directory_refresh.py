@@ -68,16 +68,35 @@ def test_a_source_that_is_suddenly_empty_removes_nothing(store: Store, tmp_path:
 
 
 @pytest.mark.parametrize("text", [None, "", "colour,weight\nred,3\n"])
-def test_a_source_that_cannot_be_read_changes_nothing(store: Store, tmp_path: Path, text: str | None) -> None:
+def test_a_file_that_cannot_be_read_takes_nothing_away_and_holds_up_no_other(
+    store: Store, tmp_path: Path, text: str | None
+) -> None:
     loaded = configured(tmp_path, CSV)
     (tmp_path / "companies.csv").write_text(COMPANIES)
-    (tmp_path / "people.csv").write_text(PEOPLE)
+    (tmp_path / "people.csv").write_text(f"{PEOPLE}4,Eve,eve@named.example,Named only\n")
     directory.refresh(loaded, store, NOW)
+    (tmp_path / "companies.csv").write_text(f"{COMPANIES}9,Charlie,charlie.example\n")
     (tmp_path / "people.csv").unlink()
     if text is not None:
         (tmp_path / "people.csv").write_text(text)
 
-    with pytest.raises(Permanent):
+    done = directory.refresh(loaded, store, NOW)
+
+    assert [each.part for each in done.unread] == ["contacts"]
+    assert "people.csv" in done.unread[0].error
+    assert done.report.counts["accounts"] == Counts(created=1, unchanged=2)
+    assert len(holders(store, "jane@acme.example", "eve@named.example")) == 2
+
+
+def test_a_source_of_which_nothing_can_be_read_changes_nothing(store: Store, tmp_path: Path) -> None:
+    loaded = configured(tmp_path, CSV)
+    (tmp_path / "companies.csv").write_text(COMPANIES)
+    (tmp_path / "people.csv").write_text(PEOPLE)
+    directory.refresh(loaded, store, NOW)
+    for name in ("companies.csv", "people.csv"):
+        (tmp_path / name).unlink()
+
+    with pytest.raises(Permanent, match=r"contacts: .*people.csv.*; accounts: .*companies.csv"):
         directory.refresh(loaded, store, NOW)
     assert len(holders(store, "jane@acme.example")) == 1
 
@@ -163,6 +182,21 @@ def test_a_query_can_change_nothing_and_one_that_fails_is_named(
     with pytest.raises(Permanent, match="the query contacts of"):
         directory.refresh(bad, store, NOW)
     assert directory.refresh(good, store, NOW).report.counts["contacts"] == Counts(created=1)
+
+
+def test_a_query_that_fails_holds_up_no_other(store: Store, tmp_path: Path, crm: str) -> None:
+    queries = QUERIES.replace("FROM deal", "FROM deals")
+    done = directory.refresh(configured(tmp_path, f'kind = "sql"\n{crm}{queries}'), store, NOW)
+
+    assert [(each.part, "the query opportunities of" in each.error) for each in done.unread] == [
+        ("opportunities", True)
+    ]
+    assert {kind: counts.created for kind, counts in done.report.counts.items()} == {
+        "accounts": 1,
+        "contacts": 1,
+        "opportunities": 0,
+        "users": 1,
+    }
 
 
 def test_a_password_that_cannot_be_had_is_a_failure_of_the_source(store: Store, tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_metrics_count_each_verdict_by_its_rule_and_each_pass_by_its_result() ->
         Outcome(
             streams=(
                 StreamOutcome(name="INBOX", tried=True, counts=counts, seconds=0.2),
-                StreamOutcome(name="Sent", tried=True, failure=failure(Retryable("timed out")), seconds=61),
+                StreamOutcome(name="Sent", tried=True, failure=failure(Retryable("timed out"), "anna"), seconds=61),
                 StreamOutcome(name="Deals", tried=True, finished=False),
                 StreamOutcome(name="Later", finished=False),
             )

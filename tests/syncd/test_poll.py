@@ -68,6 +68,7 @@ class Desk:
         outcome, self.rows = poll(
             Poll(
                 mailbox_id=self.id,
+                mailbox="rita",
                 account=self.account,
                 store=self.store,
                 policy=POLICY,

@@ -39,7 +39,7 @@ failures = st.one_of(
     st.builds(Retryable, st.just("the line was cut"), retry_after=waits),
     st.builds(ReauthNeeded, st.just("the password is refused"), cure=st.just("write the new one")),
     st.builds(Permanent, st.just("no such host")),
-).map(failure)
+).map(lambda error: failure(error, "anna"))
 streams = st.builds(
     StreamOutcome,
     name=st.sampled_from(["INBOX", "Sent", "Deals"]),
@@ -51,7 +51,7 @@ outcomes = st.builds(Outcome, streams=st.tuples(streams) | st.tuples(streams, st
 
 
 def failed(error: SyncError) -> Outcome:
-    return Outcome(failure=failure(error))
+    return Outcome(failure=failure(error, "anna"))
 
 
 def done(*names: str) -> Outcome:
@@ -139,7 +139,7 @@ def test_failures_are_counted_until_a_proven_success() -> None:
 def test_batches_saved_before_the_line_was_cut_prove_that_earlier_failures_are_over() -> None:
     reset = failed(Retryable("connection reset"))
     saved = Outcome(
-        streams=(StreamOutcome(name="INBOX", batches=3, finished=False),), failure=failure(Retryable("reset"))
+        streams=(StreamOutcome(name="INBOX", batches=3, finished=False),), failure=failure(Retryable("reset"), "anna")
     )
     assert after(reset, reset, reset, saved).pace.failures == 1
 
@@ -160,9 +160,9 @@ def test_a_first_pass_that_goes_on_for_hours_is_called_backfilling() -> None:
 def test_the_error_that_a_person_must_mend_is_shown_before_one_that_passes() -> None:
     outcome = Outcome(
         streams=(
-            StreamOutcome(name="INBOX", failure=failure(Retryable("timed out"))),
+            StreamOutcome(name="INBOX", failure=failure(Retryable("timed out"), "anna")),
             StreamOutcome(
-                name="Deals", failure=failure(Permanent("may not be read", cure="ask for the right to read it"))
+                name="Deals", failure=failure(Permanent("may not be read", cure="ask for the right to read it"), "anna")
             ),
             StreamOutcome(name="Sent"),
         )
@@ -226,7 +226,7 @@ def test_a_mailbox_that_stays_quiet_is_asked_ever_less_often() -> None:
 
 def test_a_stream_that_alone_fails_waits_by_itself_and_keeps_its_history() -> None:
     read = next_stream(StreamState(), StreamOutcome(name="Deals"), NOW, jitter=0.5)
-    broken = StreamOutcome(name="Deals", failure=failure(Permanent("may not be read")))
+    broken = StreamOutcome(name="Deals", failure=failure(Permanent("may not be read"), "anna"))
     later = next_stream(read, broken, NOW + timedelta(hours=1), jitter=0.5)
     assert (later.state, later.pace.delay) == (State.MISCONFIGURED, PROBE)
     assert later.last_success_at == later.backfilled_at == NOW
