@@ -60,7 +60,7 @@ def _called_off(copies: Collection[StoredCopy], claim: Claim) -> bool:
     """Cancelled, or gone from the organizer's calendar or from all calendars, before it was over."""
     end = claim.settles_at
     assert end is not None
-    if claim.status == "cancelled" and (claim.stamped_at is None or claim.stamped_at < end):
+    if claim.status == "cancelled" and _in_time(claim, claim):
         return True
     if not claim.organized and any(_calls_off(copy.claim, claim) for copy in copies):
         return True
@@ -73,7 +73,13 @@ def _called_off(copies: Collection[StoredCopy], claim: Claim) -> bool:
 
 def _calls_off(mail: Claim, claim: Claim) -> bool:
     """The organizer's CANCEL of this version or a later one; a guest's calendar may not have heard of it."""
-    return mail.by_mail and mail.status == "cancelled" and mail.sequence >= claim.sequence
+    return mail.by_mail and mail.status == "cancelled" and mail.sequence >= claim.sequence and _in_time(mail, claim)
+
+
+def _in_time(cancelled: Claim, claim: Claim) -> bool:
+    """It was called off before it was over, as far as anybody says when."""
+    assert claim.settles_at is not None
+    return cancelled.stamped_at is None or cancelled.stamped_at < claim.settles_at
 
 
 def _all_declined(copies: Collection[StoredCopy], answers: Mapping[str, str], contacts: Collection[str]) -> bool:

@@ -58,8 +58,8 @@ def _name(message: Message, key: bytes) -> Identity:
 
 # ---------------------------------------------------------------------------------------------- invitations
 
-# Whatever else these are about, they are not shown: what the owner or the organisation keeps out stays out.
-_KEPT_OUT = frozenset({"folder_excluded", "never_log", "never_log_personal", "private", "erased"})
+# By these a meeting keeps out the mail about it as well, which tells as much of it.
+_KEPT_OUT = frozenset({"never_log", "never_log_personal", PRIVATE, "erased"})
 _ABOUT_A_MEETING = frozenset({"", "REQUEST", "ADD", "CANCEL", "REPLY", "COUNTER", "DECLINECOUNTER", "REFRESH"})
 _BY_ORGANIZER = frozenset({"REQUEST", "ADD", "CANCEL"})
 
@@ -77,17 +77,14 @@ def may_invite(decided: Decided, parties: Parties) -> bool:
 
 def invited(decided: Decided, parties: Parties, stream_id: int, now: datetime) -> Decided | Invited:
     """The mail as one about a meeting, if it is about one with a known contact (RFC 5546)."""
-    invitation, decision = decided.message.invitation, decided.decision
-    if invitation is None or decision.rule in _KEPT_OUT:
+    invitation = decided.message.invitation
+    if invitation is None or not may_invite(decided, parties):
         return decided
-    if private := next((event.private for event in invitation.events if event.private), ""):
-        # Its mail tells as much of it as the event itself.
-        return decided._replace(decision=Decision(Verdict.SKIPPED, PRIVATE, private))
     method = invitation.method
-    if method not in _ABOUT_A_MEETING:
-        return decided
     told_of = [_by_mail(event, decided, method, parties, stream_id, now) for event in invitation.events]
-    if not any(one.decision.verdict is _LOGGED for one in told_of):
+    if kept_out := next((one.decision for one in told_of if one.decision.rule in _KEPT_OUT), None):
+        return decided._replace(decision=kept_out)
+    if method not in _ABOUT_A_MEETING or not any(one.decision.verdict is _LOGGED for one in told_of):
         return decided
     sender = parties[author(decided.message.participants)].key
     organizers = {
@@ -114,7 +111,10 @@ def _by_mail(event: Event, decided: Decided, method: str, parties: Parties, stre
     made = _occasion(event, people_of(event), holder, parties, stream_id, now, None)
     status = EventStatus.CANCELLED.value if method == "CANCEL" else made.claim.status
     claim = made.claim._replace(status=status, response="", organized=False, by_mail=True)
-    return made._replace(claim=claim)
+    # The folder, or who else it went to, may allow less of it than the meeting's own people.
+    people = [parties[each.address] for each in decided.message.participants]
+    level = min(made.decision.level, rules.allowed(people, decided.message.folders, parties))
+    return made._replace(claim=claim, decision=made.decision._replace(level=level))
 
 
 # ------------------------------------------------------------------------------------------------ calendars

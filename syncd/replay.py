@@ -24,17 +24,19 @@ from store.vault import Vault
 from store.writer import Store
 from syncd import late
 from syncd.config import Mailbox
-from syncd.deciding import decide, may_invite, occasions, told
+from syncd.deciding import decide, invited, may_invite, occasions, told
 from syncd.errors import SyncError
-from syncd.ledger import Occasion
+from syncd.ledger import Invited, Occasion
 from syncd.model import CalendarObject, Decision, ItemId, Level, Message, Participant, Policy, Verdict
 from syncd.opening import account
+from syncd.raising import Judged
 
 AT_ONCE = 200
 SAMPLES = 3
 
 _LOGGED = Verdict.LOGGED
 _ITS_OWN = frozenset({"private", "not_a_meeting", "not_done", "draft"})
+_BY_ITSELF = frozenset({"automated", "invitation"})
 
 _Anew: TypeAlias = tuple[Known, ItemId, datetime | None, Decision]
 """What is stored of a decision, on which item of when, and what it is now."""
@@ -87,6 +89,7 @@ class _Replay:
     dry_run: bool
     read: int = 0
     kept_by_hand: int = 0
+    judged: Judged = field(default_factory=Judged)
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     closing: dict[Level, set[int]] = field(default_factory=lambda: defaultdict(set))
     """The most that is allowed -> activities of which more is stored."""
@@ -105,15 +108,18 @@ class _Replay:
             messages = [item for item in items if isinstance(item, Message)]
             objects = [item for item in items if isinstance(item, CalendarObject)]
             self.read += len(messages) + len(objects)
-            self._change(stream, [*self._decided(messages, known), *self._told(objects, stream_id, known)])
+            self._change(stream, [*self._decided(messages, stream_id, known), *self._told(objects, stream_id, known)])
 
-    def _decided(self, messages: Sequence[Message], known: Mapping[ItemId, Known]) -> Iterator[_Anew]:
-        parties = self._parties([message.participants for message in messages])
+    def _decided(self, messages: Sequence[Message], stream_id: int, known: Mapping[ItemId, Known]) -> Iterator[_Anew]:
+        events = [event for message in messages if message.invitation for event in message.invitation.events]
+        parties = self._parties([each.participants for each in (*messages, *events)])
         for message in messages:
-            one, was = decide(message, parties, self.now), known[message.id]
+            was = known[message.id]
+            one = invited(decide(message, parties, self.now), parties, stream_id, self.now)
+            if isinstance(one, Invited):
+                yield was, message.id, one.mail.occurred_at, _of_meeting(one, was)
             # A mail about a meeting is the meeting's, whatever it looks like by itself.
-            belongs = was.verdict == _LOGGED and one.decision.rule in ("automated", "invitation")
-            if not (belongs and may_invite(one, parties)):
+            elif not (was.verdict == _LOGGED and one.decision.rule in _BY_ITSELF and may_invite(one, parties)):
                 yield was, message.id, one.occurred_at, one.decision
 
     def _told(
@@ -138,10 +144,8 @@ class _Replay:
         woken: list[int] = []
         for was, item, at, decision in decided:
             place = (was.rule if was.verdict != _LOGGED else "logged", decision.rule)
-            if decision.verdict is _LOGGED and was.level is not None and was.activity_id is not None:
-                allowed = min(self.policy.level, decision.level)
-                if allowed < was.level:
-                    self.closing[allowed].add(was.activity_id)
+            if was.level is not None and was.activity_id is not None:
+                self._judge(was, was.activity_id, was.level, decision)
             if place[0] == place[1]:
                 continue
             if was.verdict == _LOGGED and was.by_hand:
@@ -159,6 +163,19 @@ class _Replay:
             with self.store.transaction() as transaction:
                 stored.restate(transaction.connection, restated, self.now)
                 stored.wake(transaction.connection, woken)
+
+    def _judge(self, was: Known, activity_id: int, level: Level, decision: Decision) -> None:
+        """Note whether less is allowed than is stored, or more."""
+        if decision.verdict is not _LOGGED:
+            # What stays since a person linked it gets no more than it has, nor does what is private in this copy.
+            stays = was.by_hand or decision.rule == PRIVATE
+            self.judged.add(was.sighting_id, activity_id, level, level if stays else None)
+            return
+        allowed = min(self.policy.level, decision.level)
+        if allowed < level:
+            self.closing[allowed].add(activity_id)
+        if level < Level.FULL:
+            self.judged.add(was.sighting_id, activity_id, level, allowed)
 
     def close(self) -> int:
         """Erase what is more than allowed: by the mailbox, and by the people and folders of a mail."""
@@ -179,8 +196,9 @@ class _Replay:
 
 def replay_mailbox(
     mailbox: Mailbox, store: Store, vault: Vault, policy: Policy, now: datetime, *, dry_run: bool
-) -> Replayed:
-    """Raises nothing that a server can cause: what was done before it failed is done, and told."""
+) -> tuple[Replayed, Judged]:
+    """Raises nothing that a server can cause: what was done before it failed is done, and told. The second is for
+    `raise_levels`, which must know what all mailboxes allow."""
     one = _Replay(mailbox, store, policy, now, dry_run)
     places = inventory.places(store.engine, mailbox.name)
     account_ = account(mailbox, vault.tokens(mailbox.name), lambda: now)
@@ -191,15 +209,22 @@ def replay_mailbox(
                 one.over(stream, place.stream_id)
         closed = one.close()
     except SyncError as error:
-        return replace(one.result(), error=str(error), cure=error.cure)
+        return replace(one.result(), error=str(error), cure=error.cure_for(mailbox.name)), one.judged
     finally:
         account_.close()
-    return replace(one.result(), closed=closed)
+    return replace(one.result(), closed=closed), one.judged
 
 
 def relinked(store: Store, policy: Policy, now: datetime, *, dry_run: bool) -> int:
     """Link all that is stored as the rules and the directory are now; how many activities changed."""
     return late.relink_all(store, policy, stored.linkable(store.engine), now, dry_run=dry_run)
+
+
+def _of_meeting(one: Invited, was: Known) -> Decision:
+    """What belongs to a meeting is logged as that; what would make none, if it is no part of one yet, is a mail."""
+    if not one.makes and was.verdict != _LOGGED:
+        return one.mail.decision
+    return Decision(_LOGGED, "logged", level=min(each.decision.level for each in one.occasions))
 
 
 _EXCLUDED = "folder_excluded"

@@ -7,6 +7,9 @@ from datetime import timedelta
 
 import pytest
 
+from store.occasions import settle
+from store.trail import Doer
+from syncd import erase as erasure
 from syncd.model import Event, EventStatus, Invitation, ItemId, Level, Message, Policy
 from syncd.sync import PassResult
 from tests.syncd.calendars import Office, meeting
@@ -196,6 +199,52 @@ def test_the_mail_of_a_private_meeting_is_not_stored_either(post: Post, method: 
     post.sync()
     assert post.activities() == []
     assert post.world.rows("SELECT verdict, rule, facts FROM sighting") == [("skipped", "private", "CLASS:PRIVATE")]
+
+
+def test_the_mail_about_a_meeting_is_kept_out_by_whoever_takes_part_in_it(post: Post) -> None:
+    """Its headers name the organizer and its recipient only."""
+    post.mail("REQUEST", _theirs())
+    post.sync(replace(POLICY, never_log=(ZOE,)))
+    assert post.activities() == []
+    assert post.world.rows("SELECT verdict, rule FROM sighting") == [("skipped", "never_log")]
+
+
+def test_the_mail_about_a_meeting_of_somebody_erased_does_not_come_back(post: Post) -> None:
+    post.mail("REQUEST", _theirs())
+    post.sync()
+    who = erasure.person(post.world.store, POLICY, written=ZOE)
+    erasure.erase(post.world.store, who, Doer("clerk", "cli"), START)
+    post.world.folder("sam's mail").renumber(2)
+    post.sync()
+    assert post.activities() == []
+    assert post.world.rows("SELECT rule FROM sighting WHERE gone_at IS NULL") == [("erased",)]
+
+
+def test_the_folder_of_an_invitation_says_how_much_of_its_meeting_is_stored(post: Post) -> None:
+    post.mail("REQUEST", _theirs())
+    post.sync(replace(POLICY, folder_levels=(("INBOX", Level.METADATA),)))
+    assert post.world.rows("SELECT subject, text, level FROM activity") == [(None, None, int(Level.METADATA))]
+
+
+def test_a_mail_among_ourselves_is_no_invitation_either_when_it_is_read_once_more(post: Post) -> None:
+    ours = meeting("ours", SOON, "rita@ourco.example", {SAM: "", ZOE: ""})
+    post.mail("REQUEST", ours, sender="rita@ourco.example")
+    post.world.folder("sam's mail").unreadable.add(1)
+    post.sync()
+    post.world.folder("sam's mail").unreadable.clear()
+    post.sync()
+    assert post.world.rows("SELECT verdict, rule FROM sighting") == [("skipped", "internal_only")]
+
+
+def test_a_cancellation_by_mail_after_the_end_undoes_nothing(post: Post) -> None:
+    past = replace(_theirs(), stamped_at=START)
+    post.office.calendar("sam").put("a", past)
+    post.office.sync()
+    post.world.clock = SOON + timedelta(days=1)
+    post.mail("CANCEL", replace(past, stamped_at=post.world.clock))
+    post.sync()
+    settle(post.world.store.engine, post.world.clock)
+    assert post.activities() == [("meeting", "held", "2026-11-05 09:00")]
 
 
 def test_a_series_by_mail_makes_each_of_its_meetings(post: Post) -> None:

@@ -17,6 +17,33 @@ from tests.syncd.doors import Office, mail, mailbox
 PEOPLE = "id,name,email\n1,Jane Doe,jane@acme.example\n2,Bob,bob@acme.example\n3,Eva,eva@bank.example\n"
 
 
+INVITATION = """From: jane@acme.example\r
+To: {user}\r
+Subject: Call\r
+Date: Mon, 23 Nov 2026 11:00 +0000\r
+Message-ID: <call@acme.example>\r
+Content-Type: multipart/alternative; boundary=b\r
+\r
+--b\r
+Content-Type: text/calendar; method=REQUEST\r
+\r
+BEGIN:VCALENDAR\r
+METHOD:REQUEST\r
+BEGIN:VEVENT\r
+UID:call\r
+DTSTAMP:20261123T110000Z\r
+DTSTART:20261201T090000Z\r
+DTEND:20261201T100000Z\r
+SUMMARY:Merger\r
+ORGANIZER:mailto:jane@acme.example\r
+ATTENDEE:mailto:{user}\r
+ATTENDEE:mailto:eva@bank.example\r
+END:VEVENT\r
+END:VCALENDAR\r
+--b--\r
+"""
+
+
 class Desk:
     """One mailbox on a real server, whose rules a test changes."""
 
@@ -154,15 +181,30 @@ def test_a_folder_that_is_excluded_now_gives_back_what_it_gave(desk: Desk) -> No
     assert desk.subjects() == []
 
 
+def test_a_mail_about_a_meeting_goes_and_comes_back_by_who_takes_part_in_it(desk: Desk) -> None:
+    desk.dovecot.append(desk.user, [INVITATION.format(user=desk.user).encode()])
+    desk.once()
+    assert "Merger" in desk.subjects()
+    desk.rules('level = "full"\nnever_log = ["eva@bank.example"]')
+    assert desk.replay()[0] == {"logged -> never_log": 2}, "her mail, and the invitation that does not name her"
+    assert not {"Call", "Merger"} & {*desk.subjects()}
+    assert desk.replay()[0] == {}, "once"
+    desk.rules('level = "full"')
+    desk.replay()
+    desk.once()
+    assert "Merger" in desk.subjects()
+
+
 def test_the_command_shows_samples_leaves_a_trail_and_says_when_a_server_is_away(desk: Desk) -> None:
     desk.rules('level = "full"\nnever_log = ["eva@bank.example"]')
     shown = desk.office.process("replay", "--dry-run")
     assert "1 logged -> never_log, such as INBOX " in shown.out
     assert "this was a dry run" in shown.out
     desk.office.process("replay")
-    newest = json.loads(desk.office.syncd("trail", "--json").out)[0]
-    assert newest["deed"]["action"] == "replay"
-    assert newest["deed"]["detail"] == {"logged": 0, "unlogged": 1, "closed": 0, "relinked": 0}
+    done, begun, *_ = [each["deed"] for each in json.loads(desk.office.syncd("trail", "--json").out)]
+    assert (begun["action"], begun["detail"]) == ("replay", {"mailboxes": 1})
+    assert done["action"] == "replayed"
+    assert done["detail"] == {"logged": 0, "unlogged": 1, "closed": 0, "raised": 0, "relinked": 0}
 
     desk.office.configure(mailbox(desk.dovecot, desk.user, lines="port = 1"), extra='level = "full"')
     away = desk.office.process("replay")
