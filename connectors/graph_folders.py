@@ -72,7 +72,7 @@ class FolderTree:
             except (CursorExpired, Missing):
                 self._link = ""
         if not self._link:
-            self._load()
+            self._load_anew()
         if "inbox" not in self._aliases.values() or _inbox(self._aliases) not in self._kept:
             # A mailbox without an inbox is a fault of the moment: nothing may be concluded from such a list.
             self._link = ""
@@ -83,6 +83,14 @@ class FolderTree:
         """Whether `id_` is a folder of this mailbox, and not this one. What is in no folder that we know is held to be
         here: an id may be written in more than one way, and a wrong no would take all messages for gone."""
         return id_ != folder_id and (id_ in self._kept or id_ in self._aliases)
+
+    def _load_anew(self) -> None:
+        try:
+            self._load()
+        except CursorExpired as error:
+            self._link = ""
+            words = f"{self.graph.settings.user}: Graph gave a link to the folders and refused it at once"
+            raise Retryable(words, cure="nothing, if it passes: it is tried again") from error
 
     def _load(self) -> None:
         self._kept.clear()

@@ -11,94 +11,73 @@ import pytest
 
 from connectors import graph_mail
 from tests.connectors.contract import Reader
+from tests.connectors.graph_stories import SEEDS, Trouble
 from tests.connectors.graph_worlds import GraphWorld, graph_world
-from tests.servers.fake_graph import Cloud, too_many
-from tests.servers.fake_graph_http import Answer, Request
-from tests.servers.fake_graph_mail import Mail
-from tests.servers.fake_graph_query import Refused, failure
+from tests.servers.fake_graph import Cloud
+from tests.servers.fake_graph_mail import Folder, Mail
 
-SEEDS = range(8)
-FOLDERS = {"Inbox": "inbox", "Archive": "archive"}
-HOURS = 3600
+PLACES = ["msgfolderroot", "inbox", "archive"]
+LARGE = 10
+"""Every so many seeds the mailbox is several times as large as in the others."""
 
 
 @pytest.fixture
-def world(microsoft: Cloud) -> Iterator[GraphWorld]:
-    with graph_world(microsoft) as world:
+def world(another_microsoft: Cloud) -> Iterator[GraphWorld]:
+    with graph_world(another_microsoft) as world:
         yield world
 
 
 @dataclass
-class Story:
+class Mailing:
+    """A mailbox in which a folder is moved about, and mail between folders."""
+
     world: GraphWorld
     dice: Random
-    readers: dict[str, Reader]
-    told_to_wait: int = 0
-    asked_too_soon: list[str] = field(default_factory=list)
-    _waiting: bool = False
-    _revoked: int = 0
+    customers: Folder = field(init=False)
+    readers: dict[str, Reader] = field(default_factory=dict)
+    """One for each path: what was read of a folder under another one stays behind there."""
+
+    def __post_init__(self) -> None:
+        self.customers = self.world.mailbox.add_folder("Customers")
+
+    @property
+    def folders(self) -> dict[str, Folder]:
+        """By the path that each has now."""
+        mailbox = self.world.mailbox
+        above = {"inbox": "Inbox/", "archive": "Archive/"}.get(getattr(self.customers.parent, "well_known", ""), "")
+        named = {"Inbox": mailbox.folder("inbox"), "Archive": mailbox.folder("archive")}
+        return {**named, f"{above}Customers": self.customers}
 
     def happen(self) -> None:
         """Something to the mailbox, by its owner or by others."""
         mailbox, dice = self.world.mailbox, self.dice
-        match dice.randrange(8):
+        match dice.randrange(9):
             case 0 | 1 | 2:
-                self.world.add(dice.randrange(1, 12))
+                self.world.add(dice.randrange(1, 9))
+            case 3:
+                mailbox.rename(self.customers, "Customers", mailbox.folder(dice.choice(PLACES)))
             case _ if not mailbox.mails:
                 return
-            case 3:
+            case 4:
                 mailbox.delete(self._any())
-            case 4 | 5:
+            case 5 | 6:
                 mail = self._any()
-                for to in dice.choices(["inbox", "archive", "deleteditems"], k=dice.randrange(1, 4)):
-                    if mail.folder.well_known != to:
+                for to in dice.choices(["inbox", "archive", "Customers", "deleteditems"], k=dice.randrange(1, 4)):
+                    if mail.folder is not mailbox.folder(to):
                         mailbox.move(mail, to)
-            case 6:
-                mailbox.mark_read(self._any())
             case 7:
+                mailbox.mark_read(self._any())
+            case 8:
                 mailbox.touch(self._any())
 
     def _any(self) -> Mail:
         return self.dice.choice(list(self.world.mailbox.mails.values()))
 
-    def trouble(self, request: Request) -> Answer | None:
-        """What Graph answers in place of what was asked, now and then."""
-        if self._waiting:
-            self.asked_too_soon.append(request.url)
-        dice, deltas = self.dice, self.world.cloud.graph.deltas
-        deltas.empty_pages, deltas.ends_empty = dice.random() < 0.3, dice.random() < 0.3
-        deltas.replays = dice.random() < 0.1
-        match dice.randrange(40):
-            case 0:
-                self._waiting = True
-                self.told_to_wait += 1
-                return too_many(HOURS)
-            case 1:
-                return too_many(0)
-            case 2:
-                return failure(
-                    503, "ErrorMailboxStoreUnavailable", "It is temporarily unavailable.", {"Retry-After": "0"}
-                )
-            case 3:
-                return failure(500, "ErrorInternalServerError", "An internal server error occurred.")
-            case 4:
-                return Answer(400)
-            case 5:
-                deltas.expire(Refused(dice.choice([404, 410]), "SyncStateNotFound", "It is not found."))
-            case 6:
-                self.world.cloud.graph.part_troubles = [None, too_many(0), failure(500, "generalException", "Oops.")]
-            case 7 if self._revoked < len(self.world.cloud.graph.requests) - 1:  # not that of the second try, too
-                self._revoked = len(self.world.cloud.graph.requests)
-                self.world.cloud.login.tokens.clear()
-            case 8:
-                self.happen()
-        return None
+    def reader(self, name: str) -> Reader:
+        return self.readers.setdefault(name, Reader(self.world))
 
-    def read(self, folder: str) -> bool:
-        """One pass over a folder; returns whether nothing was new."""
-        self.world.folder = folder
-        self._waiting = False
-        return self.readers[folder].troubled_pass(self.dice)
+    def held(self, folder: Folder) -> list[str]:
+        return [mail.fields["internetMessageId"].strip("<>") for mail in self.world.mailbox.held(folder)]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -107,22 +86,19 @@ def test_whatever_goes_wrong_nothing_is_lost_doubled_or_asked_for_too_soon(
 ) -> None:
     monkeypatch.setattr(graph_mail, "PAGE", 7)
     monkeypatch.setattr(graph_mail, "IDS", 11)
-    graph = world.cloud.graph
-    story = Story(world, Random(seed), {name: Reader(world) for name in FOLDERS})
-    world.add(40)
-    graph.hook = story.trouble
-    for _ in range(12):
-        story.happen()
-        story.read(story.dice.choice(list(FOLDERS)))
-    graph.hook = lambda request: None
-    graph.part_troubles.clear()
-    graph.deltas.replays = False
-    for folder in FOLDERS:
-        while not story.read(folder):
-            pass
-    for folder, alias in FOLDERS.items():
-        held = [
-            mail.fields["internetMessageId"].strip("<>") for mail in world.mailbox.held(world.mailbox.folder(alias))
-        ]
-        assert Counter(story.readers[folder].keys) == Counter(held)
-    assert story.asked_too_soon == []
+    dice = Random(seed)
+    mailing = Mailing(world, dice)
+    trouble = Trouble(world, dice, mailing.happen)
+    world.add(12 if seed % LARGE else 60)
+    trouble.begin(monkeypatch)
+    for _ in range(8 if seed % LARGE else 12):
+        mailing.happen()
+        name = dice.choice([*mailing.folders])
+        trouble.read(name, mailing.reader(name))
+    trouble.stop()
+    for name in mailing.folders:
+        trouble.settle(name, mailing.reader(name))
+    trouble.restart()
+    for name, folder in mailing.folders.items():
+        assert Counter(mailing.readers[name].keys) == Counter(mailing.held(folder))
+    assert trouble.asked_too_soon == []

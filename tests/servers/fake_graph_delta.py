@@ -42,6 +42,8 @@ class Deltas:
     """What is told is followed by an empty page."""
     replays: bool = False
     """Every round tells again what the one before it told."""
+    doubles: bool = False
+    """What was moved here is told twice in one round, as is known of the archive (microsoft-graph-docs issue 3611)."""
     expired: Refused | None = None
     """What every link that was given is answered with."""
     largest: int = 1000
@@ -113,6 +115,8 @@ class Deltas:
             for each in mailbox.happened(current.folder, since):
                 by_mail.setdefault(each.mail.key, []).append(each)
             happened = list(by_mail.values())
+            if self.doubles:
+                happened += [events for events in happened if any(map(_moved_here, events))]
         following = since if self.replays and happened else mailbox.now()
         return _Round(mailbox, current.folder, current.query, following, happened)
 
@@ -143,6 +147,10 @@ class Deltas:
         if mail.key not in mailbox.mails:
             return []
         return [queries.message(mailbox, mail, current.query, prefer)]
+
+
+def _moved_here(event: Happened) -> bool:
+    return event.what == "added" and event.mail.moves > 0
 
 
 def _removed(id_: str, reason: str) -> Json:
