@@ -18,8 +18,9 @@ from urllib.parse import quote
 from connectors.graph_client import Graph, Part, query
 from connectors.graph_errors import Missing, code_of
 from connectors.graph_event import SELECT, event
-from connectors.graph_message import instant
+from connectors.graph_message import body_text, instant
 from connectors.graph_place import Place, place, zulu
+from connectors.http import TooLarge
 from syncd.errors import Retryable
 from syncd.model import PARSER_VERSION, Batch, CalendarObject, Cursor, Event, Item, ItemId, Removed, Unreadable
 
@@ -86,7 +87,7 @@ class CalendarStream:
         options = query(select=f"{SELECT},body" if self._window.text else SELECT)
         parts = self._graph.batch([f"{self._path}/events/{quote(id_)}{options}" for id_ in ids], prefer=prefer)
         for id_, part in zip(ids, parts, strict=True):
-            yield self._item(id_, part, options)
+            yield self._item(id_, part)
 
     def inventory(self) -> Iterator[ItemId]:
         return iter(self._versions())
@@ -129,13 +130,13 @@ class CalendarStream:
 
     # ------------------------------------------------------------------------------------------------ what it is
 
-    def _item(self, id_: ItemId, part: Part, options: str) -> Item:
+    def _item(self, id_: ItemId, part: Part) -> Item:
         entry = part.body if part.ok and isinstance(part.body, Mapping) else {}
         kind = entry.get("type")
         if kind in ("occurrence", "exception"):
             return Removed(id_)  # it belongs to its series, which is told as well
         if kind == "seriesMaster":
-            return self._series(id_, entry, options)
+            return self._series(id_, entry)
         if kind == "singleInstance":
             return self._single(id_, entry)
         code, words = code_of(part.body)
@@ -149,20 +150,38 @@ class CalendarStream:
             return Unreadable(id_, "it has no dates that make sense", self._version(entry))
         return self._object(id_, entry, [made])
 
-    def _series(self, id_: ItemId, master: Mapping[str, Any], options: str) -> Item:
-        beyond = self._window.ends + BEYOND
-        window = f"&startDateTime={zulu(self._window.begins)}&endDateTime={zulu(beyond)}&$top={IDS}"
-        path = f"{self._path}/events/{quote(id_)}/instances{options}{window}"
-        found: list[Event] = []
+    def _series(self, id_: ItemId, master: Mapping[str, Any]) -> Item:
         try:
-            for page in self._graph.pages(path, prefer=(_UTC, _TEXT)):
-                found += [made for entry in page.value if (made := event(entry, id_, master)) is not None]
-                if len(found) > MOST:
-                    return Unreadable(id_, f"it has more than {MOST} occurrences", self._version(master))
+            return self._occurrences(id_, master)
         except Missing:
             return Removed(id_)
+        except TooLarge:
+            return Unreadable(id_, "its occurrences are too large to be read", self._version(master))
+
+    def _occurrences(self, id_: ItemId, master: Mapping[str, Any]) -> Item:
+        """Their text is the master's: asked for with each of them it would come hundreds of times."""
+        beyond, body = self._window.ends + BEYOND, master.get("body")
+        text = body_text(body) if isinstance(body, Mapping) else ""
+        window = f"&startDateTime={zulu(self._window.begins)}&endDateTime={zulu(beyond)}&$top={IDS}"
+        path = f"{self._path}/events/{quote(id_)}/instances{query(select=SELECT)}{window}"
+        found: list[Event] = []
+        for page in self._graph.pages(path, prefer=(_UTC,)):
+            own = self._own_texts(page.value)
+            made = ((entry, event(entry, id_, master)) for entry in page.value)
+            found += [replace(each, text=own.get(str(entry["id"]), text)) for entry, each in made if each is not None]
+            if len(found) > MOST:
+                return Unreadable(id_, f"it has more than {MOST} occurrences", self._version(master))
         item = self._object(id_, master, found)
         return replace(item, next_at=item.next_at or (beyond if _goes_on(master, beyond) else None))
+
+    def _own_texts(self, entries: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
+        """Of those that were changed by themselves, whose text may be another than the master's."""
+        changed = [str(entry["id"]) for entry in entries if entry.get("type") == "exception"]
+        ids = changed if self._window.text else []
+        options = query(select="body")
+        parts = self._graph.batch([f"{self._path}/events/{quote(id_)}{options}" for id_ in ids], prefer=(_TEXT,))
+        bodies = [part.body.get("body") if part.ok and isinstance(part.body, Mapping) else None for part in parts]
+        return {id_: body_text(body) for id_, body in zip(ids, bodies, strict=True) if isinstance(body, Mapping)}
 
     def _object(self, id_: ItemId, entry: Mapping[str, Any], found: Sequence[Event]) -> CalendarObject:
         begins, ends = self._window.begins, self._window.ends

@@ -19,6 +19,7 @@ from urllib.parse import quote, urlsplit
 from connectors.graph_errors import code_of, decoded, raised_for
 from connectors.http import Client, Response, TooLarge
 from connectors.http_errors import GatewayTimeout, wish
+from connectors.microsoft_errors import named
 from connectors.microsoft_login import Login
 from connectors.microsoft_settings import Settings
 from connectors.retry import persistently
@@ -129,10 +130,10 @@ class Graph:
         return found
 
     def page(self, path: str, *, prefer: Sequence[str] = ()) -> Page:
-        """Half as much of it where Graph takes too long for all, down to a few entries."""
+        """Half as much of it where Graph takes too long for all or all is too large, down to a few entries."""
         try:
             body = self.get(path, prefer=prefer)
-        except GatewayTimeout:
+        except (GatewayTimeout, TooLarge):
             smaller, others = _halved(path), [*map(_halved, prefer)]
             if (smaller, others) == (path, [*prefer]):
                 raise
@@ -227,7 +228,8 @@ class Graph:
 
     def _sent(self, method: str, url: str, headers: Mapping[str, str], body: bytes, most: int, token: str) -> Response:
         signed = {**headers, "Authorization": f"Bearer {token}", "Accept": "application/json"}
-        return self._client.send(method, url, headers=signed, body=body, max_bytes=most)
+        with named("endpoint"):
+            return self._client.send(method, url, headers=signed, body=body, max_bytes=most)
 
     def _ours(self, link: str) -> str:
         """A link is used as it came, byte for byte; one that leads elsewhere would carry the token there."""
