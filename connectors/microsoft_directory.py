@@ -33,8 +33,14 @@ def members(settings: Settings, context: Context, domain: str) -> Sequence[str]:
         raise Permanent(f"the members of the group cannot be read: {error}", cure=cure) from error
     finally:
         graph.close()
-    people = [str(entry.get("mail") or "") for entry in entries if entry.get("@odata.type") == _PERSON]
-    found = {mail.casefold(): mail for mail in people if mail.casefold().endswith(f"@{domain.casefold()}")}
+    people = [entry for entry in entries if entry.get("@odata.type") == _PERSON]
+    if any(not entry.get("userPrincipalName") for entry in people):
+        # What an app has no right to is told with its id and nothing else
+        # (https://learn.microsoft.com/graph/permissions-overview, limited information for inaccessible members).
+        cure = "grant the app User.ReadBasic.All (application permission, with admin consent)"
+        raise Permanent(f"of the members of the group {settings.group} only their ids are told", cure=cure)
+    mails = [str(entry.get("mail") or "") for entry in people]
+    found = {mail.casefold(): mail for mail in mails if mail.casefold().endswith(f"@{domain.casefold()}")}
     if not found:
         raise Retryable(f"the group {settings.group} has no member with a mailbox at {domain}", cure="check `domain`")
     return sorted(found.values())

@@ -61,7 +61,10 @@ class _Transport:
             raise Permanent(f"{ours.hostname} sends us to {urlsplit(url).hostname}", cure="check `authority`")
         client = Client(methods=("GET", "POST"), home=ours.hostname or "", ca_file=self.ca_file, timeout=self.timeout)
         try:
-            answer = client.send(method, f"{url}?{urlencode(params)}" if params else url, headers=headers, body=body)
+            with errors.named("authority"):
+                answer = client.send(
+                    method, f"{url}?{urlencode(params)}" if params else url, headers=headers, body=body
+                )
         finally:
             client.close()
         if answer.status >= 500:
@@ -83,6 +86,8 @@ class Granted:
 
     permissions: frozenset[str]
     person: str = ""
+    object_id: str = ""
+    """Of an app: that of its enterprise application, by which Exchange knows it."""
 
 
 @dataclass(slots=True)
@@ -120,8 +125,10 @@ class Login:
         told = str(said.get("scope") or claims.get("scp") or "").split()
         roles = [str(role) for role in claims.get("roles") or ()] if self.settings.sign_in == "app" else []
         names = frozenset(each.rpartition("/")[2] for each in (roles or told)) - {"openid", "profile", ".default"}
-        person = str(claims.get("upn", "")) if self.settings.sign_in == "user" else ""
-        self._granted = Granted(names - {"offline_access", "email"}, person)
+        by_person = self.settings.sign_in == "user"
+        person = str(claims.get("upn", "")) if by_person else ""
+        object_id = "" if by_person else str(claims.get("oid", ""))
+        self._granted = Granted(names - {"offline_access", "email"}, person, object_id)
 
     def _as_app(self, refused: str) -> Mapping[str, Any]:
         app = _app(self.settings, self.context.secret())
@@ -158,7 +165,7 @@ class Login:
         if not said:
             raise ReauthNeeded(f"{self.settings.person} has to sign in once more", cure=self.context.sign_in)
         if "access_token" not in said:
-            raise errors.refused(said, self.settings, self.context.sign_in)
+            raise errors.refused(said, self.settings, self.context)
         return said
 
 

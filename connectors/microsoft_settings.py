@@ -7,6 +7,13 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+_CLOUDS = {
+    "login.microsoftonline.com": {"graph.microsoft.com"},
+    "login.microsoftonline.us": {"graph.microsoft.us", "dod-graph.microsoft.us"},
+    "login.partner.microsoftonline.cn": {"microsoftgraph.chinacloudapi.cn"},
+}
+"""Where a cloud signs people in -> where its data is (https://learn.microsoft.com/graph/deployments)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -53,6 +60,9 @@ class Settings:
             url = urlsplit(getattr(self, name))
             if url.scheme != "https" or not url.hostname or url.path.strip("/") or url.query:
                 raise ValueError(f'{name} must be https:// and a host, such as "https://graph.microsoft.com"')
+        data = _CLOUDS.get(urlsplit(self.authority).hostname or "")
+        if data and (host := urlsplit(self.endpoint).hostname) not in data and host in set().union(*_CLOUDS.values()):
+            raise ValueError(f"endpoint is of another cloud than authority: there it is {' or '.join(sorted(data))}")
         if not self.read:
             raise ValueError('read must name something of "mail", "calendar" and "tasks"')
         if self.sign_in == "app" and self.delegate:

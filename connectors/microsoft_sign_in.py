@@ -46,7 +46,7 @@ def sign_in(settings: Settings, context: Context, person: Person) -> Consent:
     wanted = scopes(settings, (*reading(settings), *([CONTACTS] if context.contacts else [])))
     said = (_by_browser if person.has_browser else _by_code)(app, settings, wanted, person)
     if "access_token" not in said:
-        raise errors.refused(said, settings, context.sign_in)
+        raise errors.refused(said, settings, context)
     held = _Held(cache.serialize())
     login = Login(settings, replace(context, tokens=held))
     graph = Graph(settings, login)

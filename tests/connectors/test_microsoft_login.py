@@ -243,42 +243,6 @@ class TestWhatMayBeRead:
         assert _failed(world, Permanent).cure
 
 
-class TestByWhatRight:
-    def test_an_app_that_reads_every_mailbox_is_warned_of_with_the_command_that_narrows_it(
-        self, world: GraphWorld
-    ) -> None:
-        found = world.account().grant()
-        ((warning, cure),) = found.warnings
-        assert found.permissions == ("Calendars.Read", "Mail.Read")
-        assert "every mailbox" in warning
-        assert "New-ManagementRoleAssignment" in cure
-
-    def test_a_mailbox_that_must_not_be_readable_and_is_is_named(self, world: GraphWorld) -> None:
-        world.cloud.graph.mailbox("ceo@example.com", "Clara")
-        world.settings = replace(world.settings, unreachable="ceo@example.com")
-        ((warning, _),) = world.account().grant().warnings
-        assert "ceo@example.com" in warning
-
-    def test_rights_that_exchange_narrows_are_no_warning(self, world: GraphWorld) -> None:
-        world.cloud.graph.mailbox("ceo@example.com", "Clara")
-        world.settings = replace(world.settings, unreachable="ceo@example.com")
-        world.cloud.graph.denied.add("ceo@example.com")  # by an old application access policy
-        assert world.account().grant().warnings == ()
-        world.cloud.login.roles = frozenset()
-        world.cloud.login.tokens.clear()
-        world.cloud.graph.scope = {"anna@example.com"}
-        assert world.account().grant().warnings == ()
-
-    def test_what_could_write_is_named(self, world: GraphWorld) -> None:
-        world.cloud.login.roles = frozenset({"Mail.ReadWrite", "Mail.Send"})
-        assert any("Mail.ReadWrite, Mail.Send" in warning for warning, _ in world.account().grant().warnings)
-
-    def test_a_person_s_rights_are_that_person_s(self, world: GraphWorld) -> None:
-        found = world.as_person().account().grant()
-        assert (found.by, found.warnings) == ("anna@example.com", ())
-        assert found.permissions == ("Calendars.Read", "Mail.Read", "User.Read")
-
-
 @pytest.mark.parametrize(
     "fields",
     [
@@ -288,6 +252,8 @@ class TestByWhatRight:
         {"authority": "http://login.example.com"},
         {"endpoint": "https://graph.example.com/v1.0"},
         {"delegate": "ben@example.com"},
+        {"endpoint": "https://graph.microsoft.us"},
+        {"authority": "https://login.microsoftonline.us"},
         {"timeout": 0},
         {"sign_in": "both"},
     ],
@@ -295,6 +261,8 @@ class TestByWhatRight:
 def test_values_that_cannot_be_right_are_refused_when_they_are_read(fields: dict[str, object]) -> None:
     whole: dict[str, object] = {"user": "anna@example.com", "tenant": "example.com", "client_id": "a1"}
     TypeAdapter(Settings).validate_python(whole)
+    us = {"authority": "https://login.microsoftonline.us", "endpoint": "https://dod-graph.microsoft.us"}
+    TypeAdapter(Settings).validate_python({**whole, **us})
     with pytest.raises(ValidationError):
         TypeAdapter(Settings).validate_python({**whole, **fields})
 

@@ -26,6 +26,8 @@ from tests.servers.fake_graph_http import Answer, Request
 TENANT = "6f1b0c7e-0000-4000-8000-00000000c0de"
 CLIENT = "a1d3e5f7-0000-4000-8000-0000000000aa"
 SECRET = "Q~client-secret~Q"
+ENTERPRISE = "e5b1c7d9-0000-4000-8000-0000000000ee"
+"""The object id of the enterprise application: of the app as this tenant has it."""
 _DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
@@ -60,6 +62,8 @@ class FakeLogin:
     consented: frozenset[str] = frozenset({"Calendars.Read", "Mail.Read", "User.Read"})
     user: str = "anna@example.com"
     """Who sits at the browser."""
+    declines: bool = False
+    """Whether they press Cancel."""
     lifetime: int = 3600
     rotates: bool = True
     pending: int = 0
@@ -141,8 +145,14 @@ class FakeLogin:
         )
 
     def _authorize(self, request: Request) -> Answer:
-        """The person agrees at once, and is sent back to the loopback address."""
+        """The person agrees at once or cancels, and is sent back to the loopback address."""
         asked = request.query
+        if self.declines:
+            words = quote("AADSTS65004: User declined to consent to access the app.")
+            back = (
+                f"{asked['redirect_uri']}?error=access_denied&error_description={words}&state={quote(asked['state'])}"
+            )
+            return Answer(302, "", {"Location": back})
         code = f"code-{next(self._numbers)}"
         self.codes[code] = asked
         back = f"{asked['redirect_uri']}?code={code}&state={quote(asked['state'])}"
@@ -179,7 +189,7 @@ class FakeLogin:
         if not form["scope"].endswith("/.default"):
             words = "The provided value for the input parameter 'scope' is not valid."
             return _refused(Refusal(400, "invalid_scope", 1002012, words))
-        claims = {"roles": sorted(self.roles), "idtyp": "app"}
+        claims = {"roles": sorted(self.roles), "idtyp": "app", "oid": ENTERPRISE}
         return Answer(200, self._bearer(Issued("", self.roles), claims))
 
     def _signed(self, assertion: str) -> bool:

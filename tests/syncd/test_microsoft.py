@@ -165,6 +165,41 @@ def test_moves_between_two_passes_lose_nothing_and_tell_nothing_twice(office: Of
     assert len(shown) == 4
 
 
+def test_a_folder_that_is_moved_brings_its_mail_along_and_tells_nothing_again(office: Office, dora: Mailbox) -> None:
+    customers = dora.add_folder("Customers")
+    for number in range(1, 4):
+        deliver(dora, number, folder="Customers")
+    assert office.process("once").code == 0
+    told = feed(office)
+    for parent in ("archive", "inbox"):
+        dora.rename(customers, "Customers", dora.folder(parent))
+        deliver(dora, 10 + len(parent), folder="Customers")
+        assert office.process("once").code == 0
+    assert feed(office)[: len(told)] == told
+    assert len(feed(office)) == len(told) + 2
+    assert len(json.loads(office.syncd("timeline", "zoe@client.example", "--json").out)["activities"]) == 5
+    assert office.process("audit").code == 0
+
+
+def test_an_archive_that_tells_messages_twice_makes_one_activity_of_each(
+    office: Office, microsoft: Cloud, dora: Mailbox
+) -> None:
+    microsoft.graph.deltas.doubles = True
+    mails = [deliver(dora, number) for number in range(1, 4)]
+    assert office.process("once").code == 0
+    told = feed(office)
+    for mail in mails:
+        dora.move(mail, "archive")
+    deliver(dora, 3, folder="archive")  # and once more under another id
+    assert office.process("once").code == 0
+    assert feed(office) == told
+    copies = (
+        "SELECT count(*) FROM sighting JOIN stream ON stream.id = stream_id WHERE gone_at IS NULL AND name = 'Archive'"
+    )
+    assert _rows(office, copies) == [(4,)]
+    assert office.process("audit").code == 0
+
+
 def test_links_that_expired_announce_nothing_again(office: Office, microsoft: Cloud, dora: Mailbox) -> None:
     for number in range(1, 4):
         deliver(dora, number)
@@ -187,6 +222,9 @@ def test_a_wait_that_graph_asks_for_is_kept_over_a_restart(office: Office, micro
     assert state == "throttled"
     assert until
     assert asked == 1
+    again = office.process("once")
+    assert again.code == 1
+    assert len(microsoft.graph.requests) == asked
 
 
 TEAM = "b7a1c3d5-0000-4000-8000-000000000007"
@@ -220,6 +258,16 @@ def test_a_group_that_may_not_be_read_says_which_right_is_missing(office: Office
     said = office.process("once")
     assert said.code == 1
     assert "GroupMember.Read.All" in said.out + said.err
+
+
+def test_a_group_of_which_only_ids_are_told_says_which_right_is_missing(office: Office, microsoft: Cloud) -> None:
+    microsoft.graph.mailbox(DORA, "Dora")
+    microsoft.graph.groups[TEAM] = [DORA]
+    microsoft.login.roles |= {"GroupMember.Read.All"}
+    office.configure(_of_team(microsoft, f'domain = "example.com"\ngroup = "{TEAM}"'), extra=CONTACTS)
+    said = office.process("once")
+    assert said.code == 1
+    assert "User.ReadBasic.All" in said.out + said.err
 
 
 def test_a_list_of_users_needs_no_group(office: Office, microsoft: Cloud, dora: Mailbox) -> None:
