@@ -159,7 +159,9 @@ class CalendarStream:
 
     def _is_old(self, news: News) -> bool:
         until = self._memory.until
-        return any(news) and self._memory.news == news and until is not None and self._now() < until
+        if until is None or not any(news) or self._memory.news != news:
+            return False
+        return timedelta(0) < until - self._now() <= HOUR  # and no longer, however the clock was set meanwhile
 
     def _page(self, token: str) -> Changes:
         """Raises _BadToken."""

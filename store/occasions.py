@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, func, select
 
 from store import bulk
 from store.engine import read, write
@@ -29,6 +29,12 @@ def apply(connection: Connection, plan: Plan, now: datetime) -> None:
             stamp(row.rescheduled_from),
         )
 
+    # What its owner closed is closed under its other name as well.
+    known = (
+        "INSERT INTO closed_item (key, at) SELECT ?, at FROM closed_item WHERE key IN (SELECT identity FROM activity"
+    )
+    named = [(row.identity, row.id) for row in plan.occasion_changes if row.id in plan.renamed]
+    bulk.run(connection, f"{known} WHERE id = ?) ON CONFLICT DO NOTHING", named)
     # Each identity is free before it is given to another.
     aside = [(b"renamed %d" % id_, id_) for id_ in plan.renamed]
     bulk.run(connection, "UPDATE activity SET identity = ? WHERE id = ?", aside)
@@ -87,19 +93,26 @@ def settle(engine: Engine, now: datetime) -> int:
 
     Writes nothing, and waits for no writer, when there are none.
     """
-    over = select(activity.c.id).where(
-        activity.c.status == "planned", activity.c.settles_at <= now, activity.c.source == "calendar"
-    )
+    return _turned(engine, "planned", "held", activity.c.settles_at <= now, now)
+
+
+def unsettle(engine: Engine, now: datetime) -> int:
+    """Take back what a clock that was ahead has made held before its end; it looks at all that was held."""
+    return _turned(engine, "held", "planned", activity.c.settles_at > now, now)
+
+
+def _turned(engine: Engine, before: str, after: str, due: ColumnElement[bool], now: datetime) -> int:
+    found = select(activity.c.id).where(activity.c.status == before, due, activity.c.source == "calendar")
     with read(engine) as connection:
-        if connection.execute(over.limit(1)).first() is None:
+        if connection.execute(found.limit(1)).first() is None:
             return 0
     with write(engine) as connection:
-        ids = list(connection.execute(over.order_by(activity.c.settles_at, activity.c.id)).scalars())
+        ids = list(connection.execute(found.order_by(activity.c.settles_at, activity.c.id)).scalars())
         stamp = bulk.stamp(connection)(now)
         bulk.run(
             connection,
-            "UPDATE activity SET status = 'held', updated_at = ? WHERE id = ?",
-            [(stamp, id_) for id_ in ids],
+            "UPDATE activity SET status = ?, updated_at = ? WHERE id = ?",
+            [(after, stamp, id_) for id_ in ids],
         )
         last = connection.execute(select(func.coalesce(func.max(change.c.sequence), 0))).scalar_one()
         rows = [(last + place, "updated", id_, stamp) for place, id_ in enumerate(ids, 1)]

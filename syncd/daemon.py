@@ -17,7 +17,7 @@ from signal import SIGHUP
 
 from store import trail
 from store.engine import hold
-from store.occasions import settle
+from store.occasions import settle, unsettle
 from store.retention import expire
 from store.writer import Store
 from syncd import logs
@@ -85,6 +85,9 @@ class Daemon:
         self._upkeep = Upkeep(config, store)
         self._began_at = _now()
         self._clock = _offset()
+        self._was_ahead = True
+        """The clock was set back and what it said before may be stored; of one that was set while no daemon ran, nobody
+        told."""
         self._saved_at = time.monotonic()
         self._waits = False
 
@@ -179,7 +182,12 @@ class Daemon:
         jump = timedelta(seconds=self._clock - before)
         if abs(jump) > JUMP:
             log.warning("clock_was_set", extra=fields(seconds=int(jump.total_seconds())))
-            self._schedule.shift(jump)
+            self._schedule.follow_the_clock()
+            # A certificate that was not valid yet, or a token that was refused for its time, may be good now.
+            self._roster.touch()
+            if jump < timedelta(0):
+                self._was_ahead = True
+                self._schedule.hasten("meetings")
 
     def _keep_directory(self, alive: Alive) -> timedelta:
         """The very first passes wait for the contacts: without any, all mail would be that of strangers."""
@@ -213,10 +221,14 @@ class Daemon:
         return RETAIN
 
     def _settle_meetings(self, alive: Alive) -> timedelta:
-        """That a meeting is over is news which no server sends."""
+        """That a meeting is over is news which no server sends, nor that it is not, once a clock is right again."""
+        ahead, self._was_ahead = self._was_ahead, False
         try:
+            if ahead:
+                unsettle(self._store.engine, _now())
             settle(self._store.engine, _now())
         except SyncError as error:
+            self._was_ahead = self._was_ahead or ahead
             log.warning("meetings_not_settled", extra=fields(error=str(error), cure=error.cure))
         return SETTLE
 

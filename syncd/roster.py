@@ -66,6 +66,12 @@ class Roster:
                 self._begun = True
                 self._put(self._watches.values())
 
+    def touch(self) -> None:
+        """Try at once what waits for a person: what was wrong may be right by now."""
+        with self._changing:
+            for each in self._watches.values():
+                self._touch(each)
+
     def stop(self) -> None:
         for each in self._watches.values():
             each.stop()

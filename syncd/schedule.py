@@ -6,6 +6,7 @@ the net beneath it.
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,6 +20,7 @@ from apscheduler.executors.debug import DebugExecutor
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.base import BaseTrigger
 
 BEAT = timedelta(seconds=5)
 SILENT = timedelta(seconds=60)
@@ -36,6 +38,18 @@ Work: TypeAlias = Callable[[Alive], timedelta]
 """Does one run, calls its argument whenever it got on, and returns how long to wait for the next."""
 
 
+class _Again(BaseTrigger):  # type: ignore[misc]
+    """So long after the last run. APScheduler's own trigger counts from when that was due: once a clock is a year ahead
+    it works out every time that was missed, six million of them for each beat."""
+
+    def __init__(self, wait: timedelta, *, jitter: float = 0.0) -> None:
+        self._wait = wait
+        self._jitter = jitter
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
+        return now + self._wait * (1 + random.uniform(0, self._jitter))
+
+
 class Schedule:
     """Each name runs once at a time, whatever happens to it meanwhile."""
 
@@ -45,6 +59,8 @@ class Schedule:
         self._longest = longest
         self._works: dict[str, tuple[Work, datetime]] = {}
         """With the time before which the first run must not come."""
+        self._due: dict[str, float] = {}
+        """When each is to run next, by a clock that nobody sets."""
         self._running: dict[str, float] = {}
         self._wanted: set[str] = set()
         self._changed = Condition()
@@ -62,26 +78,20 @@ class Schedule:
         self._scheduler.add_listener(self._passed_over, EVENT_JOB_MAX_INSTANCES)
 
     def start(self) -> None:
-        self._scheduler.add_job(self._beat, "interval", seconds=BEAT.total_seconds(), id=_BEAT, executor=_BEAT)
+        self._scheduler.add_job(self._beat, _Again(BEAT), id=_BEAT, executor=_BEAT)
         self._scheduler.start()
 
     def put(self, name: str, work: Work, *, first: timedelta) -> None:
         """Add this work, or put it in the place of what has the name: a run of that ends first."""
         due = datetime.now(UTC) + first
         self._works[name] = work, due
-        self._scheduler.add_job(
-            self._run,
-            "interval",
-            (name,),
-            seconds=self._longest.total_seconds(),
-            jitter=JITTER * self._longest.total_seconds(),
-            id=name,
-            next_run_time=due,
-            replace_existing=True,
-        )
+        self._due[name] = self._clock() + first.total_seconds()
+        net = _Again(self._longest, jitter=JITTER)
+        self._scheduler.add_job(self._run, net, (name,), id=name, next_run_time=due, replace_existing=True)
 
     def remove(self, name: str) -> None:
         self._works.pop(name, None)
+        self._due.pop(name, None)
         with suppress(JobLookupError):
             self._scheduler.remove_job(name)
 
@@ -92,14 +102,15 @@ class Schedule:
     def _move(self, name: str, wait: timedelta) -> None:
         with suppress(JobLookupError):  # a reload may have removed it
             self._scheduler.modify_job(name, next_run_time=datetime.now(UTC) + wait)
+            self._due[name] = self._clock() + wait.total_seconds()
 
-    def shift(self, jump: timedelta) -> None:
-        """The clock was set: what was to come in a minute still comes in a minute."""
+    def follow_the_clock(self) -> None:
+        """It was set: what was to come in a minute still comes in a minute, whether that was said before or since."""
         for job in self._scheduler.get_jobs():
-            due: datetime | None = job.next_run_time
+            left = self._due.get(job.id, self._clock()) - self._clock()
             with suppress(JobLookupError):
-                if due is not None:
-                    self._scheduler.modify_job(job.id, next_run_time=due + jump)
+                due = datetime.now(UTC) + timedelta(seconds=max(0.0, left))
+                self._scheduler.modify_job(job.id, next_run_time=due)
 
     def next_run(self, name: str) -> datetime | None:
         job = self._scheduler.get_job(name)
@@ -136,6 +147,7 @@ class Schedule:
         if found is None or self._stopping:
             return None
         work, _ = found
+        self._due[name] = self._clock() + self._longest.total_seconds()
         self._progressed(name)
         return work, work(partial(self._progressed, name))
 

@@ -153,12 +153,16 @@ def test_stopping_begins_nothing_new_and_waits_for_what_runs() -> None:
     assert (running.runs, queued.runs) == (1, 0)
 
 
-def test_a_clock_that_was_set_moves_what_is_to_come_with_it(schedule: Schedule) -> None:
-    schedule.put("anna", Work(), first=HOUR)
-    before = schedule.next_run("anna")
-    schedule.shift(timedelta(days=-1))
-    assert before is not None
-    assert schedule.next_run("anna") == before - timedelta(days=1)
+def test_what_is_to_come_in_two_hours_comes_then_though_the_clock_was_set_back_meanwhile() -> None:
+    seconds = [0.0]
+    schedule = Schedule(2, longest=HOUR, clock=lambda: seconds[0])
+    schedule.start()
+    work = Work()
+    schedule.put("anna", work, first=2 * HOUR)
+    seconds[0] += 2 * 3600
+    schedule.follow_the_clock()
+    eventually(lambda: work.runs == 1)
+    schedule.stop()
 
 
 def test_it_is_stalled_when_all_that_could_work_makes_no_progress() -> None:
