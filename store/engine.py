@@ -157,7 +157,7 @@ def write(engine: Engine) -> Iterator[Connection]:
 
     So the order of commits is that of the change feed's numbers, and no two writers can lock each other out.
     """
-    with _write_lock(engine), translated(), engine.connect() as connection, connection.begin():
+    with _write_lock(engine), translated(engine.url), engine.connect() as connection, connection.begin():
         if engine.dialect.name == "postgresql":
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_POSTGRESQL_KEY})"), {"key": _WRITER_LOCK})
         yield connection
@@ -166,7 +166,7 @@ def write(engine: Engine) -> Iterator[Connection]:
 @contextmanager
 def read(engine: Engine) -> Iterator[Connection]:
     """One snapshot: every query in the block sees the same moment, and no writer waits for it."""
-    with translated(), engine.connect() as connection:
+    with translated(engine.url), engine.connect() as connection:
         connection.execution_options(reads=True)
         if engine.dialect.name == "postgresql":
             connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)

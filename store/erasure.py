@@ -237,7 +237,7 @@ def scrub(engine: Engine) -> bool:
         with closing(engine.raw_connection()) as raw:
             busy, *_ = raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             return not busy
-    with translated(), engine.connect() as connection:
+    with translated(engine.url), engine.connect() as connection:
         connection.execution_options(isolation_level="AUTOCOMMIT")
         for table in _HOLDING:
             connection.execute(text(f"VACUUM {table.name}"))

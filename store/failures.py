@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import exc
+from sqlalchemy import URL, exc
 
 from syncd.errors import Permanent, Retryable, SyncError
 
@@ -99,11 +99,14 @@ def translate(error: exc.SQLAlchemyError | sqlite3.Error) -> SyncError | None:
 
 
 @contextmanager
-def translated() -> Iterator[None]:
-    """Raise what `translate` makes of an error of the database within the block."""
+def translated(store: URL | None = None) -> Iterator[None]:
+    """Raise what `translate` makes of an error of the database within the block. `store` is where that is, for the
+    admin, who may have several disks."""
     try:
         yield
     except (exc.SQLAlchemyError, sqlite3.Error) as error:
-        if (known := translate(error)) is not None:
-            raise known from error
-        raise
+        if (known := translate(error)) is None:
+            raise
+        if store is not None and store.get_backend_name() == "sqlite":
+            known = type(known)(f"{store.database}: {known}", cure=known.cure)
+        raise known from error

@@ -63,8 +63,11 @@ class Setup:
     """Name -> the user on the server."""
     more: dict[str, str] = field(default_factory=dict, kw_only=True)
     """Name -> more lines of the mailbox's section."""
+    database: Path = field(init=False)
+    """Where the file of a store on SQLite is to be seen."""
 
     def __post_init__(self) -> None:
+        self.database = self.directory / "syncd.db"
         self.contacts.write_text("id,name,email\nzoe,Zoe,zoe@client.example\n")
 
     @property
@@ -91,8 +94,7 @@ class Setup:
 
     def rows(self, query: str) -> list[tuple[object, ...]]:
         """What the store holds, read beside the daemon; nothing as long as there is no store."""
-        path = self.directory / "syncd.db"
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)) as connection:
+        with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=10)) as connection:
             return connection.execute(query).fetchall()
 
     def subjects(self) -> list[object]:
@@ -100,7 +102,7 @@ class Setup:
 
     def crm_writes(self, statement: str) -> None:
         """The CRM has the tables open as well."""
-        with closing(sqlite3.connect(self.directory / "syncd.db", timeout=10)) as connection, connection:
+        with closing(sqlite3.connect(self.database, timeout=10)) as connection, connection:
             connection.execute(statement)
 
     def state(self, name: str) -> object:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import resource
 import sqlite3
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import pytest
 from tests.servers.dovecot import Dovecot
 from tests.servers.ports import free_ports
 from tests.syncd.daemons import Office, Running, started
+from tests.syncd.disks import Disk, Limited, small
 from tests.waiting import eventually
 
 UNPRIVILEGED = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
@@ -36,28 +37,40 @@ def _seen(office: Office) -> None:
         assert daemon.stop() == 0
 
 
-def test_a_full_disk_is_told_with_a_cure_and_answered_for_and_when_there_is_room_all_goes_on(office: Office) -> None:
+@pytest.mark.parametrize("disk_of", [small, Limited], ids=["a file system", "a limit"])
+def test_a_full_disk_is_told_with_a_cure_and_answered_for_and_when_there_is_room_all_goes_on(
+    office: Office, disk_of: Callable[[Path], Disk]
+) -> None:
     (port,) = free_ports(1)
     office.daemon = f'listen = "127.0.0.1:{port}"'
-    with started(office) as daemon:
+    office.store = 'url = "sqlite:///store/syncd.db"'
+    (office.directory / "store").mkdir(mode=0o700)
+    disk = disk_of(office.directory / "store")
+    with started(office, within=disk.within) as daemon:
         daemon.wait_for("mailbox_state_changed", now="ok")
-        _allow(daemon, (office.directory / "syncd.db-wal").stat().st_size)
         office.deliver("anna", 1)
+        daemon.wait_for("pass_finished", logged=1)
+        disk.fill(daemon.process.pid)
+        office.deliver("anna", 2)
         told = daemon.wait_for("mailbox_state_changed", now="retrying")
+        assert f"{office.directory}/store/syncd.db" in str(told["error"])
         assert "make room" in str(told["cure"])
         assert _health(port) == 503
-        assert office.subjects() == []
-        _allow(daemon, resource.RLIM_INFINITY)
-        eventually(lambda: office.subjects() == ["Offer 1"])
-        daemon.wait_for("mailbox_state_changed", now="ok", times=2)
-        assert _health(port) == 200
+        assert _copied(disk, daemon, office).subjects() == ["Offer 1"]
+        disk.empty(daemon.process.pid)
+        daemon.wait_for("pass_finished", logged=1, times=2)
+        eventually(lambda: _health(port) == 200)
+        assert _copied(disk, daemon, office).subjects() == ["Offer 1", "Offer 2"]
+        assert office.rows("PRAGMA integrity_check") == [("ok",)]
         assert daemon.stop() == 0
-    assert office.rows("PRAGMA integrity_check") == [("ok",)]
 
 
-def _allow(daemon: Running, size: int) -> None:
-    """Let no file of the daemon's grow beyond this, which it meets as it does the end of a disk."""
-    resource.prlimit(daemon.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+def _copied(disk: Disk, daemon: Running, office: Office) -> Office:
+    """The office with the store as it is on the disk now."""
+    copy = office.directory / f"copy-{len(list(office.directory.glob('copy-*')))}"
+    disk.copy(daemon.process.pid, copy)
+    office.database = copy / "syncd.db"
+    return office
 
 
 def _health(port: int) -> int:
