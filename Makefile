@@ -54,7 +54,7 @@ lint: install-dev
 	$(BIN)/lint-imports
 
 test: install-dev lint
-	@.ci/debian dovecot-imapd postgresql isync systemd procps
+	@.ci/debian dovecot-imapd postgresql isync systemd procps faketime
 	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 # Stories of faults (docs/TESTS.md): SEEDS=2000 of them, from FIRST=0 on.
