@@ -112,7 +112,8 @@ class _Replay:
 
     def _decided(self, messages: Sequence[Message], stream_id: int, known: Mapping[ItemId, Known]) -> Iterator[_Anew]:
         events = [event for message in messages if message.invitation for event in message.invitation.events]
-        parties = self._parties([each.participants for each in (*messages, *events)])
+        people = [message.participants for message in messages] + [event.participants for event in events]
+        parties = self._parties(people)
         for message in messages:
             was = known[message.id]
             one = invited(decide(message, parties, self.now), parties, stream_id, self.now)
