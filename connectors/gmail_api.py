@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from connectors.gmail_messages import decoded
+from connectors.gmail_messages import decoded, received_at
 from connectors.google_api import Caller, Fetched, Resource, api, pages
 from connectors.google_settings import Settings
 from connectors.mime import HEADER_FIELDS
-from syncd.errors import Permanent
+from syncd.errors import Permanent, SyncError
 
 # https://developers.google.com/workspace/gmail/api/reference/quota
 _LIST, _HISTORY, _PROFILE, _LABELS = 5, 2, 1, 1
@@ -89,6 +89,22 @@ class Gmail:
         form = {"format": "full"} if whole and self.searches else {"format": "metadata", "metadataHeaders": _HEADERS}
         requests = {id: self._messages.get(userId="me", id=id, fields=_MESSAGE, **form) for id in ids}
         return self._caller.fetch(self._api, requests, cost=self._cost)
+
+    def dates(self, ids: Sequence[str]) -> Mapping[str, datetime]:
+        """When these came; without those that are gone, or of which Gmail does not say it."""
+        found: dict[str, datetime] = {}
+        for start in range(0, len(ids), self.at_once):
+            some = ids[start : start + self.at_once]
+            form = {"format": "minimal", "fields": "id,internalDate"}
+            fetched = self._caller.fetch(
+                self._api, {id: self._messages.get(userId="me", id=id, **form) for id in some}, cost=self._cost
+            )
+            if fetched.stopped is not None:
+                raise fetched.stopped
+            for id, each in fetched.found.items():
+                if not isinstance(each, SyncError) and (came := received_at(each)) is not None:
+                    found[id] = came
+        return found
 
     def attachment(self, message_id: str, id: str) -> bytes:
         """Raises Missing when it is gone."""

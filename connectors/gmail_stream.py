@@ -15,6 +15,7 @@ from connectors.gmail_api import Gmail
 from connectors.gmail_history import changes_in, labels_in
 from connectors.gmail_labels import Labels
 from connectors.gmail_place import Place, is_below, newest_first, place
+from connectors.gmail_window import came_since
 from connectors.google_api import Fetched, Resource
 from connectors.invitations import invitation_of
 from syncd.errors import CursorExpired, SyncError
@@ -70,14 +71,9 @@ class MailStream:
             if fetched.stopped is not None:
                 raise fetched.stopped
 
-    @property
-    def uncounted(self) -> str:
-        return "" if self._gmail.searches else "with the right to headers only, Gmail cannot be asked for a time"
-
     def inventory(self) -> Iterator[ItemId]:
-        """Nothing where it is uncounted."""
-        if not self.uncounted:
-            yield from map(ItemId, self._listing(since=self._since()))
+        since = self._since()
+        yield from map(ItemId, self._listing(since=since) if self._gmail.searches else self._dated(since))
 
     # ---------------------------------------------------------------------------------------------- the backfill
 
@@ -102,10 +98,22 @@ class MailStream:
 
     def _listing(self, *, since: datetime | None) -> Iterator[str]:
         """Ids of what is there; a token for headers only has all of them whatever the time."""
-        labels = self._labels(())
-        wanted: Sequence[str] = sorted(labels.included) if labels.selective else [""]
-        for label in wanted:
+        for label in self._wanted():
             yield from self._gmail.listing(label=label, since=since)
+
+    def _dated(self, since: datetime) -> Iterator[str]:
+        """What came since, where that may not be asked for."""
+        listings = [self._gmail.listing(label=label, since=None) for label in self._wanted()]
+        found = {id for listed in listings for id in came_since(listed, since, self._gmail.dates)}
+        # Afterwards, so that a draft that is sent meanwhile is not left out.
+        for label in ("DRAFT", "CHAT"):
+            found.difference_update(self._gmail.listing(label=label, since=None))
+        yield from found
+
+    def _wanted(self) -> Sequence[str]:
+        """The labels whose messages are read; an empty one stands for all."""
+        labels = self._labels(())
+        return sorted(labels.included) if labels.selective else [""]
 
     def _all(self) -> Iterator[ItemId]:
         """Whatever its date: what is stored and not among these has left."""

@@ -142,8 +142,8 @@ class Caller:
                 batch.add(request, request_id=key)
             with suppress(errors.Unintelligible):
                 words.attempt(lambda: batch.execute(http=self.http))
-        # Where a part is left out, or cannot be read, the library ends: the rest is asked for without it. So is what was
-        # refused for its token, if that has just ended: only there `Http` sees it, and takes another.
+        # Where a part is left out, or cannot be read, the library ends: the rest is asked for without it. So is what
+        # was refused for its token, if that has just ended: only there `Http` sees it, and takes another.
         for key in [each for each in requests if each not in found]:
             if any(isinstance(each, Retryable) or _concerns_all(each) for each in found.values()):
                 break

@@ -69,8 +69,9 @@ class Tasks:
             yield from each.get("items") or ()
 
     def changed(self, tasklist: str, since: str) -> list[Resource]:
-        """Since a time (inclusive), or all; without showHidden, what was done in Google's own apps is left out."""
-        shown = {"showCompleted": True, "showHidden": True, "showAssigned": True, "showDeleted": bool(since)}
+        """Since a time (inclusive), or all, deleted ones too; without showHidden, what was done in Google's own apps is
+        left out."""
+        shown = {"showCompleted": True, "showHidden": True, "showAssigned": True, "showDeleted": True}
         after = {"updatedMin": since} if since else {}
         wanted = {"tasklist": tasklist, "fields": f"nextPageToken,items({_TASK})", **shown, **after}
         listed = pages(lambda place: self._listed(self._tasks, **wanted, **place))
@@ -117,7 +118,7 @@ class TaskStream:
                 yield Removed(id)
 
     def inventory(self) -> Iterator[ItemId]:
-        yield from (ItemId(str(each["id"])) for each in self._opened().changed(self._id, ""))
+        yield from map(ItemId, _present(self._opened().changed(self._id, "")))
 
     def _all(self) -> Batch:
         """The ids and versions of everything; what has changed since the first page of it is told the next time."""
@@ -125,7 +126,7 @@ class TaskStream:
         found = self._opened().changed(self._id, "")
         updated = _latest(found, "")  # by Google's clock alone: ours may be ahead, and what comes now would be missed
         place = _Place(updated, _at(found, updated), began.isoformat())
-        versions = {ItemId(str(each["id"])): _version(each) for each in found}
+        versions = {ItemId(id): _version(each) for id, each in _present(found).items()}
         return Batch(items=(), versions=versions, cursor=place.cursor())
 
     def _is_due(self, place: _Place) -> bool:
@@ -155,6 +156,11 @@ class TaskStream:
             ends=self._now() + _AHEAD,
             nothing="it was done before the time that is read" if is_old else "",
         )
+
+
+def _present(tasks: Sequence[Resource]) -> dict[str, Resource]:
+    """By id, what is not deleted."""
+    return {str(each["id"]): each for each in tasks if not each.get("deleted")}
 
 
 def _version(task: Resource) -> str:

@@ -16,7 +16,8 @@ from syncd.errors import CursorExpired, Retryable
 from syncd.model import Batch, CalendarObject, Cursor, ItemId, Level, Unreadable
 from tests.connectors.contract import Reader
 from tests.connectors.google_worlds import GmailWorld, mail
-from tests.connectors.test_google_calendar import WEEKLY, GoogleCalendarWorld, TaskWorld, at, moved
+from tests.connectors.test_google_calendar import WEEKLY, GoogleCalendarWorld, at, moved
+from tests.connectors.test_google_tasks import TaskWorld
 from tests.servers import google_errors as errors
 from tests.servers.fake_google import Call, Cut, FakeGoogle, Fault
 
@@ -173,6 +174,7 @@ def test_mail_comes_whole_whatever_goes_wrong(google: FakeGoogle, seed: int) -> 
     store = Store(letters.world)
     Story(google, store, dice, letters.happen).tell(5, failing=0.06)
     assert store.keys == letters.truth()
+    assert set(store.stream().inventory()) == set(store.seen)
 
 
 # ------------------------------------------------------------------------------------------------ meetings and tasks

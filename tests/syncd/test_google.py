@@ -10,6 +10,7 @@ import time
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -268,23 +269,32 @@ def test_a_consent_that_ends_soon_is_a_warning_in_status_until_it_is_renewed(
     assert "Testing" not in office.syncd("status").out
 
 
-def test_a_mailbox_of_headers_only_says_that_it_cannot_be_counted(office: Office, google: FakeGoogle) -> None:
+def test_a_mailbox_of_headers_only_is_counted_and_a_gap_in_it_is_found_and_filled(
+    office: Office, google: FakeGoogle
+) -> None:
     office.configure(block(google, 'level = "metadata"\nread = ["mail"]'), extra=CONTACTS)
-    google.mailbox(CARL).deliver(LETTER)
+    gmail = google.mailbox(CARL)
+    for number in range(3):
+        gmail.deliver(_numbered(number))
+    gmail.deliver(_numbered(3), "DRAFT")
+    gmail.deliver(_numbered(4), at=datetime(1999, 12, 31, tzinfo=UTC).timestamp())
     sign_in(office, google)
     assert office.process("once").code == 0
-    audited = office.syncd("audit", "--json").json
-    assert isinstance(audited, dict)
-    (stream,) = audited["mailboxes"][0]["streams"]
-    assert stream["uncounted"] == "with the right to headers only, Gmail cannot be asked for a time"
-    assert f"carl, mail: not counted: {stream['uncounted']}" in office.syncd("audit").out
+    assert _audited(office) == {"held": 3, "logged": 3, "missing": []}
+
     with closing(sqlite3.connect(office.folder / "syncd.db")) as database, database:
+        database.execute("DELETE FROM sighting WHERE id = (SELECT min(id) FROM sighting)")
         database.execute("UPDATE stream SET reconciled_at = '2026-01-01T00:00:00+00:00'")
+    (lost,) = _audited(office)["missing"]
+    assert lost in gmail.mails
     assert office.process("once").code == 0
-    status = office.syncd("status", "--json").json
-    assert isinstance(status, dict)
-    (shown,) = status["mailboxes"][0]["streams"]
-    assert shown["held"] is None
+    assert _audited(office) == {"held": 3, "logged": 3, "missing": []}
+
+
+def _audited(office: Office) -> dict[str, Any]:
+    audited: Any = office.syncd("audit", "--json").json
+    (stream,) = audited["mailboxes"][0]["streams"]
+    return {name: stream[name] for name in ("held", "logged", "missing")}
 
 
 def test_check_samples_the_calendars_without_asking_for_each_event(office: Office, google: FakeGoogle) -> None:
