@@ -129,6 +129,7 @@ class _Activity:
     stored: bool
     occurred_at: datetime
     level: Level
+    has_subject: bool
     has_text: bool
     direction: str | None
     participants: set[tuple[str, str]]
@@ -152,7 +153,9 @@ class _Messages:
         previous = self.sightings.previous(decided.message.id)
         if previous and previous.verdict == _LOGGED and previous.key == identity.key:
             # What was logged stays logged when it is seen again under other rules: changing the past is a replay.
-            if previous.gone:
+            if previous.due_at is not None and decision.verdict == _LOGGED:
+                self._complete(decided, previous)
+            if previous.gone or previous.due_at is not None:
                 stays = decision._replace(verdict=_LOGGED, rule=previous.rule, facts=previous.facts, hashes=())
                 self._sight(decided._replace(decision=stays), previous, previous.activity_id)
             return
@@ -160,6 +163,12 @@ class _Messages:
             self._close(held)
         activity_id = self._log(decided) if decision.verdict == _LOGGED else None
         self._sight(decided, previous, activity_id)
+
+    def _complete(self, decided: Decided, previous: StoredSighting) -> None:
+        """More of it may be stored than is, since a level was raised."""
+        found = (self._find(key) for key in (decided.identity.key, decided.identity.fingerprint))
+        if activity := next((each for each in found if each and each.id == previous.activity_id), None):
+            self._enrich(activity, decided)
 
     def _close(self, activity: _Activity) -> None:
         """Somebody keeps his copy private: what others have of it is shown to nobody."""
@@ -212,14 +221,16 @@ class _Messages:
 
     def _create(self, decided: Decided) -> _Activity:
         message, identity, direction = decided.message, decided.identity, decided.decision.direction
-        # What somebody else keeps private is not shown because this owner has it too.
-        level = Level.PRIVATE if identity.key in self.stored.closed else self._allowed(decided)
+        # What somebody else keeps private, or closed, is not shown because this owner has it too.
+        closed = identity.key in self.stored.closed or identity.key in self.stored.closed_items
+        level = Level.PRIVATE if closed else self._allowed(decided)
         activity = _Activity(
             id=next(self.ids),
             identity=identity,
             stored=False,
             occurred_at=decided.occurred_at,
             level=level,
+            has_subject=level >= Level.SUBJECT,
             has_text=message.text is not None,
             direction=str(direction) if direction else None,
             participants=set(),
@@ -253,19 +264,21 @@ class _Messages:
         allowed = self._allowed(decided)
         lower = allowed if allowed < activity.level else None
         level = min(allowed, activity.level)
+        subject = message.subject if level >= Level.SUBJECT and not activity.has_subject else None
         text = message.text if level == Level.FULL and not activity.has_text else None
         direction = decided.decision.direction if activity.direction == "inbound" else None
         self.threads.join(decided.thread_keys, activity.id if not activity.stored else self._thread(activity))
         if direction == activity.direction:
             direction = None
         earlier = decided.occurred_at if decided.occurred_at < activity.occurred_at else None
-        if (earlier, lower, text, direction) == (None, None, None, None):
+        if (earlier, lower, subject, text, direction) == (None, None, None, None, None):
             return
         activity.occurred_at = min(activity.occurred_at, decided.occurred_at)
         activity.level = level
+        activity.has_subject = activity.has_subject or subject is not None
         activity.has_text = activity.has_text or text is not None
         activity.direction = direction or activity.direction
-        self.plan.changes.append(ActivityChange(activity.id, earlier, lower, text, direction))
+        self.plan.changes.append(ActivityChange(activity.id, earlier, lower, subject, text, direction))
         if text is not None and message.attachments:
             self.plan.attachments.append((activity.id, message.attachments))
         self._touch(activity)
@@ -337,6 +350,7 @@ def _as_current(stored: StoredActivity) -> _Activity:
         stored=True,
         occurred_at=stored.occurred_at,
         level=stored.level,
+        has_subject=stored.has_subject,
         has_text=stored.has_text,
         direction=stored.direction,
         participants=set(stored.participants),

@@ -49,7 +49,11 @@ class Sightings:
         previous = self.previous(failed.id)
         object_ = None if failed.version is None else failed.id
         if previous and previous.verdict in _SETTLED and not previous.gone:
-            if failed.version != previous.version:
+            if failed.version is None and previous.due_at is not None:
+                attempts = previous.attempts + 1
+                again = None if failed.final or attempts >= ATTEMPTS else previous.due_at
+                self.plan.missed.append((previous.id, attempts, again))
+            elif failed.version != previous.version:
                 self._looked_at(failed.id, failed.version, previous)
             return
         attempts = ATTEMPTS if failed.final else min(ATTEMPTS, (previous.attempts if previous else 0) + 1)

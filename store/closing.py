@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Table, delete, insert, select, update
 
 from store.bulk import among, chunks, keys
 from store.late import touch
-from store.schema import activity, attachment, closed_person, closed_thread, participant, thread
+from store.schema import activity, attachment, closed_item, closed_person, closed_thread, participant, thread
 from syncd.model import Level
 
 _KEYS = keys()
@@ -25,6 +25,22 @@ def close(connection: Connection, ids: Sequence[int], level: Level, now: datetim
         connection.execute(update(activity).where(activity.c.id.in_(some), activity.c.level > level).values(values))
         connection.execute(delete(attachment).where(attachment.c.activity_id.in_(some)))
     touch(connection, ids, "updated", now)
+
+
+def close_items(connection: Connection, ids: Sequence[int], now: datetime) -> None:
+    """Close these as their owner wants it, and remember them: what was taken out and comes back is closed as well."""
+    close(connection, ids, Level.PRIVATE, now)
+    identities: set[bytes] = set()
+    for some in chunks(ids):
+        identities |= set(connection.execute(select(activity.c.identity).where(activity.c.id.in_(some))).scalars())
+    _remember(connection, closed_item, identities, now)
+
+
+def _remember(connection: Connection, table: Table, keys: Collection[bytes], now: datetime) -> None:
+    known = set(connection.execute(select(table.c[0])).scalars())
+    rows = [{table.c[0].name: each, "at": now} for each in sorted(set(keys) - known)]
+    if rows:
+        connection.execute(insert(table), rows)
 
 
 def named(connection: Connection, public_id: str, *, thread: bool) -> tuple[int, ...]:
@@ -46,10 +62,7 @@ def close_threads(connection: Connection, ids: Sequence[int], now: datetime) -> 
     for some in chunks(ids):
         theirs = select(activity.c.thread_id).where(activity.c.id.in_(some))
         nodes |= set(connection.execute(select(thread.c.key).where(thread.c.thread_id.in_(theirs))).scalars())
-    known = set(connection.execute(select(closed_thread.c.key)).scalars())
-    rows = [{"key": each, "at": now} for each in sorted(nodes - known)]
-    if rows:
-        connection.execute(insert(closed_thread), rows)
+    _remember(connection, closed_thread, nodes, now)
 
 
 def close_joined(connection: Connection, thread_ids: Collection[int], now: datetime) -> None:
@@ -67,8 +80,5 @@ def close_person(
     took_part = select(participant.c.activity_id).where(participant.c.address_key.in_(_KEYS))
     ids = sorted({own for (own,) in among(connection, took_part, address_keys)})
     close(connection, ids, Level.PRIVATE, now)
-    known = set(connection.execute(select(closed_person.c.hash)).scalars())
-    rows = [{"hash": each, "at": now} for each in sorted(set(hashes) - known)]
-    if rows:
-        connection.execute(insert(closed_person), rows)
+    _remember(connection, closed_person, hashes, now)
     return len(ids)

@@ -11,9 +11,11 @@ from sqlalchemy import Column, Connection, bindparam, func, or_, select, text
 
 from store import known_occasions
 from store.bulk import among, keys, stamp, unstamp
+from store.inventory import LONG_AGO
 from store.schema import (
     account_domain,
     activity,
+    closed_item,
     closed_person,
     closed_thread,
     contact,
@@ -69,6 +71,7 @@ _SIGHTINGS = select(
     sighting.c.activity_id,
     sighting.c.gone_at,
     sighting.c.attempts,
+    sighting.c.due_at,
 ).where(sighting.c.stream_id == bindparam("stream"), sighting.c.item.in_(_KEYS))
 _ACTIVITIES = select(
     activity.c.id,
@@ -78,6 +81,7 @@ _ACTIVITIES = select(
     activity.c.sent_at,
     activity.c.occurred_at,
     activity.c.level,
+    activity.c.subject.is_not(None).label("has_subject"),
     activity.c.text.is_not(None).label("has_text"),
     activity.c.direction,
     activity.c.thread_id,
@@ -88,6 +92,7 @@ _PARTICIPANTS = select(participant.c.activity_id, participant.c.role, participan
 _LINKS = select(link.c.activity_id, link.c.entity_kind, link.c.entity_id, link.c.origin, link.c.state).where(
     link.c.activity_id.in_(_KEYS)
 )
+_CLOSED_ITEMS = select(closed_item.c.key).where(closed_item.c.key.in_(_KEYS))
 _THREADS = select(thread.c.key, thread.c.thread_id).where(thread.c.key.in_(_KEYS))
 _THREAD_OPPORTUNITIES = (
     select(activity.c.thread_id, link.c.entity_id)
@@ -121,18 +126,21 @@ _WAITING = (
     .limit(AGAIN)
 )
 _DUE = (
-    select(sighting.c.stream_id, sighting.c.object)
+    select(sighting.c.stream_id, func.coalesce(sighting.c.object, sighting.c.item), sighting.c.due_at)
     .where(sighting.c.stream_id.in_(_KEYS), sighting.c.due_at <= bindparam("now"), sighting.c.gone_at.is_(None))
-    .order_by(sighting.c.id)
+    .order_by(sighting.c.due_at.desc(), sighting.c.id)
+    .limit(AGAIN)
 )
 
 
 def marks(connection: Connection, stream_ids: Iterable[int], parser: int, now: datetime) -> dict[int, Mark]:
     stream_ids = list(stream_ids)
     waiting: dict[int, dict[ItemId, None]] = defaultdict(dict)
-    for stream_id, item in among(connection, _WAITING, stream_ids, parser=parser):
-        waiting[stream_id][item] = None
-    for stream_id, item in among(connection, _DUE, stream_ids, now=stamp(connection)(now)):
+    due = list(among(connection, _DUE, stream_ids, now=stamp(connection)(now)))
+    # What the window has just reached, then what was not decided, then that of which more may be stored than is.
+    reached = [row for row in due if row[2] != stamp(connection)(LONG_AGO)]
+    again = [*reached, *among(connection, _WAITING, stream_ids, parser=parser), *due[len(reached) :]]
+    for stream_id, item, *_ in again[:AGAIN]:
         waiting[stream_id][item] = None
     return {
         stream_id: Mark(cursor, epoch, strikes, suspect, doubted, tuple(waiting[stream_id]))
@@ -201,7 +209,12 @@ def stored(connection: Connection, stream_id: int, wanted: Wanted) -> Stored:
         occasions=known_occasions.occasions(connection, wanted.occasions, concerned),
         closed=known_occasions.closed(connection, {*wanted.identities, *wanted.occasions}),
         closed_nodes=_closed_nodes(connection, wanted.thread_keys, threads),
+        closed_items=_closed_items(connection, {*wanted.identities, *wanted.occasions}),
     )
+
+
+def _closed_items(connection: Connection, identities: Iterable[bytes]) -> frozenset[bytes]:
+    return frozenset(key for (key,) in among(connection, _CLOSED_ITEMS, identities))
 
 
 def _closed_nodes(connection: Connection, keys: Iterable[bytes], threads: Mapping[bytes, int]) -> frozenset[bytes]:
@@ -231,9 +244,10 @@ def _after(connection: Connection, *columns: Column[int]) -> int:
 def _sightings(connection: Connection, stream_id: int, items: Iterable[ItemId]) -> dict[ItemId, StoredSighting]:
     return {
         ItemId(item): StoredSighting(
-            id_, Verdict(verdict), rule, facts, key, activity_id, gone_at is not None, attempts
+            *(id_, Verdict(verdict), rule, facts, key, activity_id, gone_at is not None, attempts),
+            due_at=unstamp(due_at),
         )
-        for item, id_, verdict, rule, facts, key, activity_id, gone_at, attempts in among(
+        for item, id_, verdict, rule, facts, key, activity_id, gone_at, attempts, due_at in among(
             connection, _SIGHTINGS, items, stream=stream_id
         )
     }
@@ -257,13 +271,14 @@ def _activities(connection: Connection, identities: Iterable[bytes]) -> dict[byt
             sent_at=unstamp(sent_at),
             occurred_at=_instant(occurred_at),
             level=Level(level),
-            has_text=bool(has_text),
+            has_subject=bool(has[0]),
+            has_text=bool(has[1]),
             direction=direction,
             thread_id=thread_id,
             participants=frozenset(people[id_]),
             links=links[id_],
         )
-        for id_, identity, sender, subject, sent_at, occurred_at, level, has_text, direction, thread_id in rows
+        for id_, identity, sender, subject, sent_at, occurred_at, level, *has, direction, thread_id in rows
     }
 
 

@@ -21,6 +21,7 @@ from sqlalchemy import (
 from store.columns import Instant as Instant
 from store.columns import Key as Key
 from store.columns import metadata as metadata
+from store.trust_tables import closed_item as closed_item
 from store.trust_tables import closed_person as closed_person
 from store.trust_tables import closed_thread as closed_thread
 from store.trust_tables import directory_change as directory_change

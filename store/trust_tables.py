@@ -85,3 +85,12 @@ closed_thread = Table(
     Column("at", Instant, nullable=False),
     sqlite_with_rowid=False,
 )
+
+# What its owner closed, by its identity: it stays so when it is taken out and comes back, and no raised level opens it.
+closed_item = Table(
+    "closed_item",
+    metadata,
+    Column("key", LargeBinary, primary_key=True),
+    Column("at", Instant, nullable=False),
+    sqlite_with_rowid=False,
+)

@@ -135,7 +135,8 @@ SELECT m.name AS mailbox, s.name AS stream, s.kind,
     CASE WHEN s.excluded <> '' THEN '' WHEN s.id IS NULL OR m.stopped THEN m.error ELSE s.error END AS error,
     CASE WHEN s.excluded <> '' THEN '' WHEN s.id IS NULL OR m.stopped THEN m.cure ELSE s.cure END AS cure,
     COALESCE(s.excluded, '') AS excluded, m.owner, m.state AS mailbox_state, m.next_run_at,
-    s.reconciled_at AS audited_at, s.held, COALESCE(s.missing, 0) AS missing
+    s.reconciled_at AS audited_at, s.held, COALESCE(s.missing, 0) AS missing,
+    COALESCE(n.texts_pending, 0) AS texts_pending
 FROM (
     SELECT mailbox.*, state = 'paused' OR state IN {still} AND (failures > 0 OR NOT EXISTS (
         SELECT 1 FROM stream WHERE stream.mailbox_id = mailbox.id AND stream.state IN {still} AND stream.excluded = ''
@@ -147,7 +148,9 @@ LEFT JOIN (
         COUNT(CASE verdict WHEN 'logged' THEN 1 END) AS logged,
         COUNT(CASE verdict WHEN 'skipped' THEN 1 END) AS skipped,
         COUNT(CASE verdict WHEN 'pending' THEN 1 END) AS pending,
-        COUNT(CASE verdict WHEN 'quarantined' THEN 1 END) AS quarantined
+        COUNT(CASE verdict WHEN 'quarantined' THEN 1 END) AS quarantined,
+        -- What is logged and asked for again is due since long ago (store/inventory.py).
+        COUNT(CASE WHEN verdict = 'logged' AND due_at < '1971-01-01 00:00:00' THEN 1 END) AS texts_pending
     FROM sighting WHERE gone_at IS NULL GROUP BY stream_id
 ) n ON n.stream_id = s.id
 """.replace("{still}", "('throttled', 'retrying', 'reauth_needed', 'misconfigured')")

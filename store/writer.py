@@ -163,7 +163,7 @@ class Transaction:
     def _change(self, changed: ActivityChange) -> None:
         values: dict[str, object] = {
             name: value
-            for name in ("occurred_at", "text", "direction", "level")
+            for name in ("occurred_at", "subject", "text", "direction", "level")
             if (value := getattr(changed, name)) is not None
         }
         if changed.level is not None and changed.level < Level.FULL:
@@ -229,6 +229,8 @@ class Transaction:
             [values(row) for row in plan.resightings],
         )
         bulk.insert(self.connection, "sighting_address", "hash, sighting_id", plan.addresses)
+        missed = [(attempts, stamp(due_at), id_) for id_, attempts, due_at in plan.missed]
+        bulk.run(self.connection, "UPDATE sighting SET attempts = ?, due_at = ? WHERE id = ?", missed)
 
     def _gone(self, gone: Iterable[int], now: datetime) -> None:
         at = bulk.stamp(self.connection)(now)

@@ -77,8 +77,7 @@ class Occasion(NamedTuple):
     key: bytes
     """The identity: keyed hash of (normalised UID, original start)."""
     other_key: bytes
-    """What its identity would be as a single event if it is a member of a series, or the other way round; a meeting
-    that changes from one to the other stays the same activity. Of tasks and notes the same as `key`."""
+    """Of a member of a series what it is as a single event, or the other way round: it stays the same activity."""
     claim: Claim
     subject: str
     text: str
@@ -159,8 +158,7 @@ class Mark(NamedTuple):
     doubted: int
     """Removals that wait for a second listing to confirm them."""
     waiting: tuple[ItemId, ...]
-    """Items to read again: the pending ones, the quarantined ones that an older parser failed on, and the objects of a
-    calendar of which the window reaches more."""
+    """Items to read again: the pending ones, those that are due, and those that an older parser failed on."""
 
 
 class StoredSighting(NamedTuple):
@@ -175,7 +173,7 @@ class StoredSighting(NamedTuple):
     version: str | None = None
     occurred_at: datetime | None = None
     due_at: datetime | None = None
-    """These three of an occasion's only."""
+    """The other two are of an occasion's only; a mail is due where more of it may be stored than is."""
 
 
 class StoredCopy(NamedTuple):
@@ -226,6 +224,7 @@ class StoredActivity:
     sent_at: datetime | None
     occurred_at: datetime
     level: Level
+    has_subject: bool
     has_text: bool
     direction: str | None
     thread_id: int
@@ -251,7 +250,8 @@ class Stored:
     occasions: Mapping[int, StoredOccasion] = field(default_factory=dict)
     """Of these sightings and of the identities of the batch, by activity."""
     closed: frozenset[bytes] = frozenset()
-    """Identities of which somebody else's copy is private."""
+    """Identities of which somebody else's copy is private; `closed_items`: which their owner closed."""
+    closed_items: frozenset[bytes] = frozenset()
     closed_nodes: frozenset[bytes] = frozenset()
     """Those of the thread keys whose conversation somebody closed."""
 
@@ -296,6 +296,7 @@ class ActivityChange(NamedTuple):
     occurred_at: datetime | None = None
     level: Level | None = None
     """A lower one erases what it no longer allows."""
+    subject: str | None = None
     text: str | None = None
     direction: str | None = None
 
@@ -375,7 +376,6 @@ class Plan:
     renamed: list[int] = field(default_factory=list)
     """Those of them that have another identity now; the one that they had may be another's."""
     copies: list[CopyRow] = field(default_factory=list)
-    """New and changed ones."""
     copies_moved: list[tuple[int, int]] = field(default_factory=list)
     """(sighting, activity) of copies that are no longer that activity's."""
     answers: list[ParticipantRow] = field(default_factory=list)
@@ -390,10 +390,11 @@ class Plan:
     merged: dict[int, int] = field(default_factory=dict)
     """Stored thread -> the thread that it now belongs to."""
     closed_threads: frozenset[int] = frozenset()
-    """Threads of the batch that somebody closed."""
     sightings: list[SightingRow] = field(default_factory=list)
     resightings: list[SightingRow] = field(default_factory=list)
     """Stored sightings whose decision is another one now."""
     addresses: list[tuple[bytes, int]] = field(default_factory=list)
     """(hash, sighting id)"""
+    missed: list[tuple[int, int, datetime | None]] = field(default_factory=list)
+    """(sighting, attempts, when it is due again) of mails that were due, and could not be read."""
     gone: list[int] = field(default_factory=list)

@@ -9,7 +9,7 @@ from store.engine import read, write
 from store.schema import metadata
 from syncd.errors import ConfigError, Permanent
 
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 """Of this version, oldest first. Known without Alembic, so that the check at each start costs one query."""
 
 

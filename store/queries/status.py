@@ -37,6 +37,8 @@ class StreamStatus:
     """How many that were; None where that is not counted."""
     missing: int
     """How many of them could not be had."""
+    texts_pending: int
+    """How many of the logged ones are asked for again, since more of them may be stored now."""
     unreadable: str = ""
     """The newest of what could not be read, and why."""
     doubted: int = 0
@@ -66,7 +68,7 @@ class RuleCount:
 
 _STREAMS = text(
     "SELECT mailbox, stream, kind, state, excluded, last_success_at, lag, seen, logged, skipped, pending, quarantined,"
-    " error, cure, audited_at, held, missing FROM v1_mailbox_health WHERE stream IS NOT NULL ORDER BY mailbox, stream"
+    " error, cure, audited_at, held, missing, texts_pending FROM v1_mailbox_health WHERE stream IS NOT NULL ORDER BY mailbox, stream"
 ).columns(last_success_at=Instant, audited_at=Instant)
 
 _DOUBTED = select(mailbox.c.name, stream.c.name, stream.c.doubted).join(mailbox).where(stream.c.doubted > 0)

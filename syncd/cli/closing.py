@@ -16,7 +16,7 @@ from syncd.cli.options import ConfigOption, opened
 from syncd.cli.reading import one
 from syncd.config import common_policy
 from syncd.erase import person
-from syncd.model import Level, Policy
+from syncd.model import Policy
 
 
 def close(
@@ -46,7 +46,7 @@ def _item(store: Store, activity: str, thread: bool, now: datetime) -> int:
         ids = closing.named(transaction.connection, activity, thread=thread)
         if not ids:
             raise typer.BadParameter(f"there is no activity {activity}; syncd timeline WHO --json shows their ids")
-        closing.close(transaction.connection, ids, Level.PRIVATE, now)
+        closing.close_items(transaction.connection, ids, now)
         if thread:
             closing.close_threads(transaction.connection, ids, now)
         trail.record(transaction.connection, doer().did("close", activity, activities=len(ids)), now)

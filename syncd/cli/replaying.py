@@ -15,7 +15,8 @@ from syncd.cli.doer import doer
 from syncd.cli.options import ConfigOption, JsonOption, MailboxArguments, chosen, opened
 from syncd.config import Mailbox, common_policy
 from syncd.membership import complete
-from syncd.opening import policies, vault
+from syncd.opening import periods, policies, vault
+from syncd.raising import Judged, raise_levels
 from syncd.replay import Replayed, relinked, replay_mailbox
 
 
@@ -27,6 +28,7 @@ def replay(
 ) -> None:
     """Decide anew on all that was seen, by the rules of today: never-log lists, domains, folders, levels, deals.
 
+    Where a level was raised, the servers are asked again for the texts that may be stored now.
     What a person linked by hand stays. It may be ended and begun again at any time, also beside the daemon (after
     a reload of that). Exit 1 if a server could not be asked.
 
@@ -36,30 +38,38 @@ def replay(
     with opened(config, keyed=True) as (loaded, store):
         loaded = complete(loaded)
         wanted, tokens, rules = chosen(loaded, names), vault(loaded, store), policies(loaded, store.key)
+        if not dry_run:  # before anything is done: it is many transactions, and each may be the last
+            trail.note(store.engine, doer().did("replay", mailboxes=len(wanted)), now)
         with progress.tried(len(wanted)) as advance:
 
-            def replayed(mailbox: Mailbox) -> Replayed:
+            def replayed(mailbox: Mailbox) -> tuple[Replayed, Judged]:
                 done = replay_mailbox(mailbox, store, tokens, rules[mailbox.name], now, dry_run=dry_run)
                 advance()
                 return done
 
             with ThreadPoolExecutor(min(8, max(1, len(wanted)))) as pool:
-                results = list(pool.map(replayed, wanted))
+                done = list(pool.map(replayed, wanted))
+        results, judged = [told for told, _ in done], [each for _, each in done]
+        raised = raise_levels(store, rules, periods(loaded), judged, now, dry_run=dry_run)
         links = relinked(store, common_policy(loaded, store.key), now, dry_run=dry_run)
+        rest = {"raised": raised, "relinked": links}
         if not dry_run:
-            counts = {"logged": _sum(results, logged=True), "unlogged": _sum(results, logged=False)}
-            closed = sum(each.closed for each in results)
-            trail.note(store.engine, doer().did("replay", **counts, closed=closed, relinked=links), now)
-    render.as_json({"mailboxes": results, "relinked": links}) if json else _show(results, links, dry_run)
+            trail.note(store.engine, doer().did("replayed", **_sums(results), **rest), datetime.now(UTC))
+    render.as_json({"mailboxes": results, **rest}) if json else _show(results, raised, links, dry_run)
     if any(each.error for each in results):
         raise typer.Exit(1)
+
+
+def _sums(results: Sequence[Replayed]) -> dict[str, int]:
+    found = {"logged": _sum(results, logged=True), "unlogged": _sum(results, logged=False)}
+    return {**found, "closed": sum(each.closed for each in results)}
 
 
 def _sum(results: Sequence[Replayed], *, logged: bool) -> int:
     return sum(each.count(logged=logged) for each in results)
 
 
-def _show(results: Sequence[Replayed], links: int, dry_run: bool) -> None:
+def _show(results: Sequence[Replayed], raised: int, links: int, dry_run: bool) -> None:
     for each in results:
         render.lines(f"{each.name}: {each.read:,} items read")
         for change in each.changes:
@@ -71,6 +81,9 @@ def _show(results: Sequence[Replayed], links: int, dry_run: bool) -> None:
             render.lines(f"  {each.closed:,} activities hold more than their level allows")
         render.trouble(each.name, each.error, each.cure)
     render.lines(f"{links:,} activities are linked otherwise by the rules of today.")
+    if raised:
+        would = "Would fetch" if dry_run else "The next passes fetch"
+        render.lines(f"{would} text of {raised:,} activities of which more may be stored now.")
     if dry_run:
         render.lines("Nothing was changed: this was a dry run.")
     elif logged := _sum(results, logged=True):

@@ -78,7 +78,7 @@ class Desk:
         found = json.loads(done.out)
         (one,) = found["mailboxes"]
         changes = {f"{each['was']} -> {each['now']}": each["count"] for each in one["changes"]}
-        return changes, {**one, "relinked": found["relinked"]}
+        return changes, {**one, "raised": found["raised"], "relinked": found["relinked"]}
 
     def subjects(self) -> list[str]:
         names = ("jane@acme.example", "bob@acme.example", "eva@bank.example")

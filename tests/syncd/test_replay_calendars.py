@@ -124,7 +124,18 @@ def test_what_a_person_linked_stays(desk: Desk) -> None:
     assert [row[2] for row in desk.stored()] == ["About bob", "Call zoe@client.example"]
 
 
-def test_a_lower_level_erases_what_it_no_longer_allows(desk: Desk) -> None:
+def test_a_lower_level_erases_what_it_no_longer_allows_and_a_raised_one_brings_it_back(desk: Desk) -> None:
+    before, people = desk.stored(), desk.rows("SELECT * FROM participant ORDER BY 1, 2, 3")
     desk.rules('protected = ["@client.example"]')
     desk.replay()
     assert sorted(str(row[2]) for row in desk.stored()) == ["About bob", *["None"] * 5]
+    desk.rules()
+    desk.replay()
+    waiting = "SELECT count(DISTINCT object) FROM sighting WHERE due_at < '2000-01-01'"
+    assert desk.rows(waiting) == [(4,)], "Anna's two meetings with Zoe, her task, and Ben's copy of the one they share"
+    desk.once()
+    assert desk.stored() == before
+    assert desk.rows("SELECT * FROM participant ORDER BY 1, 2, 3") == people
+    assert desk.rows(waiting) == [(0,)]
+    desk.replay()
+    assert desk.rows(waiting) == [(0,)], "once"
