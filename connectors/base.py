@@ -55,6 +55,8 @@ class Context:
     """How much of an item may be stored: of a provider that tells rights apart, no more is asked for."""
     contacts: ContactsWanted | None = None
     """What the directory takes from its contacts; None if nothing, and then no right to them is asked for."""
+    processes: int = 1
+    """How many read mailboxes at the same time: what a provider allows to all of them together is shared out."""
 
     @property
     def sign_in(self) -> str:

@@ -36,11 +36,13 @@ class Opening:
         """`of` is the API by its short name (`gmail`): each has quotas of its own."""
         settings, who = self.settings, self.sign_in(scopes)
         mail = of == "gmail"
+        of_all = settings.project_units_per_minute if mail else _REQUESTS_OF_ALL
         quota = self.quotas.of(
             f"{who.project} {of}",
             settings.user,
             per_user=settings.units_per_minute if mail else _REQUESTS,
-            per_project=settings.project_units_per_minute if mail else _REQUESTS_OF_ALL,
+            # Of a mailbox no other process reads at the same time; of the project, any.
+            per_project=max(1, of_all // self.context.processes),
         )
         return Caller(Http(who, settings.timeout), quota, self.owner, self.context.now)
 

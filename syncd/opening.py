@@ -42,9 +42,10 @@ def vault(config: Config, store: Store) -> Vault:
     return Vault(store.engine, cache(lambda make: token_key(config, make=make)))
 
 
-def account(mailbox: Mailbox, tokens: Tokens, now: Callable[[], datetime]) -> Account:
-    """Opens no connection yet: the account signs in when it is first asked."""
-    return KINDS[mailbox.kind].open(mailbox.settings, context(mailbox, tokens, now))
+def account(mailbox: Mailbox, tokens: Tokens, now: Callable[[], datetime], *, processes: int = 1) -> Account:
+    """Opens no connection yet: the account signs in when it is first asked. `processes` as in Context."""
+    given = replace(context(mailbox, tokens, now), processes=processes)
+    return KINDS[mailbox.kind].open(mailbox.settings, given)
 
 
 def context(

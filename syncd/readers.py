@@ -93,13 +93,19 @@ def cores() -> int:
 class _Passes:
     """Of this process, several at once."""
 
-    def __init__(self, config: Config, store: Store, progress: Progress) -> None:
+    def __init__(self, config: Config, store: Store, progress: Progress, processes: int) -> None:
         daemon = config.daemon
         self._config = config
         self._store = store
         self._vault = vault(config, store)
         self._mailboxes = {each.name: each for each in config.mailboxes}
-        self._manner = Manner(daemon.interval_min, daemon.interval_max, slice=timedelta(days=365), progress=progress)
+        self._manner = Manner(
+            daemon.interval_min,
+            daemon.interval_max,
+            slice=timedelta(days=365),
+            progress=progress,
+            processes=processes,
+        )
         self._watches: list[Watch] = []
 
     def read(self, task: Task) -> Result:
@@ -136,7 +142,7 @@ def _pass(one: Watch) -> Outcome:
 def _here(
     config: Config, at_once: int, progress: Progress, store: Store, tasks: Sequence[Task], results: dict[str, Result]
 ) -> None:
-    passes = _Passes(config, store, progress)
+    passes = _Passes(config, store, progress, processes=1)
 
     def read(task: Task) -> None:
         results[task.mailbox] = passes.read(task)
@@ -179,15 +185,16 @@ class _Others:
         self._progress = progress
         self._others: list[_Other] = []
         for _ in range(processes):
-            self._others.append(self._begun(config))
+            self._others.append(self._begun(config, processes))
 
-    def _begun(self, config: Config) -> _Other:
+    def _begun(self, config: Config, processes: int) -> _Other:
         from multiprocessing import get_context
 
         fork = get_context("fork")
         ours, theirs = fork.Pipe()
         inherited = [ours, *(other.pipe for other in self._others)]
-        process = fork.Process(target=_work, args=(config, theirs, inherited, self._threads), daemon=True)
+        arguments = (config, theirs, inherited, self._threads, processes)
+        process = fork.Process(target=_work, args=arguments, daemon=True)
         process.start()
         theirs.close()
         return _Other(process, ours)
@@ -276,8 +283,8 @@ def _end(code: int) -> str:
     return signal.Signals(-code).name if code < 0 else f"exit code {code}"
 
 
-def _work(config: Config, pipe: Connection, inherited: Iterable[Connection], threads: int) -> None:
-    """What such a process does: read what it is given until there is a None."""
+def _work(config: Config, pipe: Connection, inherited: Iterable[Connection], threads: int, processes: int) -> None:
+    """What such a process, one of `processes`, does: read what it is given until there is a None."""
     # Ctrl-C comes to all processes of a terminal; who began this one passes it on. To ignore it would be inherited by
     # the commands that give secrets.
     signal.signal(signal.SIGINT, lambda *_: None)
@@ -302,7 +309,7 @@ def _work(config: Config, pipe: Connection, inherited: Iterable[Connection], thr
         while (task := _next(pipe)) is not None:
             if passes is None:
                 store = stack.enter_context(closing(open_store(store_url(config), store_key(config))))
-                passes = _Passes(config, store, tell)
+                passes = _Passes(config, store, tell, processes)
             pool.submit(read, passes, task)
         if passes is not None:
             passes.stop()

@@ -78,6 +78,8 @@ class Manner:
     slice: timedelta = SLICE
     progress: Progress = lambda saved: None
     observe: Callable[[Outcome], None] = lambda outcome: None
+    processes: int = 1
+    """That go about mailboxes at the same time."""
 
 
 @dataclass(slots=True)
@@ -278,7 +280,7 @@ def watch(
     mailbox: Mailbox, registered: Registered, store: Store, policy: Policy, manner: Manner, vault: Vault
 ) -> Watch:
     """Nothing is opened yet: the account signs in at its first pass."""
-    its = account(mailbox, vault.tokens(mailbox.name), _now)
+    its = account(mailbox, vault.tokens(mailbox.name), _now, processes=manner.processes)
     return Watch(mailbox, store, policy, manner, registered.id, registered.state, its)
 
 

@@ -41,6 +41,7 @@ class GmailWorld(World):
     secret: str = field(init=False)
     level: Level = Level.FULL
     since: datetime = LONG_AGO
+    processes: int = 1
     skew: float = 0.0
     """Seconds by which this machine's clock is ahead of Google's."""
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
@@ -71,7 +72,7 @@ class GmailWorld(World):
     @property
     def context(self) -> Context:
         given = context(self.secret, since=self.since, now=self.now, tokens=self.tokens)
-        return replace(given, level=self.level)
+        return replace(given, level=self.level, processes=self.processes)
 
     def account(self) -> GoogleAccount:
         quotas = Quotas(self.fake.clock, self.fake.clock.sleep)

@@ -150,9 +150,20 @@ def test_no_more_is_spent_in_a_minute_than_the_quota_allows(world: GmailWorld) -
     world.settings = replace(world.settings, units_per_minute=600)
     world.add(60)
     world.follow(None)
+    assert busiest_minute(world) * world.settings.units_per_message <= 600
+
+
+def test_processes_that_read_at_the_same_time_share_the_quota_of_the_project(world: GmailWorld) -> None:
+    world.settings = replace(world.settings, units_per_minute=60_000, project_units_per_minute=2_400)
+    world.processes = 4
+    world.add(60)
+    world.follow(None)
+    assert busiest_minute(world) * world.settings.units_per_message <= 600
+
+
+def busiest_minute(world: GmailWorld) -> int:
     moments = [call.at for call in world.fake.of(GET)]
-    busiest = max(sum(1 for other in moments if at <= other < at + 60) for at in moments)
-    assert busiest * world.settings.units_per_message <= 600
+    return max(sum(1 for other in moments if at <= other < at + 60) for at in moments)
 
 
 def test_a_cut_answer_or_one_that_is_no_json_is_asked_for_again(world: GmailWorld) -> None:

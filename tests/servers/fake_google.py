@@ -95,6 +95,8 @@ class FakeGoogle:
     calls: list[Call] = field(default_factory=list)
     requests: list[tuple[str, str]] = field(default_factory=list)
     """(HTTP method, path) of all that came over the wire, the parts of batches too."""
+    batches: list[int] = field(default_factory=list)
+    """Of how many parts each was."""
     forms: list[dict[str, str]] = field(default_factory=list)
     """What came to the token endpoint."""
     plan: Callable[[Call], Fault | None] = lambda call: None
@@ -274,6 +276,7 @@ class FakeGoogle:
         parsed = BytesParser().parsebytes(b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + body)
         parts = parsed.get_payload()
         assert isinstance(parts, list)
+        self.batches.append(len(parts))
         if len(parts) > BATCH_LIMIT:
             return errors.bad_request(f"The batch request exceeds the limit of {BATCH_LIMIT} calls.")
         out = bytearray()

@@ -132,6 +132,24 @@ def by_service_account(office: Office, google: FakeGoogle, *users: str) -> None:
     office.configure(DOMAIN.format(url=google.url), extra=CONTACTS)
 
 
+def test_several_processes_share_what_the_project_may_spend(office: Office, google: FakeGoogle) -> None:
+    """Alone, a process may ask for fifty messages at once here; of two, each for half as many."""
+    by_service_account(office, google, CARL, "dora@example.com")
+    quota = "units_per_minute = 70000\nunits_per_message = 100\nproject_units_per_minute = 35000\n"
+    office.configure(DOMAIN.format(url=google.url) + quota + 'read = ["mail"]\n', extra=CONTACTS)
+    for user in (CARL, "dora@example.com"):
+        for number in range(26):
+            google.mailbox(user).deliver(_numbered(number))
+    read = (
+        "from pathlib import Path; from syncd.config import load; from syncd.membership import complete; "
+        f"from syncd.once import once; found = once(complete(load(Path({str(office.config)!r}))), [], "
+        "progress=lambda saved: None, processes=2); print(*(each.state.state for each in found.values()))"
+    )
+    ran = subprocess.run([sys.executable, "-c", read], capture_output=True, text=True, check=True)
+    assert ran.stdout == "ok ok\n"
+    assert google.batches == [25, 25]
+
+
 def test_every_user_of_a_domain_is_read_by_a_service_account(office: Office, google: FakeGoogle) -> None:
     by_service_account(office, google, CARL, "dora@example.com", "gone@example.com")
     google.directory[2]["suspended"] = True
