@@ -21,8 +21,8 @@ class Told(NamedTuple):
     """The mailbox's historyId when this was asked for."""
 
 
-def changes_in(pages: Iterable[Resource], labels: Labels, *, upto: str) -> Told:
-    """Of all pages; with `upto`, of what happened no later than that historyId."""
+def changes_in(pages: Iterable[Resource], labels: Labels) -> Told:
+    """Of all pages."""
     history = ""
     records: list[dict[str, Any]] = []
     for page in pages:
@@ -31,8 +31,6 @@ def changes_in(pages: Iterable[Resource], labels: Labels, *, upto: str) -> Told:
     touched: dict[str, bool] = {}
     erased: set[str] = set()
     for record in sorted(records, key=lambda each: _number(str(each.get("id", "")))):
-        if upto and _number(str(record.get("id", ""))) > int(upto):
-            break
         for kind in _KINDS:
             for change in record.get(kind) or ():
                 _take(kind, change, labels, touched, erased)

@@ -131,7 +131,9 @@ class MailStream:
             pages = list(self._gmail.history(here.history))
         except errors.Missing as error:
             raise CursorExpired("Gmail's history does not go back to the last pass; all is read again") from error
-        told = changes_in(pages, self._labels(labels_in(pages)), upto=here.upto)
+        # What was resumed may tell more than at first; what of it comes after the old end is told once more from there,
+        # since two records that Gmail puts together have the later one's id.
+        told = changes_in(pages, self._labels(labels_in(pages)))
         end = replace(here, history=here.upto or told.history, upto="", done="")
         ids = [id for id in newest_first(told.touched) if is_below(id, here.done)]
         arrived = [id for id in ids if told.touched[id]]

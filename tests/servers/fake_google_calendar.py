@@ -40,6 +40,8 @@ class Calendar:
     empty_pages: bool = False
     parameters: dict[str, list[str]] = field(default_factory=dict)
     """What the listing that gave the first token was asked with."""
+    _listings: list[tuple[list[str], str]] = field(default_factory=list)
+    """The ids of each, and the token to go on from when it was begun."""
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     # ------------------------------------------------------------------------------------------- what its owner does
@@ -105,10 +107,11 @@ class Calendar:
             assert shape == self.parameters, "a sync token is used with other parameters than it was given for"
         elif "iCalUID" not in query:
             self.parameters = shape
-        found = [
-            self.events[id] for id in sorted(self.events, key=self.changed.__getitem__) if self._is_wanted(id, query)
-        ]
-        return self._paged(found, query)
+        if place := query.get("pageToken", [""])[0]:
+            return self._page(place, query)
+        found = [id for id in sorted(self.events, key=self.changed.__getitem__) if self._is_wanted(id, query)]
+        self._listings.append((found, str(self.change)))
+        return self._page(f"{'e' if self.empty_pages and found else ''}{len(self._listings) - 1}.0", query)
 
     def _is_wanted(self, id: str, query: Query) -> bool:
         event, token = self.events[id], query.get("syncToken", [""])[0]
@@ -120,7 +123,8 @@ class Calendar:
             return uid in (event.get("iCalUID"), master.get("iCalUID"))
         return event["status"] != "cancelled" or "recurringEventId" in event
 
-    def _paged(self, found: list[Event], query: Query) -> dict[str, Any]:
+    def _page(self, place: str, query: Query) -> dict[str, Any]:
+        """Of a listing as it was begun, and so is the token at its end: what changes meanwhile is told by that."""
         answer: dict[str, Any] = {
             "kind": "calendar#events",
             "summary": self.summary,
@@ -128,15 +132,15 @@ class Calendar:
             "accessRole": self.role,
             "items": [],
         }
-        token = query.get("pageToken", ["0"])[0]
-        start = int(token.removeprefix("e"))
-        if self.empty_pages and not token.startswith("e") and found:
-            return {**answer, "nextPageToken": f"e{start}"}
-        size = min(int(query.get("maxResults", ["250"])[0]), self.page)
-        answer["items"] = found[start : start + size]
-        if start + size < len(found):
-            return {**answer, "nextPageToken": str(start + size)}
-        return answer if "iCalUID" in query else {**answer, "nextSyncToken": str(self.change)}
+        if place.startswith("e"):
+            return {**answer, "nextPageToken": place.removeprefix("e")}
+        listing, start = map(int, place.split("."))
+        found, token = self._listings[listing]
+        end = start + min(int(query.get("maxResults", ["250"])[0]), self.page)
+        answer["items"] = [self.events[id] for id in found[start:end] if id in self.events]
+        if end < len(found):
+            return {**answer, "nextPageToken": f"{'e' if self.empty_pages else ''}{listing}.{end}"}
+        return answer if "iCalUID" in query else {**answer, "nextSyncToken": token}
 
     def get(self, id: str) -> dict[str, Any] | Refusal:
         return self.events.get(id) or errors.refusal(404, "Not Found", "notFound", "NOT_FOUND")
