@@ -241,20 +241,54 @@ def test_a_command_that_reads_no_google_mailbox_does_not_load_googles_libraries(
 
 
 def test_three_weeks_offline_lose_nothing_and_announce_nothing_twice(office: Office, google: FakeGoogle) -> None:
-    gmail = google.mailbox(CARL)
-    for number in range(3):
-        gmail.deliver(_numbered(number))
+    gmail, calendar = google.mailbox(CARL), google.calendar(CARL)
+    mails = [gmail.deliver(_numbered(number)) for number in range(3)]
+    _, moves, leaves = (calendar.put(_meeting(number)) for number in range(3))
+    office.configure(block(google, 'read = ["mail", "calendar"]'), extra=CONTACTS)
     sign_in(office, google)
     assert office.process("once").code == 0
-    told = _feed(office)
+    told, known = _feed(office), _timeline(office)
+    assert [kind for _, kind, _ in told] == ["created"] * 6
 
-    google.clock.sleep(21 * 86_400)
+    google.clock.sleep(86_400)
     gmail.deliver(_numbered(3))
-    google.clock.sleep(8 * 86_400)
+    gmail.delete(mails[0])
+    calendar.put(_meeting(3))
+    calendar.put({**calendar.events[moves], "location": "Room 7"})
+    calendar.delete(leaves)
+    google.clock.sleep(20 * 86_400)
+    calendar.end_tokens()
+    google.calls.clear()
     assert office.process("once").code == 0
 
-    assert len(_feed(office)) == len(told) + 1
-    assert _feed(office)[: len(told)] == told
+    assert len(google.of("gmail.users.history.list")) == 2, "the old one, and that of the new beginning"
+    assert [call.query.get("syncToken") for call in google.of("calendar.events.list")][1:] == [None]
+    came = {each: subject for each, subject in _timeline(office).items() if each not in known}
+    assert sorted(came.values()) == ["Meeting 3", "Offer 3"]
+    assert known.items() <= _timeline(office).items(), "nothing is lost, not even what was deleted meanwhile"
+    later = _feed(office)[len(told) :]
+    assert sorted(str(activity) for _, kind, activity in later if kind == "created") == sorted(came)
+    assert {known[str(activity)] for _, kind, activity in later if kind != "created"} == {"Meeting 1"}
+
+    assert office.process("once").code == 0
+    assert len(_feed(office)) == len(told) + len(later)
+
+
+def _meeting(number: int) -> dict[str, Any]:
+    return {
+        "iCalUID": f"meeting-{number}@client.example",
+        "summary": f"Meeting {number}",
+        "start": {"dateTime": f"2026-11-2{number}T09:00:00Z"},
+        "end": {"dateTime": f"2026-11-2{number}T10:00:00Z"},
+        "organizer": {"email": "zoe@client.example"},
+        "attendees": [{"email": CARL, "self": True, "responseStatus": "accepted"}],
+    }
+
+
+def _timeline(office: Office) -> dict[str, str]:
+    """Activity -> its subject."""
+    shown: Any = office.syncd("timeline", "zoe@client.example", "--json").json
+    return {each["id"]: each["subject"] for each in shown["activities"]}
 
 
 def _numbered(number: int) -> bytes:
