@@ -6,8 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
-from contextlib import chdir, redirect_stderr, redirect_stdout
+from collections.abc import Iterator, Mapping
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
@@ -17,6 +17,7 @@ import pytest
 from syncd.cli.app import app
 from syncd.cli.exits import guarded
 from tests.servers.dovecot import Dovecot
+from tests.servers.postgres import Postgres
 
 PROGRAM = [sys.executable, "-c", "from syncd.cli import main; main()"]
 
@@ -84,6 +85,17 @@ class Office:
 
     def _environment(self) -> dict[str, str]:
         return {"SYNCD_CONFIG": str(self.config), "COLUMNS": "200", **self.environment}
+
+
+@contextmanager
+def on_postgresql(postgres: Postgres, folder: Path) -> Iterator[Office]:
+    """An office whose store is a database of its own."""
+    (folder / "state").mkdir(mode=0o700)
+    name = postgres.new_database()
+    url = postgres.url(name).replace(f":{postgres.password}@", "@")
+    environment = {"DB_PASSWORD": postgres.password, "STATE_DIRECTORY": str(folder / "state")}
+    yield Office(folder, environment, f'url = "{url}"\npassword = "env:DB_PASSWORD"')
+    postgres.drop(name)
 
 
 def mailbox(server: Dovecot, user: str, *, name: str = "anna", lines: str = "") -> str:

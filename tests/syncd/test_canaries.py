@@ -12,8 +12,7 @@ from store.writer import open_store
 from syncd.config import load, store_key, store_url
 from syncd.opening import vault
 from tests.servers.dovecot import Dovecot
-from tests.servers.postgres import Postgres
-from tests.syncd.doors import Office, mailbox
+from tests.syncd.doors import Office, mailbox, on_postgresql
 
 SECRET = "CANARY"
 """In whatever may be nowhere: subjects, texts, names, addresses, file names and tokens."""
@@ -43,13 +42,8 @@ def made(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
     if request.param == "sqlite":
         yield Office(tmp_path)
         return
-    postgres: Postgres = request.getfixturevalue("postgres")
-    name = postgres.new_database()
-    url = postgres.url(name).replace(f":{postgres.password}@", "@")
-    (tmp_path / "state").mkdir(mode=0o700)
-    environment = {"DB_PASSWORD": postgres.password, "STATE_DIRECTORY": str(tmp_path / "state")}
-    yield Office(tmp_path, environment, f'url = "{url}"\npassword = "env:DB_PASSWORD"')
-    postgres.drop(name)
+    with on_postgresql(request.getfixturevalue("postgres"), tmp_path) as office:
+        yield office
 
 
 @pytest.fixture

@@ -9,18 +9,21 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import Engine
 
 from matching.identity import address_hash
 from store import closing, erasure, integrity
 from store.known import AGAIN
 from store.retention import Periods
+from store.writer import Store
 from syncd.model import Level, Policy
 from syncd.raising import Judged, raise_levels
+from tests.store.conftest import backend, engine, postgres_database, sqlite_template, url
 from tests.syncd.mailboxes import Killed, message
 from tests.syncd.test_replay import Desk, desk
 from tests.syncd.worlds import POLICY, World
 
-__all__ = ["desk"]
+__all__ = ["backend", "desk", "engine", "postgres_database", "sqlite_template", "url"]
 
 FULL, SUBJECT, METADATA, PRIVATE = Level.FULL, Level.SUBJECT, Level.METADATA, Level.PRIVATE
 LOW = replace(POLICY, level=METADATA)
@@ -32,7 +35,7 @@ KEPT_FOR_EVER = Periods()
 
 def pending(desk: Desk) -> int:
     """As `syncd status` tells it, both ways."""
-    status = desk.office.process("status", "--json")
+    status = desk.office.syncd("status", "--json")
     (box,) = json.loads(status.out)["mailboxes"]
     number = sum(stream["texts_pending"] for stream in box["streams"])
     shown = desk.office.syncd("status").out.splitlines()[1].split()
@@ -115,6 +118,11 @@ class Past:
     def due(self) -> object:
         ((number,),) = self.world.rows("SELECT count(*) FROM sighting WHERE due_at IS NOT NULL AND gone_at IS NULL")
         return number
+
+
+@pytest.fixture
+def world(engine: Engine) -> World:
+    return World(Store(engine, POLICY.key), None, [])
 
 
 @pytest.fixture

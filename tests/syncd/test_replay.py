@@ -11,8 +11,7 @@ import pytest
 from store.engine import connect
 from tests.dump import Rows, dump
 from tests.servers.dovecot import Dovecot
-from tests.servers.postgres import Postgres
-from tests.syncd.doors import Office, mail, mailbox
+from tests.syncd.doors import Office, mail, mailbox, on_postgresql
 
 PEOPLE = "id,name,email\n1,Jane Doe,jane@acme.example\n2,Bob,bob@acme.example\n3,Eva,eva@bank.example\n"
 
@@ -101,12 +100,8 @@ def desk(request: pytest.FixtureRequest, tmp_path: Path, dovecot: Dovecot) -> It
     if request.param == "sqlite":
         yield Desk(Office(tmp_path), dovecot)
         return
-    postgres: Postgres = request.getfixturevalue("postgres")
-    name = postgres.new_database()
-    url = postgres.url(name).replace(f":{postgres.password}@", "@")
-    environment = {"DB_PASSWORD": postgres.password, "STATE_DIRECTORY": str(tmp_path / "state")}
-    yield Desk(Office(tmp_path, environment, f'url = "{url}"\npassword = "env:DB_PASSWORD"'), dovecot)
-    postgres.drop(name)
+    with on_postgresql(request.getfixturevalue("postgres"), tmp_path) as office:
+        yield Desk(office, dovecot)
 
 
 def test_under_the_same_rules_nothing_changes(desk: Desk) -> None:

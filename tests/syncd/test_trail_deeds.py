@@ -14,9 +14,8 @@ from store import schema
 from store.engine import connect, read, write
 from store.retention import Periods, expire
 from syncd.config import load, store_url
-from tests.servers.postgres import Postgres
 from tests.store.seeds import NOW, Seeds, days
-from tests.syncd.doors import Office
+from tests.syncd.doors import Office, on_postgresql
 
 _REFUSES = {
     "sqlite": ["CREATE TRIGGER trail_full BEFORE INSERT ON trail BEGIN SELECT RAISE(ABORT, 'no entry today'); END"],
@@ -33,14 +32,8 @@ def made(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
     if request.param == "sqlite":
         yield Office(tmp_path)
         return
-    postgres: Postgres = request.getfixturevalue("postgres")
-    name = postgres.new_database()
-    patch = request.getfixturevalue("monkeypatch")
-    patch.setenv("DB_PASSWORD", postgres.password)
-    patch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
-    url = postgres.url(name).replace(f":{postgres.password}@", "@")
-    yield Office(tmp_path, store=f'url = "{url}"\npassword = "env:DB_PASSWORD"')
-    postgres.drop(name)
+    with on_postgresql(request.getfixturevalue("postgres"), tmp_path) as office:
+        yield office
 
 
 @pytest.fixture
@@ -48,6 +41,8 @@ def engine(made: Office, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     """Of a store with a contact, a mail of hers, a token, and a mailbox that left the configuration; its trail takes no
     entry any more."""
     monkeypatch.chdir(made.folder)
+    for name, value in made.environment.items():
+        monkeypatch.setenv(name, value)
     made.write("people.csv", "id,name,email\n1,Jane Doe,jane@acme.example\n")
     assert made.syncd("contacts", "import", "people.csv").code == 0
     made.write("more.csv", "id,name,email\n2,Bob,bob@acme.example\n")
