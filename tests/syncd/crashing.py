@@ -1,10 +1,10 @@
 """A process that runs `syncd once` in children which die in the middle: `python -m tests.syncd.crashing CONFIG WAY`.
 
 WAY is `points` (for each commit point of a first sync: begin anew, be killed there, go on, compare), `later` (the same
-of a pass that begins with the store `before.db`), `moments SEED`
-(fifty deaths at random moments of first syncs, each of which goes on where the one before it died), or `readers SEED`
-(fifteen of first syncs of which only processes that read mailboxes die). Prints JSON; forks, so that a run costs no
-start-up.
+of a pass that begins with the store `before.db`), `database` (the same of a first sync on PostgreSQL, which begins with
+all tables empty that are so now), `moments SEED` (fifty deaths at random moments of first syncs, each of which goes on
+where the one before it died), or `readers SEED` (fifteen of first syncs of which only processes that read mailboxes
+die). Prints JSON; forks, so that a run costs no start-up.
 """
 
 from __future__ import annotations
@@ -16,18 +16,25 @@ import resource
 import shutil
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import TypeVar
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, Table, delete, select, text
 
+from store import schema
 from store.engine import connect, hold
 from syncd.cli import main
-from syncd.config import load
+from syncd.config import load, store_url
 from syncd.once import once as read_once
 from tests.commits import watch_writes
 from tests.dump import dump
+from tests.waiting import eventually
+
+StoreT = TypeVar("StoreT", Path, str)
 
 DEATHS = 50
 READERS = 15
@@ -87,11 +94,46 @@ def undisturbed() -> None:
     """Let the run come to its end."""
 
 
-def contents(store: Path) -> str:
-    engine = connect(f"sqlite:///{store}")
+def contents(store: Path | str) -> str:
+    """Of a file, or of the database of a URL."""
+    engine = connect(f"sqlite:///{store}" if isinstance(store, Path) else store)
     try:
         with hold(engine):
             return json.dumps(dump(engine), default=str)
+    finally:
+        engine.dispose()
+
+
+def empty_tables(url: str) -> list[Table]:
+    """Each before those that it refers to."""
+    with _connected(url) as connection:
+        tables = reversed(schema.metadata.sorted_tables)
+        return [table for table in tables if connection.execute(select(table).limit(1)).first() is None]
+
+
+def emptied(url: str, tables: Sequence[Table]) -> None:
+    with _connected(url) as connection:
+        for table in tables:
+            connection.execute(delete(table))
+
+
+def left_by_the_dead(url: str) -> None:
+    """The server ends the sessions of whoever was killed a moment later, and with them what they held."""
+    others = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        " AND backend_type = 'client backend'"
+    )
+    with _connected(url) as connection:
+        eventually(lambda: connection.execute(others).scalar_one() == 0, every=0.01)
+
+
+@contextmanager
+def _connected(url: str) -> Iterator[Connection]:
+    """Each statement is a transaction by itself, and sees what has changed since the one before."""
+    engine = connect(url)
+    try:
+        with engine.connect() as connection:
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
     finally:
         engine.dispose()
 
@@ -107,7 +149,10 @@ def go_back(store: Path) -> None:
     shutil.copy(store.with_name("before.db"), store)
 
 
-def at_each_point(config: Path, store: Path, begin: Callable[[Path], None]) -> dict[str, object]:
+def at_each_point(
+    config: Path, store: StoreT, begin: Callable[[StoreT], None], settled: Callable[[StoreT], None]
+) -> dict[str, object]:
+    """`settled` waits until the dead hold nothing any more."""
     begin(store)
     ends = [once(config, undisturbed)]
     truth, differing, killed = contents(store), 0, 0
@@ -116,6 +161,7 @@ def at_each_point(config: Path, store: Path, begin: Callable[[Path], None]) -> d
         if once(config, killed_at(point)) != -signal.SIGKILL:
             break
         killed += 1
+        settled(store)
         ends.append(once(config, undisturbed))
         differing += contents(store) != truth
     return {"killed": killed, "differing": differing, "ends": sorted(set(ends))}
@@ -146,8 +192,12 @@ def at_random_moments(config: Path, store: Path, seed: int, *, readers: bool) ->
 if __name__ == "__main__":
     path = Path(sys.argv[1])
     database = path.parent / "syncd.db"
-    if sys.argv[2] in ("points", "later"):
+    if sys.argv[2] == "database":
+        url = store_url(load(path))
+        begin_empty = partial(emptied, tables=empty_tables(url))
+        print(json.dumps(at_each_point(path, url, begin_empty, left_by_the_dead)))
+    elif sys.argv[2] in ("points", "later"):
         begin = forget if sys.argv[2] == "points" else go_back
-        print(json.dumps(at_each_point(path, database, begin)))
+        print(json.dumps(at_each_point(path, database, begin, lambda store: None)))
     else:
         print(json.dumps(at_random_moments(path, database, int(sys.argv[3]), readers=sys.argv[2] == "readers")))

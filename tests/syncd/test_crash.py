@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from tests.servers.dovecot import Dovecot
+from tests.servers.postgres import Postgres
+from tests.syncd.chain import on_postgresql
 from tests.syncd.daemons import Office
 
 
@@ -50,6 +52,22 @@ def test_killed_at_each_commit_point_the_next_run_ends_as_an_undisturbed_one(off
     assert told["ends"] == [0]
     assert told["differing"] == 0
     assert told["killed"] > 20
+
+
+def test_killed_at_each_commit_point_on_postgresql_the_next_run_ends_as_an_undisturbed_one(
+    dovecot: Dovecot, postgres: Postgres, tmp_path: Path
+) -> None:
+    office = Office(tmp_path, dovecot)
+    office.more["anna"] = 'level = "full"'
+    user = office.mailbox("anna")
+    dovecot.fill(user, [_mail(number, user) for number in range(60)])
+    dovecot.fill(user, [_mail(number, user) for number in range(100, 140)], folder="Archive")
+    with on_postgresql(office, postgres) as chain:
+        chain.prepare()
+        told = _crash(office, "database")
+    assert told["ends"] == [0]
+    assert told["differing"] == 0
+    assert told["killed"] > 10
 
 
 def test_killed_fifty_times_at_random_moments_a_first_sync_ends_as_an_undisturbed_one(office: Office) -> None:
