@@ -9,6 +9,7 @@ from datetime import timedelta
 from connectors.base import Context, Grant, Stream
 from connectors.ews_client import Client
 from connectors.ews_folders import Folder, FolderTree
+from connectors.ews_grant import grant
 from connectors.ews_mail import MailStream
 from connectors.ews_objects import Meetings, ObjectStream, Tasks, Window
 from connectors.ews_settings import Settings
@@ -36,9 +37,7 @@ class ExchangeAccount:
         return [self._stream(each, window) for each in self._tree.folders() if each.kind in self._settings.read]
 
     def grant(self) -> Grant:
-        """Exchange does not tell what else the one who signs in may do."""
-        acts_for = self._settings.acts_for
-        return Grant(by=f"{self._settings.signs_in}{f', by {acts_for}' if acts_for else ''}", permissions=())
+        return grant(self._settings, self._client)
 
     def close(self) -> None:
         self._client.close()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -20,10 +20,11 @@ from requests import Response
 from connectors import ews_xml as xml
 from connectors.base import Context
 from connectors.ews_autodiscover import Place, found
-from connectors.ews_errors import called, meaning, passes
+from connectors.ews_errors import Denied, Gone, Judge, called, meaning, passes
 from connectors.ews_settings import Settings
 from connectors.ews_wire import API_VERSION, Mailbox, TooLarge, Wire
 from connectors.ews_xml import Element, M, T, element
+from connectors.outlook_folders import ROOT
 from syncd.errors import CursorExpired, Permanent, SyncError
 
 MOST_CHANGES = 512
@@ -111,6 +112,7 @@ class Client:
         self._context = context
         self._place: Place | None = None
         self._mailbox: Mailbox | None = None
+        self._judge: Judge | None = None
 
     @property
     def host(self) -> str:
@@ -147,7 +149,7 @@ class Client:
 
     def folders_page(self, state: str, fields: Sequence[str]) -> Page:
         """The same of the folders below the mailbox's root."""
-        parts = [xml.shape("m:FolderShape", fields), element("m:SyncFolderId", self._known("msgfolderroot"))]
+        parts = [xml.shape("m:FolderShape", fields), element("m:SyncFolderId", self._known(ROOT))]
         if state:
             parts.append(element("m:SyncState", text=state))
         (answer,) = self._ask(_SyncFolderHierarchy, element("m:SyncFolderHierarchy", *parts))
@@ -155,14 +157,8 @@ class Client:
 
     def well_known(self, names: Sequence[str]) -> dict[str, str]:
         """The ids of those folders of these names that the mailbox has."""
-        payload = element(
-            "m:GetFolder",
-            xml.shape("m:FolderShape", ()),
-            element("m:FolderIds", *(self._known(name) for name in names)),
-        )
-        answers = self._ask(_GetFolder, payload)
         ids: dict[str, str] = {}
-        for name, answer in zip(names, answers, strict=True):
+        for name, answer in zip(names, self._folders(names), strict=True):
             if isinstance(answer, Exception):
                 if passes(answer):
                     raise meaning(answer, self.settings, self.host) from answer
@@ -171,6 +167,25 @@ class Client:
             if folders is not None and len(folders):
                 ids[name] = xml.id_of(folders[0], "FolderId")[0]
         return ids
+
+    def open_other(self, user: str) -> None:
+        """Ask for the root folder of another mailbox of this server, by the same right; nothing of it is read. Raises
+        Denied where that is refused, else as every call."""
+        self._opened()
+        other = Client(replace(self.settings, user=user), self._context)
+        other._place = self._place
+        try:
+            (answer,) = other._folders([ROOT])
+        finally:
+            other.close()
+        if isinstance(answer, (*Gone, errors.ErrorFolderNotFound)):  # so it hides what one has no right to
+            raise Denied(f"{self.settings.signs_in} may not read {user}")
+        if isinstance(answer, Exception):
+            raise meaning(answer, other.settings, other.host) from answer
+
+    def _folders(self, names: Sequence[str]) -> list[Element | Exception]:
+        parts = element("m:FolderIds", *(self._known(name) for name in names))
+        return self._ask(_GetFolder, element("m:GetFolder", xml.shape("m:FolderShape", ()), parts))
 
     def items(self, ids: Sequence[str], fields: Sequence[str], *, text: bool = False) -> Iterator[Element | Exception]:
         """Each item, or what the server says of it, in the order of the ids."""
@@ -233,7 +248,9 @@ class Client:
             secret = self._context.secret()
             if self._place is None:
                 self._place = found(self.settings, secret)
-            wire = Wire(self._place.url, self._place.host, self.settings, secret)
+            if self._judge is None or self._judge.host != self._place.host:
+                self._judge = Judge(self.settings, self._place.host)
+            wire = Wire(self._place.url, self.settings, secret, self._judge)
             self._mailbox = Mailbox(wire, self.settings.user, self.settings.acts_for)
         return self._mailbox
 

@@ -72,32 +72,46 @@ _TOLD = "SOAP error code"
 _PASSES = "nothing, if it passes: it is tried again; if it lasts, ask who runs the server"
 
 
+class Denied(Permanent):
+    """Whoever signs in may not read the mailbox."""
+
+
 class Judge(FailFast):  # type: ignore[misc]  # exchangelib ships no types
     """What an answer's HTTP status means. The library never waits or tries again by itself with this policy."""
 
     def __init__(self, settings: Settings, host: str) -> None:
+        self.host = host
         self._settings = settings
-        self._host = host
+        self._let_in = False
 
     def raise_response_errors(self, response: requests.Response) -> None:
         """A status of 500 with XML is a SOAP fault, and is read like any answer."""
         status = response.status_code
         if status == 200 or (status == 500 and is_xml(response.content)):
+            self._let_in = True
             return
-        http_errors.raise_if_busy(self._host, status, {name.lower(): value for name, value in response.headers.items()})
+        http_errors.raise_if_busy(self.host, status, {name.lower(): value for name, value in response.headers.items()})
         if status == 401:
-            raise not_let_in(self._settings, self._host)
+            raise self._refusal()
         if status == 403:
             cure = f"Exchange Management Shell: Set-CASMailbox {self._settings.user} -EwsEnabled $true"
-            raise Permanent(f"{self._host} refuses EWS to {self._settings.signs_in}", cure=cure)
+            raise Permanent(f"{self.host} refuses EWS to {self._settings.signs_in}", cure=cure)
         if status in (301, 302, 303, 307, 308):
             place = urlsplit(response.headers.get("location", "")).netloc or "a page of its own"
             cure = "write the server's own name as `host`; a sign-in page before it must let /EWS through"
-            raise Permanent(f"{self._host} sends us on to {place}", cure=cure)
+            raise Permanent(f"{self.host} sends us on to {place}", cure=cure)
         if status == 404:
             cure = "check `host`: https://HOST/EWS/Exchange.asmx must answer there"
-            raise Permanent(f"{self._host} has no EWS", cure=cure)
-        raise Retryable(f"{self._host} answers with HTTP {status}", cure=_PASSES)
+            raise Permanent(f"{self.host} has no EWS", cure=cure)
+        raise Retryable(f"{self.host} answers with HTTP {status}", cure=_PASSES)
+
+    def _refusal(self) -> SyncError:
+        """An Exchange that has too much to do answers so, too, now and then (exchangelib's issue 662): one whom it has
+        let in before tries once more, on a new connection."""
+        if self._let_in:
+            self._let_in = False
+            return Retryable(f"{self.host} does not know {self._settings.signs_in} any more", cure=_PASSES)
+        return not_let_in(self._settings, self.host)
 
 
 def not_let_in(settings: Settings, host: str) -> ReauthNeeded:
@@ -159,7 +173,7 @@ def meaning(error: Exception, settings: Settings, host: str) -> SyncError:
         cure = "check `user`: the primary address of a mailbox on this server (one in the cloud is microsoft365)"
         return Permanent(f"{host} has no mailbox {settings.user} ({code})", cure=cure)
     if code in _NOT_IMPERSONATED or code == "ErrorAccessDenied":
-        return Permanent(f"{settings.signs_in} may not read {settings.user} ({code})", cure=_right(settings))
+        return Denied(f"{settings.signs_in} may not read {settings.user} ({code})", cure=_right(settings))
     if code == "MalformedResponseError" or (code == "SOAPError" and not said.startswith(_TOLD)):
         return _not_understood(host)
     if code in _TOO_OLD:

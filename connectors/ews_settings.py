@@ -49,6 +49,8 @@ class Settings:
     """Who signs in, `EXAMPLE\\syncd` or `syncd@example.com`; the mailbox's own user when empty."""
     rights: Literal["impersonation", "delegation"] = "impersonation"
     """By what right `login` reads a mailbox that is not its own: a management role, or full access to the mailbox."""
+    unreachable: str = ""
+    """A mailbox that `login` must not be able to read; `syncd check` tries it."""
     auth: Literal["ntlm", "basic"] = "ntlm"
     include: tuple[str, ...] = ()
     """Folders to read; all but junk, drafts and bin when empty. A name stands for its sub-folders too."""
@@ -65,8 +67,11 @@ class Settings:
     """Seconds to wait for the server's next word."""
 
     def __post_init__(self) -> None:
-        if not self.user.isprintable() or self.user.count("@") != 1 or any(letter in self.user for letter in " <>\\"):
-            raise ValueError('user must be the mailbox\'s address, such as "erik@example.com"')
+        for name, address in (("user", self.user), ("unreachable", self.unreachable or "board@example.com")):
+            if not address.isprintable() or address.count("@") != 1 or any(letter in address for letter in " <>\\"):
+                raise ValueError(f'{name} must be the mailbox\'s address, such as "erik@example.com"')
+        if self.unreachable and not self.login:
+            raise ValueError("unreachable is for mailboxes that another than their owner reads: with login")
         if self.host and not _HOST.fullmatch(self.host):
             raise ValueError('host must be the name of the server alone, such as "mail.example.com"')
         url = urlsplit(self.autodiscover)

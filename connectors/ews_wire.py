@@ -100,10 +100,10 @@ class _OurSessions(BaseProtocol):  # type: ignore[misc]  # exchangelib ships no 
 class Wire(_OurSessions):
     """To Exchange's web services at one URL."""
 
-    def __init__(self, url: str, host: str, settings: Settings, secret: str) -> None:
+    def __init__(self, url: str, settings: Settings, secret: str, judge: Judge) -> None:
         self.settings = settings
         self.TIMEOUT = settings.timeout
-        super().__init__(config=_configuration(url, host, settings, secret))
+        super().__init__(config=_configuration(url, settings, secret, judge))
 
     @property
     def version(self) -> Version:
@@ -115,17 +115,17 @@ class AutodiscoverWire(_OurSessions, AutodiscoverProtocol):  # type: ignore[misc
 
     def __init__(self, url: str, host: str, settings: Settings, secret: str) -> None:
         self.settings = settings
-        super().__init__(config=_configuration(url, host, settings, secret))
+        super().__init__(config=_configuration(url, settings, secret, Judge(settings, host)))
         self.TIMEOUT = min(settings.timeout, 30)
 
 
-def _configuration(url: str, host: str, settings: Settings, secret: str) -> Configuration:
+def _configuration(url: str, settings: Settings, secret: str, judge: Judge) -> Configuration:
     return Configuration(
         service_endpoint=url,
         credentials=Credentials(settings.signs_in, secret),
         auth_type="NTLM" if settings.auth == "ntlm" else "basic",
         version=Version(EXCHANGE_2013_SP1, API_VERSION),
-        retry_policy=Judge(settings, host),
+        retry_policy=judge,
         max_connections=1,
     )
 

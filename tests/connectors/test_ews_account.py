@@ -1,8 +1,7 @@
-"""An account on an Exchange server: who signs in and by what right, where the server is, and which folders it has."""
+"""An account on an Exchange server: where the server is, and which folders it has."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from connectors.base import Stream
 from connectors.ews_settings import Settings
 from syncd.errors import CursorExpired, Permanent, ReauthNeeded, Retryable, SyncError
 from tests.connectors.contract import Reader
-from tests.connectors.ews_worlds import PASSWORD, USER, EwsWorld, deliver, opened, settings
+from tests.connectors.ews_worlds import USER, EwsWorld, deliver, opened, settings
 from tests.servers.fake_ews import FakeEws
 from tests.servers.fake_ews_soap import Fault
 from tests.servers.loopback_http import Told
@@ -38,87 +37,6 @@ def refusal(world: EwsWorld) -> SyncError:
 
 def excluded(world: EwsWorld) -> dict[str, str]:
     return {stream.name: stream.excluded for stream in world.account().streams()}
-
-
-class TestSigningIn:
-    @pytest.mark.parametrize("scheme", ["ntlm", "basic"])
-    def test_the_owner_signs_in(self, world: EwsWorld, exchange: FakeEws, scheme: str) -> None:
-        exchange.scheme = scheme
-        world.settings = replace(world.settings, auth=scheme)  # type: ignore[arg-type]
-        keys = world.add(2)
-        reader = Reader(world)
-        reader.whole_pass()
-        assert reader.keys == keys
-        assert {request.user for request in exchange.requests} == {USER}
-
-    def test_with_ntlm_the_connection_is_signed_in_once(self, world: EwsWorld, exchange: FakeEws) -> None:
-        Reader(world).whole_pass()
-        assert len({asked.port for asked in exchange.asked}) == 1
-        assert len(exchange.asked) == len(exchange.requests) + 2
-
-    def test_the_wrong_way_in_names_the_other_one(self, world: EwsWorld, exchange: FakeEws) -> None:
-        exchange.scheme = "basic"
-        error = refusal(world)
-        assert isinstance(error, ReauthNeeded)
-        assert 'auth = "basic"' in error.cure
-
-    def test_one_account_reads_many_mailboxes_by_impersonation(self, world: EwsWorld, exchange: FakeEws) -> None:
-        exchange.may_sign_in(SYNCD, "secret")
-        exchange.impersonators.add(SYNCD)
-        deliver(exchange.mailbox("ben@example.com"), "of-ben@example.org")
-        deliver(world.mailbox, "of-anna@example.org")
-        world.secret = "secret"
-        found = []
-        for user in (USER, "ben@example.com"):
-            world.settings = replace(world.settings, user=user, login=SYNCD)
-            reader = Reader(world)
-            reader.whole_pass()
-            found += reader.keys
-        assert found == ["of-anna@example.org", "of-ben@example.org"]
-        assert {request.impersonated for request in exchange.requests} == {USER, "ben@example.com"}
-        assert world.account().grant().by == f"{SYNCD}, by impersonation"
-
-    def test_without_the_role_the_cure_is_the_line_that_gives_it(self, world: EwsWorld, exchange: FakeEws) -> None:
-        exchange.may_sign_in(SYNCD, PASSWORD)
-        world.settings = replace(world.settings, login=SYNCD)
-        error = refusal(world)
-        assert isinstance(error, Permanent)
-        assert "New-ManagementRoleAssignment" in error.cure
-
-    def test_by_delegation_it_is_said_whose_folders_are_meant(self, world: EwsWorld, exchange: FakeEws) -> None:
-        exchange.mailbox("syncd@example.com", PASSWORD)
-        exchange.delegates.add(("syncd@example.com", USER))
-        keys = world.add(1)
-        world.settings = replace(world.settings, login="syncd@example.com", rights="delegation")
-        reader = Reader(world)
-        reader.whole_pass()
-        assert reader.keys == keys
-
-    def test_without_full_access_the_cure_is_the_line_that_gives_it(self, world: EwsWorld, exchange: FakeEws) -> None:
-        exchange.mailbox("syncd@example.com", PASSWORD)
-        world.settings = replace(world.settings, login="syncd@example.com", rights="delegation")
-        assert "Add-MailboxPermission anna@example.com" in refusal(world).cure
-
-    def test_a_mailbox_that_is_not_there_is_named(self, world: EwsWorld, exchange: FakeEws) -> None:
-        exchange.may_sign_in(SYNCD, PASSWORD)
-        exchange.impersonators.add(SYNCD)
-        world.settings = replace(world.settings, login=SYNCD, user="nobody@example.com")
-        error = refusal(world)
-        assert isinstance(error, Permanent)
-        assert "nobody@example.com" in str(error)
-
-    def test_neither_password_nor_mail_is_logged_at_any_level(
-        self, world: EwsWorld, exchange: FakeEws, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        caplog.set_level(logging.DEBUG)
-        exchange.scheme = "basic"
-        world.settings = replace(world.settings, auth="basic")
-        deliver(world.mailbox, "1@example.org", subject="Very private")
-        Reader(world).whole_pass()
-        exchange.troubles = [Told(200, b"<no/>")] * 9
-        refusal(world)
-        assert "Very private" not in caplog.text
-        assert "Authorization" not in caplog.text
 
 
 class TestTheServer:

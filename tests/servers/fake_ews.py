@@ -58,6 +58,8 @@ class FakeEws:
     broken_challenge: bool = False
     mailboxes: dict[str, Mailbox] = field(default_factory=dict)
     impersonators: set[str] = field(default_factory=set)
+    scopes: dict[str, set[str]] = field(default_factory=dict)
+    """An impersonator -> the mailboxes that the management scope of the role holds; without one, all."""
     delegates: set[tuple[str, str]] = field(default_factory=set)
     """Who signs in, and the mailbox of another that they have full access to."""
     newest: str = "Exchange2016"
@@ -71,8 +73,8 @@ class FakeEws:
     """For the next operations, one each; None lets one through."""
     lost: dict[str, str] = field(default_factory=dict)
     """Id of an item -> the code that GetItem answers for it."""
-    hook: Callable[[Request], None] = lambda request: None
-    """Called as each operation comes."""
+    hook: Callable[[Request], Answer | None] = lambda request: None
+    """Called as each operation comes; what it returns is the answer."""
     requests: list[Request] = field(default_factory=list)
     writes: list[str] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
@@ -158,14 +160,21 @@ class FakeEws:
         if name not in ("SyncFolderItems", "SyncFolderHierarchy", "GetFolder", "GetItem", "FindItem"):
             self.writes.append(name)
             raise Fault("ErrorAccessDenied")
-        request = Request(name, payload, user, self._opened(user, whose, payload), whose, version)
+        try:
+            mailbox = self._opened(user, whose, payload)
+        except Fault as refusal:
+            if whose:  # which is judged before the operation
+                raise
+            return self._given(200, envelope(name, _refused(name, payload, refusal)))
+        request = Request(name, payload, user, mailbox, whose, version)
         self.requests.append(request)
         trouble = self.troubles.pop(0) if self.troubles else None
         if isinstance(trouble, Answer):
             return trouble
         if trouble is not None:
             raise trouble
-        self.hook(request)
+        if instead := self.hook(request):
+            return instead
         return self._given(200, envelope(name, "".join(self._messages(request))))
 
     def _opened(self, user: str, impersonated: str, payload: Any) -> Mailbox:
@@ -175,6 +184,8 @@ class FakeEws:
             raise Fault("ErrorImpersonateUserDenied", "The account does not have permission to impersonate the user.")
         if address not in self.mailboxes:
             raise Fault("ErrorNonExistentMailbox", "No mailbox with such guid.")
+        if impersonated not in self.scopes.get(user, {impersonated}):
+            raise Fault("ErrorImpersonateUserDenied", "The account does not have permission to impersonate the user.")
         if not impersonated and address != user and (user, address) not in self.delegates:
             raise Fault("ErrorAccessDenied", "Access is denied. Check credentials and try again.")
         return self.mailboxes[address]
@@ -272,6 +283,16 @@ class FakeEws:
         return Answer(200, discovered(kind, where, self.settings if kind == "NoError" else {}).encode())
 
 
+def _refused(name: str, payload: Any, refusal: Fault) -> str:
+    """A message for each thing that was asked for."""
+
+    def refuse() -> str:
+        raise refusal
+
+    asked = payload.find({"GetItem": "m:ItemIds", "GetFolder": "m:FolderIds"}.get(name, "m:Nothing"), NS)
+    return message(name, refuse) * (1 if asked is None else len(asked))
+
+
 def _folder_of(mailbox: Mailbox, asked: Any, missing: str) -> Folder:
     id = asked.get("Id")
     if etree.QName(asked).localname == "DistinguishedFolderId":
@@ -311,16 +332,33 @@ def _change(told: Told, fields: set[str], id_name: str) -> str:
     return f"<t:{told.what}>{inner}</t:{told.what}>"
 
 
+@dataclass(slots=True)
+class Host:
+    """Where one fake after the other is to be found, as its certificate and threads cost more than most tests."""
+
+    ca_file: Path
+    port: int = 0
+    fake: FakeEws = field(default_factory=FakeEws)
+
+    def __call__(self, asked: Asked) -> Answer:
+        return self.fake(asked)
+
+    def anew(self) -> FakeEws:
+        """A fake without a past."""
+        self.fake = FakeEws(ca_file=self.ca_file, port=self.port)
+        self.fake.settings = {"ExternalEwsUrl": self.fake.url}
+        return self.fake
+
+
 @contextmanager
-def serving(authority: trustme.CA, folder: Path) -> Iterator[FakeEws]:
+def hosting(authority: trustme.CA, folder: Path) -> Iterator[Host]:
     """On a port of its own. `folder` gets the authority's certificate."""
-    fake = FakeEws(ca_file=folder / "exchange-ca.pem")
-    authority.cert_pem.write_to_path(str(fake.ca_file))
+    host = Host(folder / "exchange-ca.pem")
+    authority.cert_pem.write_to_path(str(host.ca_file))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost").configure_cert(context)
-    with serve(fake, tls=context) as fake.port:
-        fake.settings = {"ExternalEwsUrl": fake.url}
-        yield fake
+    with serve(host, tls=context) as host.port:
+        yield host
 
 
 def accounts(passwords: dict[str, str]) -> str:

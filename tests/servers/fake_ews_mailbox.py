@@ -96,6 +96,8 @@ class Mailbox:
     states: dict[str, State] = field(default_factory=dict)
     serials: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     epoch: int = 1
+    repeats: int = 0
+    """So many items of which a state knows already are told with it once more, as Exchange may."""
 
     def __post_init__(self) -> None:
         root = self.add_folder(*ALIASES["msgfolderroot"], alias="msgfolderroot", parent=None)
@@ -213,6 +215,8 @@ class Mailbox:
 
     def _told(self, before: State, changed: list[Told], most: int) -> tuple[Sequence[Told], str, bool]:
         some, known = changed[:most], dict(before.known)
+        again = [self.items[id] for id in before.known if id in self.items and id not in {each.id for each in changed}]
+        some += [Told("Update", each.id, each) for each in again[: min(self.repeats, most - len(some))]]
         for each in some:
             if each.thing is None:
                 known.pop(each.id)
