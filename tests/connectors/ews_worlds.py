@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from connectors.base import Context, Stream
 from connectors.ews import ExchangeAccount, open_account
@@ -17,7 +17,7 @@ from tests.connectors.calendar_contract import CalendarWorld
 from tests.connectors.contexts import LONG_AGO, context
 from tests.connectors.contract import World
 from tests.servers.fake_ews import FakeEws
-from tests.servers.fake_ews_items import Person
+from tests.servers.fake_ews_items import Occurrence, Person, Raw
 from tests.servers.fake_ews_mailbox import Folder, Item, Mailbox, Value
 
 USER, PASSWORD = "anna@example.com", "a password"
@@ -140,6 +140,44 @@ def meeting(
     return mailbox.add(folder, "CalendarItem", values, received_at=NOON)
 
 
+def series(
+    mailbox: Mailbox, starts_at: datetime, pattern: str, ends: str, *, uid: str = "series@example.com", **more: Any
+) -> Item:
+    """Meetings that repeat by a pattern and a range of `t:Recurrence`."""
+    rule = Raw(f"<t:Recurrence>{pattern}{ends}</t:Recurrence>")
+    return meeting(
+        mailbox, uid, starts_at, calendar_CalendarItemType="RecurringMaster", calendar_Recurrence=rule, **more
+    )  # fmt: skip
+
+
+def exception(mailbox: Mailbox, master: Item, original_at: datetime, starts_at: datetime, **more: Any) -> Item:
+    """One occurrence of a series changed."""
+    changed = meeting(
+        mailbox, str(master.values["calendar:UID"]), starts_at,
+        calendar_CalendarItemType="Exception", calendar_OriginalStart=original_at, **more,
+    )  # fmt: skip
+    changed.within = master.id
+    listed = Occurrence(original_at, changed.id, changed.change_key, starts_at, starts_at + timedelta(hours=1))
+    known = master.values.get("calendar:ModifiedOccurrences") or []
+    assert isinstance(known, list)
+    master.values["calendar:ModifiedOccurrences"] = [*known, listed]
+    mailbox.touch(master)
+    return changed
+
+
+def task(mailbox: Mailbox, subject: str, *, done: bool) -> Item:
+    values: dict[str, Value] = {
+        "item:Subject": subject,
+        "item:Sensitivity": "Normal",
+        "item:LastModifiedTime": NOON,
+        "task:CompleteDate": NOON if done else None,
+        "task:DueDate": NOON + timedelta(days=1),
+        "task:IsComplete": done,
+        "task:Status": "Completed" if done else "InProgress",
+    }
+    return mailbox.add("tasks", "Task", values, received_at=NOON)
+
+
 @dataclass
 class EwsCalendarWorld(EwsWorld, CalendarWorld):
     folder: str = "calendar"
@@ -158,15 +196,7 @@ class EwsTaskWorld(EwsWorld, CalendarWorld):
     now: datetime = NOON
 
     def made(self, key: str, number: int) -> Item:
-        values: dict[str, Value] = {
-            "item:Subject": f"Call {number}",
-            "item:Sensitivity": "Normal",
-            "item:LastModifiedTime": NOON,
-            "task:CompleteDate": NOON,
-            "task:IsComplete": True,
-            "task:Status": "Completed",
-        }
-        return self.mailbox.add("tasks", "Task", values, received_at=NOON)
+        return task(self.mailbox, f"Call {number}", done=True)
 
     def add(self, count: int) -> list[str]:
         """A task has no name but its id."""

@@ -6,17 +6,27 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
 from connectors.ical_uid import normal_uid
 from syncd.model import CalendarObject, Event, EventStatus, ItemId, Level, Participant, Removed, Role, Task, Unreadable
 from tests.connectors.contract import Reader
-from tests.connectors.ews_worlds import ANNA, NOON, USER, ZOE, EwsCalendarWorld, meeting, opened, settings
+from tests.connectors.ews_worlds import (
+    ANNA,
+    NOON,
+    USER,
+    ZOE,
+    EwsCalendarWorld,
+    exception,
+    meeting,
+    opened,
+    series,
+    settings,
+    task,
+)
 from tests.servers.fake_ews import FakeEws
 from tests.servers.fake_ews_items import Occurrence, Person, Raw
-from tests.servers.fake_ews_mailbox import Item, Value
 
 VIENNA = Raw('<t:StartTimeZone Id="W. Europe Standard Time" Name="(UTC+01:00) Amsterdam, Berlin, Bern, Rome, Vienna"/>')
 NEW_YORK = Raw('<t:StartTimeZone Id="Eastern Standard Time"/>')
@@ -65,29 +75,6 @@ def only(world: EwsCalendarWorld, id: str = "") -> CalendarObject:
 def events(world: EwsCalendarWorld, id: str = "") -> list[Event]:
     """In their order in time."""
     return sorted((part for part in only(world, id).parts if isinstance(part, Event)), key=lambda part: part.starts_at)
-
-
-def series(world: EwsCalendarWorld, starts_at: datetime, pattern: str, ends: str, **more: Any) -> Item:
-    rule = Raw(f"<t:Recurrence>{pattern}{ends}</t:Recurrence>")
-    return meeting(
-        world.mailbox, "series@example.com", starts_at,
-        calendar_CalendarItemType="RecurringMaster", calendar_Recurrence=rule, **more,
-    )  # fmt: skip
-
-
-def exception(world: EwsCalendarWorld, master: Item, original_at: datetime, starts_at: datetime, **more: Any) -> Item:
-    """One occurrence changed."""
-    changed = meeting(
-        world.mailbox, "series@example.com", starts_at,
-        calendar_CalendarItemType="Exception", calendar_OriginalStart=original_at, **more,
-    )  # fmt: skip
-    changed.within = master.id
-    listed = Occurrence(original_at, changed.id, changed.change_key, starts_at, starts_at + timedelta(hours=1))
-    known = master.values.get("calendar:ModifiedOccurrences") or []
-    assert isinstance(known, list)
-    master.values["calendar:ModifiedOccurrences"] = [*known, listed]
-    world.mailbox.touch(master)
-    return changed
 
 
 FOR_EVER = "<t:NoEndRecurrence><t:StartDate>2026-09-07</t:StartDate></t:NoEndRecurrence>"
@@ -158,7 +145,7 @@ class TestASingleMeeting:
         assert [request for request in exchange.requests if "item:Body" in request.fields] == []
 
     def test_what_makes_no_sense_stops_nothing(self, world: EwsCalendarWorld) -> None:
-        series(world, utc("2026-09-07T07:00"), MONDAYS, FOR_EVER, calendar_Start=None)
+        series(world.mailbox, utc("2026-09-07T07:00"), MONDAYS, FOR_EVER, calendar_Start=None)
         meeting(world.mailbox, "demo@example.com", utc("2026-11-23T09:00"))
         kinds = {type(item) for batch in Reader(world).whole_pass() for item in batch.items}
         assert kinds == {Unreadable, CalendarObject}
@@ -182,11 +169,11 @@ class TestWholeDays:
     def test_a_series_of_whole_days_keeps_its_days_when_clocks_change(self, world: EwsCalendarWorld) -> None:
         starts_at = utc("2026-10-11T22:00")
         master = series(
-            world, starts_at, MONDAYS, FOR_EVER.replace("09-07", "10-12"), calendar_IsAllDayEvent=True,
+            world.mailbox, starts_at, MONDAYS, FOR_EVER.replace("09-07", "10-12"), calendar_IsAllDayEvent=True,
             calendar_End=starts_at + timedelta(days=1), calendar_StartTimeZone=VIENNA,
             calendar_DeletedOccurrences=[Occurrence(utc("2026-11-01T23:00"))],
         )  # fmt: skip
-        exception(world, master, utc("2026-11-08T23:00"), utc("2026-11-09T23:00"), calendar_IsAllDayEvent=True,
+        exception(world.mailbox, master, utc("2026-11-08T23:00"), utc("2026-11-09T23:00"), calendar_IsAllDayEvent=True,
                   calendar_End=utc("2026-11-10T23:00"), item_Subject="Moved")  # fmt: skip
         found = {each.original_start: (f"{each.starts_at:%m-%d}", each.subject) for each in events(world)}
         assert list(found)[:5] == ["20261012", "20261019", "20261026", "20261109", "20261116"]
@@ -197,32 +184,33 @@ class TestWholeDays:
 @pytest.mark.usefixtures("machine")
 class TestASeries:
     def test_its_hour_stays_when_clocks_change(self, world: EwsCalendarWorld) -> None:
-        series(world, utc("2026-09-07T07:00"), MONDAYS, FOR_EVER, calendar_StartTimeZone=VIENNA)
+        series(world.mailbox, utc("2026-09-07T07:00"), MONDAYS, FOR_EVER, calendar_StartTimeZone=VIENNA)
         found = {f"{each.starts_at:%m-%d %H:%M}" for each in events(world)}
         assert {"10-19 07:00", "10-26 08:00"} <= found
 
     def test_a_zone_that_has_only_its_rules_is_worked_out_by_them(self, world: EwsCalendarWorld) -> None:
-        series(world, utc("2026-09-07T07:00"), MONDAYS, FOR_EVER, calendar_StartTimeZone=OWN)
+        series(world.mailbox, utc("2026-09-07T07:00"), MONDAYS, FOR_EVER, calendar_StartTimeZone=OWN)
         found = events(world)
         assert {"10-19 07:00", "10-26 08:00"} <= {f"{each.starts_at:%m-%d %H:%M}" for each in found}
         assert found[0].problem == ""
 
     def test_changed_and_deleted_occurrences_are_what_they_are(self, world: EwsCalendarWorld) -> None:
         master = series(
-            world, utc("2026-11-02T08:00"), MONDAYS, FOR_EVER.replace("09-07", "11-02"), calendar_StartTimeZone=VIENNA,
+            world.mailbox, utc("2026-11-02T08:00"), MONDAYS, FOR_EVER.replace("09-07", "11-02"),
+            calendar_StartTimeZone=VIENNA,
             calendar_DeletedOccurrences=[Occurrence(utc("2026-11-16T08:00"))],
         )  # fmt: skip
-        exception(world, master, utc("2026-11-09T08:00"), utc("2026-11-10T14:00"), item_Subject="Moved")
+        exception(world.mailbox, master, utc("2026-11-09T08:00"), utc("2026-11-10T14:00"), item_Subject="Moved")
         found = {each.original_start: each for each in events(world)}
         assert [*found][:3] == ["20261102T080000Z", "20261109T080000Z", "20261123T080000Z"]
         moved = found["20261109T080000Z"]
         assert (moved.subject, moved.starts_at) == ("Moved", utc("2026-11-10T14:00"))
 
     def test_a_changed_occurrence_changes_the_version_of_its_series(self, world: EwsCalendarWorld) -> None:
-        master = series(world, utc("2026-11-02T08:00"), MONDAYS, FOR_EVER, calendar_StartTimeZone=VIENNA)
+        master = series(world.mailbox, utc("2026-11-02T08:00"), MONDAYS, FOR_EVER, calendar_StartTimeZone=VIENNA)
         reader = Reader(world)
         reader.whole_pass()
-        changed = exception(world, master, utc("2026-11-09T08:00"), utc("2026-11-09T09:00"))
+        changed = exception(world.mailbox, master, utc("2026-11-09T08:00"), utc("2026-11-09T09:00"))
         (batch,) = reader.whole_pass()
         assert [item.id for item in batch.items] == [master.id]
         world.mailbox.change(changed, Subject="Elsewhere")
@@ -234,16 +222,16 @@ class TestASeries:
     def test_while_an_occurrence_cannot_be_read_its_series_waits(
         self, world: EwsCalendarWorld, exchange: FakeEws
     ) -> None:
-        master = series(world, utc("2026-11-02T08:00"), MONDAYS, FOR_EVER)
-        changed = exception(world, master, utc("2026-11-09T08:00"), utc("2026-11-09T09:00"))
+        master = series(world.mailbox, utc("2026-11-02T08:00"), MONDAYS, FOR_EVER)
+        changed = exception(world.mailbox, master, utc("2026-11-09T08:00"), utc("2026-11-09T09:00"))
         exchange.lost = {changed.id: "ErrorItemCorrupt"}
         (item,) = world.stream(world.account()).read([ItemId(master.id)], text=True)
         assert isinstance(item, Unreadable)
         assert "ErrorItemCorrupt" in item.reason
 
     def test_an_occurrence_that_is_told_by_itself_belongs_to_its_series(self, world: EwsCalendarWorld) -> None:
-        master = series(world, utc("2026-11-02T08:00"), MONDAYS, FOR_EVER)
-        changed = exception(world, master, utc("2026-11-09T08:00"), utc("2026-11-09T09:00"))
+        master = series(world.mailbox, utc("2026-11-02T08:00"), MONDAYS, FOR_EVER)
+        changed = exception(world.mailbox, master, utc("2026-11-09T08:00"), utc("2026-11-09T09:00"))
         (item,) = world.stream(world.account()).read([ItemId(changed.id)], text=True)
         assert isinstance(item, Removed)
 
@@ -254,17 +242,17 @@ class TestALongSeries:
     ) -> None:
         begun = utc("2021-11-22T08:00")
         daily = "<t:DailyRecurrence><t:Interval>1</t:Interval></t:DailyRecurrence>"
-        master = series(world, begun, daily, FOR_EVER.replace("2026-09-07", "2021-11-22"))
+        master = series(world.mailbox, begun, daily, FOR_EVER.replace("2026-09-07", "2021-11-22"))
         for day in range(0, 1820, 10):
             original_at = begun + timedelta(days=day)
-            exception(world, master, original_at, original_at + timedelta(hours=2), item_Subject="Later")
+            exception(world.mailbox, master, original_at, original_at + timedelta(hours=2), item_Subject="Later")
         found = events(world)
         assert len(found) == 90 + 60
         assert [f"{each.starts_at:%H}" for each in found if each.subject == "Later"] == ["10"] * 8
         assert sum(1 for request in exchange.requests if request.name == "GetItem") == 2
 
     def test_when_the_window_reaches_its_next_occurrence_it_is_read_again(self, world: EwsCalendarWorld) -> None:
-        series(world, utc("2027-03-01T08:00"), MONDAYS, FOR_EVER.replace("2026-09-07", "2027-03-01"))
+        series(world.mailbox, utc("2027-03-01T08:00"), MONDAYS, FOR_EVER.replace("2026-09-07", "2027-03-01"))
         found = only(world)
         assert (found.parts, found.nothing) == ((), "all its dates are outside the window")
         assert found.next_at == utc("2027-03-01T08:00")
@@ -316,7 +304,7 @@ class TestALongSeries:
     ],
 )
 def test_every_pattern_of_outlook_gives_its_days(world: EwsCalendarWorld, pattern: str, days: list[str]) -> None:
-    series(world, utc("2026-08-31T08:00"), pattern, FOR_EVER.replace("09-07", "08-31"))
+    series(world.mailbox, utc("2026-08-31T08:00"), pattern, FOR_EVER.replace("09-07", "08-31"))
     assert [f"{each.starts_at:%m-%d}" for each in events(world)][:3] == days
 
 
@@ -336,17 +324,14 @@ def test_every_pattern_of_outlook_gives_its_days(world: EwsCalendarWorld, patter
     ],
 )
 def test_a_series_ends_when_it_is_said(world: EwsCalendarWorld, ends: str, last: str) -> None:
-    series(world, utc("2026-10-05T20:00"), MONDAYS, ends, calendar_StartTimeZone=VIENNA)
+    series(world.mailbox, utc("2026-10-05T20:00"), MONDAYS, ends, calendar_StartTimeZone=VIENNA)
     assert f"{events(world)[-1].starts_at:%m-%d}" == last
 
 
 def test_a_task_is_done_when_it_says_so(world: EwsCalendarWorld) -> None:
     world.folder = "tasks"
-    values: dict[str, Value] = {"item:Subject": "Call Zoe", "item:Sensitivity": "Normal", "item:LastModifiedTime": NOON}
-    done = {**values, "task:CompleteDate": NOON, "task:IsComplete": True, "task:Status": "Completed"}
-    still = {**values, "task:DueDate": NOON + timedelta(days=1), "task:IsComplete": False, "task:Status": "InProgress"}
-    world.mailbox.add("tasks", "Task", done)
-    world.mailbox.add("tasks", "Task", still)
+    task(world.mailbox, "Call Zoe", done=True)
+    task(world.mailbox, "Call Zoe", done=False)
     parts = [
         part for batch in Reader(world).whole_pass() for item in batch.items for part in getattr(item, "parts", ())
     ]
