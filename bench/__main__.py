@@ -19,6 +19,7 @@ from bench import (
     idle,
     late,
     linear,
+    microsoft,
     ours_calendars,
     radicale,
     report,
@@ -107,6 +108,14 @@ def first_sync_of_gmail(options: argparse.Namespace) -> Answer:
     return google.table(found), asdict(found)
 
 
+def first_sync_by_graph(options: argparse.Namespace) -> Answer:
+    quick = options.quick
+    found = microsoft.first_sync(options.directory, 200 if quick else 5_000, rounds=1 if quick else options.rounds)
+    if not quick:
+        microsoft.check(found)
+    return microsoft.table(found), asdict(found)
+
+
 def late_contacts(options: argparse.Namespace) -> Answer:
     sizes, wanted = ((300,), (10, 30)) if options.quick else ((10_000, 100_000), (50, 500))
     found = late.passes(options.directory, sizes, wanted, rounds=1 if options.quick else options.rounds)
@@ -124,6 +133,7 @@ COMMANDS = {
     "calendars": (calendars, "syncd and vdirsyncer in turn: a first sync, a poll that finds nothing, one with changes"),
     "linearity": (linearity, "the first sync of 10,000 and of 100,000 messages"),
     "google": (first_sync_of_gmail, "a first sync of a Gmail account, beside a bare loop over Google's own client"),
+    "microsoft": (first_sync_by_graph, "a first sync by Microsoft Graph, an idle poll, and what a page of 50 costs"),
     "idle": (idleness, "the running daemon with 1,000 mailboxes in which nothing happens"),
     "late": (late_contacts, "what a contact costs that becomes known after its mail was skipped"),
     "audit": (audited, "the audit of 100,000 messages, and the pass that puts right what it finds"),
