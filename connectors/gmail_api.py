@@ -8,9 +8,10 @@ from typing import Any
 
 from connectors.gmail_messages import decoded, received_at
 from connectors.google_api import Caller, Fetched, Resource, api, pages
+from connectors.google_errors import require_owner
 from connectors.google_settings import Settings
 from connectors.mime import HEADER_FIELDS
-from syncd.errors import Permanent, SyncError
+from syncd.errors import SyncError
 
 # https://developers.google.com/workspace/gmail/api/reference/quota
 _LIST, _HISTORY, _PROFILE, _LABELS = 5, 2, 1, 1
@@ -31,7 +32,6 @@ class Gmail:
         self.searches = searches
         self.fetches_whole = searches and settings.fetch == "whole"
         self._caller = caller
-        self._settings = settings
         self._cost = settings.units_per_message
         self._api = api("gmail", "v1", "Gmail API", settings.endpoint)
         self._users = self._api.collection("users")
@@ -49,12 +49,7 @@ class Gmail:
 
     def require_owner(self) -> None:
         """Raises Permanent when another mailbox answers than the one that was asked for."""
-        answers, wanted = str(self.profile().get("emailAddress", "")), self._settings.user
-        if answers.casefold() != wanted.casefold():
-            raise Permanent(
-                f"the mailbox that answers is {answers}, not {wanted}",
-                cure=f'write user = "{answers}" for this mailbox, or sign in as {wanted}: {self._caller.owner.sign_in}',
-            )
+        require_owner(str(self.profile().get("emailAddress", "")), self._caller.owner)
 
     def history_id(self) -> str:
         return str(self.profile()["historyId"])

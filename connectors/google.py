@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from connectors.base import Context, Grant, Stream
@@ -74,16 +75,13 @@ class GoogleAccount:
             source.close()
 
     def grant(self) -> Grant:
-        """Of all that is read; what a source other than the first was not granted is a warning."""
+        """Of all that is read; what a source other than the first was not granted, its streams tell."""
         first, *others = [self._opening.sign_in(source.scopes) for source in self._sources]
         found = first.grant()
         for who in others:
-            try:
-                more = who.grant()
-                permissions = sorted({*found.permissions, *more.permissions})
+            with suppress(SyncError):
+                permissions = sorted({*found.permissions, *who.grant().permissions})
                 found = replace(found, permissions=tuple(permissions))
-            except SyncError as error:
-                found = replace(found, warnings=(*found.warnings, (str(error), error.cure)))
         return found
 
 

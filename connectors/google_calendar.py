@@ -7,7 +7,7 @@ what it does not have. No time range is asked for: a token that began with one g
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -83,6 +83,12 @@ class Calendar:
         fields = "nextPageToken,items(id,summary,summaryOverride,timeZone,accessRole,primary,deleted)"
         for each in pages(lambda place: self._listed(self._list, maxResults=250, fields=fields, **place)):
             yield from each.get("items") or ()
+
+    def require_owner(self, entries: Iterable[Resource]) -> None:
+        """Raises Permanent when the list is another account's: its first calendar has the address as its id."""
+        for each in entries:
+            if each.get("primary"):
+                errors.require_owner(str(each["id"]), self._caller.owner)
 
     def changes(self, calendar: str, token: str) -> tuple[list[Resource], str]:
         """All events, or what changed since a token, and the next token. Raises Missing when the token is too old."""
@@ -249,9 +255,12 @@ class CalendarSource:
     def streams(self) -> Sequence[CalendarStream]:
         """One for each calendar of the owner's list."""
         settings, context = self._opening.settings, self._opening.context
+        entries = list(self._opened().entries())
+        if "mail" not in settings.read:  # else the mail tells who answers
+            self._opened().require_owner(entries)
         return [
             CalendarStream(entry(listed, settings), self._opened, settings.user, context.since, context.now)
-            for listed in self._opened().entries()
+            for listed in entries
             if not listed.get("deleted")
         ]
 

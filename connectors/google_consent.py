@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from connectors import google_tokens as endpoint
 from connectors.base import Context
 from connectors.gmail_api import Gmail
 from connectors.google import SOURCES
 from connectors.google_api import Caller
+from connectors.google_calendar import Calendar
 from connectors.google_contacts import scopes as contacts
 from connectors.google_errors import Owner
 from connectors.google_http import Http
@@ -24,7 +27,8 @@ def sign_in(settings: Settings, context: Context, person: Person) -> Consent:
     client = credentials(context.secret())
     if isinstance(client, ServiceKey):
         raise Permanent(f"a service account opens {settings.user}: nobody has to sign in", cure="syncd check")
-    needed, wanted = _scopes(settings, context)
+    scopes = _scopes(settings, context)
+    wanted = frozenset[str]().union(*scopes.values())
     challenge = new_challenge()
     redirects: list[str] = []
 
@@ -38,26 +42,26 @@ def sign_in(settings: Settings, context: Context, person: Person) -> Consent:
 
     code = code_in(visit(person, begin), challenge)
     issued = _exchanged(client, code, redirects[-1], challenge, settings, context)
-    if lacking := missing(needed, issued.scopes):
+    if lacking := missing(next(iter(scopes.values())), issued.scopes):
         raise ReauthNeeded(
-            f"{short(lacking)} was not allowed, so syncd could read nothing", cure="sign in again, and tick every box"
+            f"{settings.user} has not allowed {short(lacking)}: its box was not ticked, and without it nothing is read",
+            cure=f"{context.sign_in} again, and leave every box ticked",
         )
     if not issued.refresh_token:
-        cure = "remove syncd's access at https://myaccount.google.com/permissions, and sign in again"
-        raise ReauthNeeded("Google gave no token that lasts", cure=cure)
-    if "mail" in settings.read:
-        _require_owner(issued, client, settings, context)
+        cure = f"remove syncd's access at https://myaccount.google.com/permissions, then: {context.sign_in}"
+        raise ReauthNeeded(f"Google gave no token of {settings.user} that lasts", cure=cure)
+    _require_owner(issued, client, settings, context)
     context.tokens.save(kept(issued, client, context.now()))
-    return Consent(
-        settings.user, tuple(short(frozenset({scope})) for scope in sorted(issued.scopes)), _warnings(issued, wanted)
-    )
+    allowed = tuple(short(frozenset({scope})) for scope in sorted(issued.scopes))
+    return Consent(settings.user, allowed, _warnings(issued, scopes, context.sign_in))
 
 
-def _scopes(settings: Settings, context: Context) -> tuple[frozenset[str], frozenset[str]]:
-    """Those without which nothing is read, and all that are asked for."""
+def _scopes(settings: Settings, context: Context) -> Mapping[str, frozenset[str]]:
+    """Of each part that is read; without those of the first one nothing is."""
     opening = Opening(settings, context, QUOTAS)
-    scopes = [made(opening).scopes for name, made in SOURCES.items() if name in settings.read]
-    return scopes[0], frozenset().union(*scopes, contacts(context.contacts))
+    read: dict[str, frozenset[str]]
+    read = {name: made(opening).scopes for name, made in SOURCES.items() if name in settings.read}
+    return {**read, "contacts": contacts(context.contacts)}
 
 
 def _exchanged(
@@ -93,26 +97,34 @@ class _Given:
 
 
 def _require_owner(issued: Issued, client: Client, settings: Settings, context: Context) -> None:
+    """Of task lists alone Google does not tell whose they are."""
     quota = QUOTAS.of(
         client.project, settings.user,
         per_user=settings.units_per_minute, per_project=settings.project_units_per_minute,
     )  # fmt: skip
     http = Http(_Given(issued.access_token), settings.timeout)
-    Gmail(
-        Caller(http, quota, Owner(settings.user, context.sign_in), context.now), settings, searches=False
-    ).require_owner()
+    caller = Caller(http, quota, Owner(settings.user, context.sign_in), context.now)
+    if "mail" in settings.read:
+        Gmail(caller, settings, searches=False).require_owner()
+    elif "calendar" in settings.read:
+        calendar = Calendar(caller, settings)
+        calendar.require_owner(calendar.entries())
 
 
-def _warnings(issued: Issued, wanted: frozenset[str]) -> tuple[str, ...]:
-    warnings = []
-    if lacking := missing(wanted, issued.scopes):
-        warnings.append(
-            f"{short(lacking)} was not allowed: tick its box at another sign-in, or leave it out of the configuration"
-        )
+def _warnings(issued: Issued, scopes: Mapping[str, frozenset[str]], sign_in: str) -> tuple[str, ...]:
+    warnings = [
+        f"{short(lacking)} was not allowed, so no {_UNREAD[part]} is read: {sign_in} again, and leave every box ticked"
+        f", or take {part} out of the configuration"
+        for part, wanted in scopes.items()
+        if (lacking := missing(wanted, issued.scopes))
+    ]
     if issued.grant_lasts is not None:
         days = max(1, round(issued.grant_lasts.total_seconds() / 86400))
         warnings.append(
             f"the app is in Testing, so this consent ends in {days} days: make the app Internal, or publish it, at "
-            f"{endpoint.AUDIENCE_PAGE}, and sign in again"
+            f"{endpoint.AUDIENCE_PAGE}, then: {sign_in}"
         )
     return tuple(warnings)
+
+
+_UNREAD = {"mail": "mail", "calendar": "calendar", "tasks": "task", "contacts": "contact"}

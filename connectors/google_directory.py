@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from connectors.base import Context
 from connectors.google_api import Caller, Resource, api, pages
-from connectors.google_errors import Owner
+from connectors.google_errors import Forbidden, Missing, Owner
 from connectors.google_http import Http
 from connectors.google_quota import QUOTAS
 from connectors.google_settings import Settings
@@ -33,7 +33,14 @@ def members(settings: Settings, context: Context, domain: str) -> Sequence[str]:
     listed = pages(
         lambda place: caller.call(admin, users.list(domain=domain, maxResults=500, fields=_FIELDS, **place), cost=1)
     )
-    found = [str(user["primaryEmail"]) for each in listed for user in each.get("users") or () if _reads_mail(user)]
+    try:
+        found = [str(user["primaryEmail"]) for each in listed for user in each.get("users") or () if _reads_mail(user)]
+    except Missing as error:
+        cure = f"write a domain of the Workspace as `domain`, whose users {settings.user} may list"
+        raise Permanent(f"Google knows no domain {domain}: {error}", cure=cure) from error
+    except Forbidden as error:
+        cure = f"write as `user` an admin of {domain} who may read users (Admin console > Account > Admin roles)"
+        raise Permanent(f"{settings.user} may not list the users of {domain}: {error}", cure=cure) from error
     if not found:
         raise Retryable(f"Google names no user of {domain}", cure="check `domain` of the registration")
     return sorted(found)

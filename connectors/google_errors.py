@@ -25,6 +25,10 @@ class Missing(Permanent):
     """404 or 410: what was asked for is not there. Whoever asks knows what that means."""
 
 
+class Forbidden(Permanent):
+    """403 without a reason that is known here."""
+
+
 class TooFast(Retryable):
     """The quota is used up, of the user or of the project."""
 
@@ -41,6 +45,15 @@ class Owner(NamedTuple):
     user: str
     sign_in: str
     """What lets syncd in again (Context.sign_in)."""
+
+
+def require_owner(answers: str, owner: Owner) -> None:
+    """Raises Permanent when another account answers than the one that was asked for."""
+    if answers.casefold() != owner.user.casefold():
+        raise Permanent(
+            f"the mailbox that answers is {answers}, not {owner.user}",
+            cure=f'write user = "{answers}" for the mailbox, or sign in as {owner.user}: {owner.sign_in}',
+        )
 
 
 class Said(NamedTuple):
@@ -106,7 +119,7 @@ def _forbidden(message: str, reasons: frozenset[str], what: str, owner: Owner, n
     if "domainPolicy" in reasons:
         cure = "Google Admin console > Security > API controls: trust the app, or switch Gmail on for this user"
         return Permanent(f"{user}: the domain's policy forbids it: {message}", cure=cure)
-    return Permanent(f"{user}: {message or 'forbidden'}", cure="check `user` of the mailbox, and who signed in for it")
+    return Forbidden(f"{user}: {message or 'forbidden'}", cure="check `user` of the mailbox, and who signed in for it")
 
 
 def _wish(headers: Mapping[str, str], message: str, now: datetime) -> timedelta | None:

@@ -146,7 +146,8 @@ def of_service(refusal: Refusal, *, user: str, client_id: str, scopes: frozenset
     if refusal.error == "unauthorized_client":
         place = "https://admin.google.com/ac/owl/domainwidedelegation"
         cure = f"{place}: let the client id {client_id} have these scopes as well: {','.join(sorted(scopes))}"
-        return Permanent("the domain has not delegated these scopes to the service account", cure=cure)
+        named = ", ".join(sorted(scope.rpartition("/")[2] for scope in scopes))
+        return Permanent(f"the domain of {user} has not delegated {named} to the service account", cure=cure)
     if error := of_client(refusal):
         return error
     if "Signature" in refusal.description or "account not found" in refusal.description:

@@ -31,6 +31,7 @@ _PLAIN = re.compile(r"[^\s\"=\\]+")
 _PRIORITY = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
 # They log commands, statements and their parameters: below these levels they are never heard, whatever ours is.
 _LOUD = {"apscheduler": logging.ERROR, "alembic": logging.WARNING, "imapclient": logging.WARNING}
+_LOUD |= {"googleapiclient": logging.ERROR}  # of each refusal that is told or tried again anyway
 _LOUD |= {"sqlalchemy": logging.WARNING, "urllib3": logging.WARNING, "httpcore2": logging.WARNING}
 
 

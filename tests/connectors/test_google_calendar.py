@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -326,6 +327,15 @@ def test_all_calendars_of_the_list_are_read_but_those_left_out_or_of_nobodys_mee
     world.settings = replace(world.settings, calendars=("Team",), exclude_calendars=())
     read = [stream.name for stream in world.account().streams() if not stream.excluded]
     assert read == ["calendar team@group.calendar.google.com"]
+
+
+def test_another_accounts_calendars_are_refused_by_name(google: FakeGoogle) -> None:
+    world = GoogleCalendarWorld(google)
+    google.calendar("ben@example.com")
+    token = google.oauth.grant("ben@example.com", *CalendarSource.scopes)
+    world.tokens.save(json.dumps({"refresh_token": token, "client_id": google.oauth.client_id}))
+    with pytest.raises(Permanent, match=r"answers is ben@example\.com, not anna"):
+        world.account().streams()
 
 
 def test_calendars_that_were_not_allowed_do_not_stop_the_mail(google: FakeGoogle) -> None:

@@ -6,13 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from threading import Thread
+from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 from urllib.request import urlopen
 
 import pytest
 
 from connectors import KINDS
+from connectors.google_calendar import CalendarSource
 from connectors.google_sign_in import MAIL
+from connectors.google_tasks import TaskSource
 from connectors.oauth import PASTED_REDIRECT, Consent
 from syncd.errors import Permanent, ReauthNeeded, SyncError
 from syncd.model import Level
@@ -106,7 +109,7 @@ def test_a_metadata_mailbox_asks_its_owner_for_headers_only(world: GmailWorld, o
 @pytest.mark.parametrize(
     ("spoilt", "word"),
     [
-        ({"ticked": frozenset({"openid"})}, "gmail.readonly"),
+        ({"ticked": frozenset({"openid"})}, "anna@example.com has not allowed gmail.readonly"),
         ({"user": "ben@example.com"}, "ben@example.com"),
         ({"tamper": "http://127.0.0.1:1/?state=x&code=4/abc"}, "another sign-in"),
         ({"tamper": "hello"}, "not the address"),
@@ -122,6 +125,32 @@ def test_a_sign_in_that_went_wrong_keeps_nothing(
     assert word in str(raised.value)
     assert raised.value.cure
     assert world.tokens.load() == kept
+
+
+@pytest.mark.parametrize("read", ["calendar", "tasks"])
+def test_another_account_is_found_out_without_mail_too_unless_google_tells_nothing(
+    world: GmailWorld, owner: Owner, read: Literal["calendar", "tasks"]
+) -> None:
+    world.settings = replace(world.settings, read=(read,))
+    world.fake.calendar("ben@example.com")
+    stranger = replace(owner, has_browser=False, user="ben@example.com")
+    if read == "tasks":
+        sign_in(world, stranger)
+        return
+    with pytest.raises(Permanent, match=r"answers is ben@example\.com, not anna") as raised:
+        sign_in(world, stranger)
+    assert "syncd auth anna" in raised.value.cure
+
+
+@pytest.mark.parametrize(("unticked", "told"), [("calendar", "no calendar is read"), ("tasks", "no task is read")])
+def test_each_part_that_was_not_allowed_is_told_with_what_to_type(
+    world: GmailWorld, owner: Owner, unticked: str, told: str
+) -> None:
+    world.settings = replace(world.settings, read=("mail", "calendar", "tasks"))
+    ticked = {"calendar": TaskSource.scopes, "tasks": CalendarSource.scopes}[unticked] | {MAIL}
+    (warning,) = sign_in(world, replace(owner, has_browser=False, ticked=ticked)).warnings
+    assert told in warning
+    assert f"syncd auth anna again, and leave every box ticked, or take {unticked} out" in warning
 
 
 def test_an_owner_who_says_no_is_told_what_that_means(world: GmailWorld, owner: Owner) -> None:

@@ -52,7 +52,7 @@ def test_a_scope_that_is_not_delegated_is_named_with_the_client_id_and_the_page(
     world.use_service_account(HEADERS)
     error = refusal(world)
     assert isinstance(error, Permanent)
-    assert "delegated" in str(error)
+    assert f"the domain of {USER} has not delegated gmail.readonly" in str(error)
     assert MAIL in error.cure
     assert world.fake.oauth.service_account.client_id in error.cure
     assert "admin.google.com" in error.cure

@@ -86,7 +86,7 @@ class FakeGoogle:
     task_lists: dict[str, dict[str, TaskList]] = field(default_factory=dict)
     address_books: dict[str, AddressBook] = field(default_factory=dict)
     directory: list[dict[str, Any]] = field(default_factory=list)
-    """What the Admin SDK knows of the domain's users."""
+    """What the Admin SDK knows of the users of example.com, the only domain."""
     admins: set[str] = field(default_factory=set)
     disabled: set[str] = field(default_factory=set)
     """APIs that the project has not enabled (`gmail`)."""
@@ -258,6 +258,8 @@ class FakeGoogle:
 
     def _users(self, call: Call) -> dict[str, Any] | Refusal:
         """Admin SDK: the users of a domain, whom only an admin may list."""
+        if call.query["domain"] != ["example.com"]:
+            return errors.refusal(404, "Domain not found.", "notFound", "NOT_FOUND")
         if call.user not in self.admins:
             return errors.refusal(403, "Not Authorized to access this resource/api", "forbidden", "PERMISSION_DENIED")
         start = int(call.query.get("pageToken", ["0"])[0])

@@ -174,13 +174,32 @@ def test_a_domain_that_cannot_be_listed_today_is_read_as_it_was(office: Office, 
     assert "The offer" in office.syncd("timeline", "zoe@client.example").out
 
 
-def test_a_domain_that_could_never_be_listed_says_why(office: Office, google: FakeGoogle) -> None:
+@pytest.mark.parametrize(
+    ("domain", "is_admin", "disabled", "told", "cure"),
+    [
+        ("example.com", True, "admin", "Admin SDK API is not enabled", "https://console.developers.google.com"),
+        (
+            "example.com",
+            False,
+            "",
+            "admin@example.com may not list the users of example.com",
+            "write as `user` an admin",
+        ),
+        ("exmaple.com", True, "", "Google knows no domain exmaple.com", "as `domain`"),
+    ],
+)
+def test_a_domain_that_could_never_be_listed_says_why(
+    office: Office, google: FakeGoogle, domain: str, is_admin: bool, disabled: str, told: str, cure: str
+) -> None:
     by_service_account(office, google, CARL)
-    google.disabled.add("admin")
+    office.configure(DOMAIN.format(url=google.url).replace('"example.com"', f'"{domain}"'), extra=CONTACTS)
+    google.disabled.add(disabled)
+    if not is_admin:
+        google.admins.clear()
     ran = office.process("check")
     assert ran.code == 1
-    assert "Admin SDK API is not enabled" in ran.err
-    assert "https://console.developers.google.com" in ran.err
+    assert told in ran.err
+    assert cure in ran.err
 
 
 MEETING_ICS = (
