@@ -10,6 +10,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 from typing import NamedTuple, Protocol
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -153,7 +154,8 @@ def _by_loopback(begin: Begin, show: Callable[[str], None], patience: float = _P
         redirect = f"http://127.0.0.1:{server.server_address[1]}/"
         address = begin(redirect)
         state = parse_qs(urlsplit(address).query)["state"][0]
-        show(address)
+        # Beside it, since some browsers (lynx, say) are shown until they end, and wait for this very answer.
+        Thread(target=show, args=(address,), daemon=True).start()
         ends = time.monotonic() + patience
         while not came:
             server.timeout = max(0.0, ends - time.monotonic())

@@ -96,6 +96,8 @@ class OAuth:
     rotates: bool = False
     """Each refresh gives a new refresh token, and the old one is good for no more."""
     withholds_refresh_token: bool = False
+    at_browser: str = ""
+    """Who is signed in to Google where the address of a consent is opened, and agrees to it."""
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def client_file(self, token_uri: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 from tests.servers.fake_google import Clock, Cut, FakeGoogle, encoded
 from tests.servers.google_errors import Refusal
@@ -20,7 +20,10 @@ class _Handler(BaseHTTPRequestHandler):
     fake: FakeGoogle
 
     def do_GET(self) -> None:
-        self._serve(b"")
+        if urlsplit(self.path).path == "/auth":
+            self._consent()
+        else:
+            self._serve(b"")
 
     def do_POST(self) -> None:
         self._serve(self.rfile.read(int(self.headers.get("Content-Length", 0))))
@@ -33,6 +36,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Not to stderr."""
+
+    def _consent(self) -> None:
+        """The page at which its user agrees, and is sent back at once."""
+        oauth, query = self.fake.oauth, parse_qs(urlsplit(self.path).query)
+        self.send_response(302)
+        self.send_header("Location", oauth.consent(query, oauth.at_browser))
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def _serve(self, body: bytes) -> None:
         fake, path = self.fake, urlsplit(self.path).path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sqlite3
 import subprocess
 import sys
@@ -15,10 +16,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from connectors.google_calendar import CalendarSource
-from connectors.google_directory import SCOPE as DIRECTORY
-from connectors.google_sign_in import MAIL
-from connectors.google_tasks import TaskSource
 from tests.servers.dovecot import Dovecot
 from tests.servers.fake_google import FakeGoogle
 from tests.servers.radicale import Radicale
@@ -82,6 +79,21 @@ def test_a_mailbox_is_signed_in_checked_read_and_shown(office: Office, google: F
     assert office.syncd("status").code == 0
 
 
+def test_the_owner_signs_in_with_a_browser_of_this_machine(office: Office, google: FakeGoogle) -> None:
+    """One that is waited for until it has shown its last page, as those are that need no screen."""
+    google.mailbox(CARL)
+    google.oauth.at_browser = CARL
+    follow = "import sys, urllib.request as web; print(web.urlopen(sys.argv[1], timeout=20).read())"
+    browser = f"{shlex.quote(sys.executable)} -c {shlex.quote(follow)} %s"
+    there = Office(office.folder, environment={"BROWSER": browser})
+    there.configure(block(google), extra=CONTACTS)
+    signed = there.process("auth", "carl")
+    assert signed.code == 0, signed.err
+    assert f"Signed in as {CARL}; allowed:" in signed.out
+    assert "syncd has your answer" in signed.out
+    assert office.syncd("check").code == 0
+
+
 def test_the_wrong_account_that_signs_in_leaves_the_mailbox_closed(office: Office, google: FakeGoogle) -> None:
     said = sign_in(office, google, user="ben@example.com")
     assert "the mailbox that answers is ben@example.com, not carl@example.com" in said
@@ -113,93 +125,6 @@ def test_the_same_mail_over_imap_and_over_the_api_is_one_activity(
     why = office.syncd("why", activity["id"]).out
     assert "carl" in why
     assert "anna" in why
-
-
-DOMAIN = (
-    '[[mailboxes]]\nname = "office"\nkind = "google"\ndomain = "example.com"\nuser = "admin@example.com"\n'
-    'backfill = "9000d"\nsecret = "file:key.json"\nendpoint = "{url}"\n'
-)
-
-
-def by_service_account(office: Office, google: FakeGoogle, *users: str) -> None:
-    """A Workspace with these users, and an admin who delegated what is needed."""
-    google.clock.now = time.time()  # a process reads its own
-    google.oauth.users.add("admin@example.com")
-    google.admins.add("admin@example.com")
-    google.directory = [{"primaryEmail": user, "suspended": False, "isMailboxSetup": True} for user in users]
-    google.oauth.service_account.allowed = frozenset({MAIL, DIRECTORY, *CalendarSource.scopes, *TaskSource.scopes})
-    office.write("key.json", google.oauth.service_account.key_file(f"{google.url}/token"))
-    office.configure(DOMAIN.format(url=google.url), extra=CONTACTS)
-
-
-def test_several_processes_share_what_the_project_may_spend(office: Office, google: FakeGoogle) -> None:
-    """Alone, a process may ask for fifty messages at once here; of two, each for half as many."""
-    by_service_account(office, google, CARL, "dora@example.com")
-    quota = "units_per_minute = 70000\nunits_per_message = 100\nproject_units_per_minute = 35000\n"
-    office.configure(DOMAIN.format(url=google.url) + quota + 'read = ["mail"]\n', extra=CONTACTS)
-    for user in (CARL, "dora@example.com"):
-        for number in range(26):
-            google.mailbox(user).deliver(_numbered(number))
-    read = (
-        "from pathlib import Path; from syncd.config import load; from syncd.membership import complete; "
-        f"from syncd.once import once; found = once(complete(load(Path({str(office.config)!r}))), [], "
-        "progress=lambda saved: None, processes=2); print(*(each.state.state for each in found.values()))"
-    )
-    ran = subprocess.run([sys.executable, "-c", read], capture_output=True, text=True, check=True)
-    assert ran.stdout == "ok ok\n"
-    assert google.batches == [25, 25]
-
-
-def test_every_user_of_a_domain_is_read_by_a_service_account(office: Office, google: FakeGoogle) -> None:
-    by_service_account(office, google, CARL, "dora@example.com", "gone@example.com")
-    google.directory[2]["suspended"] = True
-    for user in (CARL, "dora@example.com"):
-        google.mailbox(user).deliver(LETTER)
-
-    once = office.process("once", "--json")
-
-    assert once.code == 0, once.err
-    assert {each["mailbox"] for each in json.loads(once.out)} == {"office/carl@example.com", "office/dora@example.com"}
-    assert len(json.loads(office.syncd("timeline", "zoe@client.example", "--json").out)["activities"]) == 1
-
-
-def test_a_domain_that_cannot_be_listed_today_is_read_as_it_was(office: Office, google: FakeGoogle) -> None:
-    by_service_account(office, google, CARL)
-    google.mailbox(CARL)
-    assert office.process("once").code == 0
-
-    google.disabled.add("admin")
-    google.mailbox(CARL).deliver(LETTER)
-    assert office.process("once").code == 0
-    assert "The offer" in office.syncd("timeline", "zoe@client.example").out
-
-
-@pytest.mark.parametrize(
-    ("domain", "is_admin", "disabled", "told", "cure"),
-    [
-        ("example.com", True, "admin", "Admin SDK API is not enabled", "https://console.developers.google.com"),
-        (
-            "example.com",
-            False,
-            "",
-            "admin@example.com may not list the users of example.com",
-            "write as `user` an admin",
-        ),
-        ("exmaple.com", True, "", "Google knows no domain exmaple.com", "as `domain`"),
-    ],
-)
-def test_a_domain_that_could_never_be_listed_says_why(
-    office: Office, google: FakeGoogle, domain: str, is_admin: bool, disabled: str, told: str, cure: str
-) -> None:
-    by_service_account(office, google, CARL)
-    office.configure(DOMAIN.format(url=google.url).replace('"example.com"', f'"{domain}"'), extra=CONTACTS)
-    google.disabled.add(disabled)
-    if not is_admin:
-        google.admins.clear()
-    ran = office.process("check")
-    assert ran.code == 1
-    assert told in ran.err
-    assert cure in ran.err
 
 
 MEETING_ICS = (
