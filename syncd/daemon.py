@@ -178,16 +178,15 @@ class Daemon:
 
     def _follow_the_clock(self) -> None:
         """APScheduler goes by the clock on the wall: one that was set back a day would park everything for a day."""
+        self._schedule.follow_the_clock()
         before, self._clock = self._clock, _offset()
         jump = timedelta(seconds=self._clock - before)
         if abs(jump) > JUMP:
             log.warning("clock_was_set", extra=fields(seconds=int(jump.total_seconds())))
-            self._schedule.follow_the_clock()
             # A certificate that was not valid yet, or a token that was refused for its time, may be good now.
             self._roster.touch()
-            if jump < timedelta(0):
-                self._was_ahead = True
-                self._schedule.hasten("meetings")
+            self._was_ahead = self._was_ahead or jump < timedelta(0)
+            self._schedule.hasten("meetings")
 
     def _keep_directory(self, alive: Alive) -> timedelta:
         """The very first passes wait for the contacts: without any, all mail would be that of strangers."""

@@ -31,6 +31,9 @@ STUCK = timedelta(minutes=10)
 JITTER = 0.1
 """Of the longest interval, so that what began together parts."""
 
+_OFF = timedelta(minutes=1)
+"""So much later or sooner than it should run next is by a clock that was set."""
+
 _BEAT = "beat"
 
 Alive: TypeAlias = Callable[[], None]
@@ -105,12 +108,17 @@ class Schedule:
             self._due[name] = self._clock() + wait.total_seconds()
 
     def follow_the_clock(self) -> None:
-        """It was set: what was to come in a minute still comes in a minute, whether that was said before or since."""
+        """If it was set, what was to come in a minute still comes in a minute, whether that was said before or since.
+
+        To be called every few seconds: a clock that was set ahead and back between two calls shows only in what was
+        put off meanwhile.
+        """
         for job in self._scheduler.get_jobs():
             left = self._due.get(job.id, self._clock()) - self._clock()
-            with suppress(JobLookupError):
-                due = datetime.now(UTC) + timedelta(seconds=max(0.0, left))
-                self._scheduler.modify_job(job.id, next_run_time=due)
+            due = datetime.now(UTC) + timedelta(seconds=max(0.0, left))
+            if job.next_run_time is not None and abs(job.next_run_time - due) > _OFF:
+                with suppress(JobLookupError):
+                    self._scheduler.modify_job(job.id, next_run_time=due)
 
     def next_run(self, name: str) -> datetime | None:
         job = self._scheduler.get_job(name)
@@ -142,12 +150,13 @@ class Schedule:
     def _run(self, name: str) -> tuple[Work, timedelta] | None:
         # This waits until APScheduler has noted that the run began. One that ended sooner would never be followed by
         # the next: its end would be handled first, and then be overwritten.
-        self._scheduler.get_job(name)
+        net = self.next_run(name)
         found = self._works.get(name)
-        if found is None or self._stopping:
+        if found is None or net is None or self._stopping:
             return None
         work, _ = found
-        self._due[name] = self._clock() + self._longest.total_seconds()
+        left = min(net - datetime.now(UTC), self._longest * (1 + JITTER))
+        self._due[name] = self._clock() + left.total_seconds()
         self._progressed(name)
         return work, work(partial(self._progressed, name))
 

@@ -3,14 +3,22 @@ lost, nothing runs in a burst, and nothing that is stored stays ahead of the tim
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from connectors.google_sign_in import MAIL
 from tests.servers.dovecot import Dovecot
+from tests.servers.fake_google import FakeGoogle
+from tests.servers.radicale import Radicale
+from tests.syncd import test_google as by_google
+from tests.syncd.agendas import CalendarOffice, put
 from tests.syncd.clocks import WallClock
-from tests.syncd.daemons import Office, started
+from tests.syncd.daemons import Office, Setup, started
+from tests.syncd.doors import Office as Folder
 from tests.waiting import eventually
 
 HOUR, DAY, YEAR = timedelta(hours=1), timedelta(days=1), timedelta(days=365)
@@ -42,6 +50,7 @@ def test_steps_of_an_hour_a_day_and_a_year_lose_no_mail_and_run_nothing_in_a_bur
             eventually(lambda offer=f"Offer {number}": offer in office.subjects())  # type: ignore[misc]
             passes = len(daemon.events("pass_finished", stream="INBOX"))
             daemon.wait_for("pass_finished", stream="INBOX", times=passes + 1)
+        daemon.wait_for("pass_finished", stream="INBOX", times=passes + 4)  # each compares one folder
         assert len(daemon.events("pass_finished", stream="INBOX")) < 1000
         assert daemon.events("mailbox_state_changed", now="retrying") == []
         assert daemon.stop() == 0
@@ -58,3 +67,78 @@ def _ahead(office: Office) -> list[tuple[object, ...]]:
         for table, column in columns
         for row in office.rows(f"SELECT name, {column} FROM {table} WHERE {column} > '{now}'")
     ]
+
+
+@dataclass
+class Googles(Setup):
+    """Carl agreed himself; Dora's mailbox is opened by a service account."""
+
+    google: FakeGoogle
+
+    def section(self, name: str, user: str) -> str:
+        return (
+            f'[[mailboxes]]\nname = "{name}"\nowner = "{user}"\nuser = "{user}"\nkind = "google"\nread = ["mail"]\n'
+            f'secret = "file:{name}.secret"\nendpoint = "{self.google.url}"\n'
+        )
+
+    def deliver(self, name: str, number: int) -> None:
+        text = f"From: zoe@client.example\r\nSubject: {name} {number}\r\nMessage-ID: <{name}{number}@x.example>\r\n\r\n"
+        self.google.mailbox(self.mailboxes[name]).deliver(text.encode())
+
+
+@pytest.fixture
+def googles(tmp_path: Path, google: FakeGoogle) -> Googles:
+    google.clock.now = time.time()
+    folder = Folder(tmp_path)
+    google.oauth.service_account.allowed = frozenset({MAIL})
+    office = Googles(tmp_path, google, mailboxes={"carl": "carl@example.com", "dora": "dora@example.com"})
+    office.secret("carl", google.oauth.client_file(f"{google.url}/token"))
+    office.secret("dora", google.oauth.service_account.key_file(f"{google.url}/token"))
+    office.write()
+    by_google.sign_in(folder, google)
+    return office
+
+
+def test_tokens_are_renewed_by_any_clock_and_what_a_wrong_one_stops_goes_on_once_it_is_right(
+    googles: Googles, clock: WallClock
+) -> None:
+    for name in ("carl", "dora"):
+        googles.deliver(name, 1)
+    with started(googles, within=clock.within, watchdog_seconds=3) as daemon:
+        for name in ("carl", "dora"):
+            daemon.wait_for("mailbox_state_changed", mailbox=name, now="ok")
+        clock.set(DAY)  # all tokens seem to have run out
+        daemon.wait_for("clock_was_set")
+        told = daemon.wait_for("mailbox_state_changed", mailbox="dora", now="misconfigured")
+        assert "this machine's clock is wrong (1440 minutes ahead, by Google's)" in str(told["error"])
+        googles.deliver("carl", 2)
+        eventually(lambda: "carl 2" in googles.subjects())
+        googles.google.oauth.accesses.clear()
+        clock.set(NONE)  # and now they seem to last another day, though they are over
+        googles.deliver("carl", 3)
+        googles.deliver("dora", 2)
+        eventually(lambda: {"carl 3", "dora 2"} <= {*googles.subjects()})
+        assert daemon.events("mailbox_state_changed", mailbox="carl", now="reauth_needed") == []
+        assert daemon.stop() == 0
+
+
+def test_a_meeting_that_a_clock_ahead_has_made_held_is_planned_again_once_it_is_right(
+    tmp_path: Path, radicale: Radicale, clock: WallClock
+) -> None:
+    user = radicale.new_user()
+    soon = datetime.now(UTC) + 6 * HOUR
+    owner = radicale.owner(user)
+    put(owner, owner.make_calendar("work"), "call", f":{soon:%Y%m%dT%H%M%SZ}")
+    office = CalendarOffice(tmp_path, url=f"{radicale.url}/")
+    office.mailbox("anna", user, owner.password)
+    with started(office, within=clock.within, watchdog_seconds=3) as daemon:
+        daemon.wait_for("mailbox_state_changed", now="ok")
+        assert office.rows("SELECT status FROM activity") == [("planned",)]
+        clock.set(DAY)
+        daemon.wait_for("clock_was_set")
+        eventually(lambda: office.rows("SELECT status FROM activity") == [("held",)])
+        clock.set(NONE)
+        eventually(lambda: office.rows("SELECT status FROM activity") == [("planned",)])
+        told = office.rows("SELECT kind FROM change ORDER BY sequence")
+        assert told == [("created",), ("updated",), ("updated",)]
+        assert daemon.stop() == 0
