@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import urljoin
@@ -47,25 +48,35 @@ class Fetch:
         return f"{_plain(etag)}|{self.meaning}"
 
     def read(self, paths: Sequence[str]) -> Iterator[Item]:
-        for start in range(0, len(paths), TOGETHER):
-            yield from self._together(paths[start : start + TOGETHER])
+        """The next of them are asked for while these are read, decided and saved."""
+        chunks = [paths[start : start + TOGETHER] for start in range(0, len(paths), TOGETHER)]
+        with ThreadPoolExecutor(1) as ahead:
+            asked = [ahead.submit(self._asked, chunk) for chunk in chunks[:1]]
+            for number, chunk in enumerate(chunks, 1):
+                found, others = self._given(chunk, asked.pop().result())
+                # Not before: a session asks for one thing at a time.
+                asked = [ahead.submit(self._asked, following) for following in chunks[number : number + 1]]
+                yield from (self._item(wanted, row) for wanted, row in found.items())
+                yield from others
 
-    def _together(self, paths: Sequence[str]) -> Iterator[Item]:
+    def _asked(self, paths: Sequence[str]) -> Response | None:
+        """None if together they are too large."""
+        body = xml.multiget(paths)
         try:
-            response = self.session.ask(
-                "REPORT", self.collection.url, xml.multiget(paths), depth=1, max_bytes=_MANY_BYTES
-            )
+            return self.session.ask("REPORT", self.collection.url, body, depth=1, max_bytes=_MANY_BYTES)
         except TooLarge:
-            yield from self._singly(paths, None)
-            return
+            return None
+
+    def _given(self, paths: Sequence[str], response: Response | None) -> tuple[dict[str, Row], list[Item]]:
+        """What came together, by path, and what had to be asked for singly."""
+        if response is None:
+            return {}, self._singly(paths, None)
         if not _may_be_one_objects_fault(response):
             raise refused(f"reading {self.collection.name}", response)
         rows = _rows(response)
         found = {wanted: rows[wanted] for wanted in paths if wanted in rows and _is_answer(rows[wanted])}
-        yield from (self._item(wanted, row) for wanted, row in found.items())
         missing = [wanted for wanted in paths if wanted not in found]
-        if missing:
-            yield from self._singly(missing, None if found else response)
+        return found, self._singly(missing, None if found else response) if missing else []
 
     def _item(self, wanted: str, row: Row) -> Item:
         if row.status in GONE:
@@ -85,13 +96,13 @@ class Fetch:
 
     # ------------------------------------------------------------------------------------- one after the other
 
-    def _singly(self, paths: Sequence[str], refusal: Response | None) -> Iterator[Item]:
+    def _singly(self, paths: Sequence[str], refusal: Response | None) -> list[Item]:
         """One object that a server cannot give must not stop the others. Where none at all comes after a `refusal` of
         all together, that is the server's or the calendar's trouble and no object's."""
         items = [self._single(wanted) for wanted in paths]
         if refusal is not None and all(isinstance(item, _Refused) for item in items):
             raise refused(f"reading {self.collection.name}", refusal)
-        yield from (item.unreadable if isinstance(item, _Refused) else item for item in items)
+        return [item.unreadable if isinstance(item, _Refused) else item for item in items]
 
     def _single(self, wanted: str) -> Item | _Refused:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from urllib.parse import quote_from_bytes, unquote_to_bytes, urljoin, urlsplit
 
@@ -23,6 +24,8 @@ _FAMILIES = (("icloud.com",), ("fastmail.com", "messagingengine.com"))
 
 _SAFE = "!$&'()*+,;=:@-._~"
 """What stands for itself in a part of a path (RFC 3986 section 3.3)."""
+_SPELLED = re.compile(r"(?:/[A-Za-z0-9!$&'()*+,;=:@._~-]+)+/?")
+"""As it would be spelled anyway, and as nearly all are."""
 
 
 class Session:
@@ -130,6 +133,8 @@ def path(href: str) -> str:
     `%2F`, and `%2540` is no `%40`.
     """
     whole = href.strip()
+    if _SPELLED.fullmatch(whole):
+        return whole
     raw = urlsplit(whole).path if "://" in whole[:10] or whole.startswith("//") else whole
     return "/".join(quote_from_bytes(unquote_to_bytes(part), safe=_SAFE) for part in raw.split("/"))
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from itertools import islice
 
 from connectors.base import Stream
 from matching import contacts, dedup, identity
@@ -51,6 +52,9 @@ READ_AT_ONCE = 200
 
 CATCH_UP_AT_ONCE = 100
 """Objects of a calendar between two commits; each may be many occurrences."""
+
+OBJECTS_AT_ONCE = 1000
+"""That a stream is told of together, so that it may ask for the next while these are saved."""
 
 # Python 3.11 calls a function for each look at an enum's member.
 _LOGGED = Verdict.LOGGED
@@ -148,15 +152,17 @@ class Pass:
         """Read what is stored in another version or not at all; False if it was stopped before the end."""
         known = self.store.versions(self.stream_id)
         stale = [item for item, version in versions.items() if (item, version) not in known]
-        for start in range(0, len(stale), CATCH_UP_AT_ONCE):
-            if start and self.should_stop():
-                return False
-            items = tuple(self._read(stale[start : start + CATCH_UP_AT_ONCE], text=True))
+        reading = self._read(stale, text=True, at_once=OBJECTS_AT_ONCE)
+        left = len(stale)
+        while items := tuple(islice(reading, CATCH_UP_AT_ONCE)):
             if careful:
                 self._one_by_one(items, mark)
             else:
                 self._save(partial(self._handle, items), None, advanced=True)
-            self.progress(Batch(items=items, cursor=cursor, remaining=max(0, len(stale) - start - CATCH_UP_AT_ONCE)))
+            left -= len(items)
+            self.progress(Batch(items=items, cursor=cursor, remaining=max(0, left)))
+            if left > 0 and self.should_stop():
+                return False
         return True
 
     def _handle(self, items: Sequence[Item]) -> list[Handled]:
@@ -220,9 +226,9 @@ class Pass:
         parties = self._parties(people)
         return [invited(one, parties, self.stream_id, now) if one.message.invitation else one for one in decided]
 
-    def _read(self, ids: Sequence[ItemId], *, text: bool) -> Iterator[Item]:
-        for start in range(0, len(ids), READ_AT_ONCE):
-            yield from self.stream.read(ids[start : start + READ_AT_ONCE], text=text)
+    def _read(self, ids: Sequence[ItemId], *, text: bool, at_once: int = READ_AT_ONCE) -> Iterator[Item]:
+        for start in range(0, len(ids), at_once):
+            yield from self.stream.read(ids[start : start + at_once], text=text)
 
     def _save(self, handle: Callable[[], Sequence[Handled]], batch: Batch | None, *, advanced: bool = False) -> None:
         """Write what is handled, and the batch's cursor with it. `advanced`: without it, the pass has come further

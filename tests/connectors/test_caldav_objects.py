@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from typing import cast
 from urllib.parse import quote, unquote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors.caldav_fetch import TOGETHER
 from connectors.caldav_session import path
 from connectors.ical_read import MAX_BYTES
 from syncd.errors import Permanent, Retryable
@@ -241,6 +244,20 @@ def test_no_request_asks_for_a_part_of_a_calendar(world: ScriptedWorld) -> None:
     for word in (b"limit", b"nresults", b"time-range", b"expand", b"calendar-query", b"comp-filter"):
         assert word not in bodies
     assert {each.method for each in world.server.asked} == {"PROPFIND", "REPORT"}
+
+
+def test_the_next_objects_are_asked_for_while_the_first_are_in_hand_and_no_more_than_these(
+    world: ScriptedWorld,
+) -> None:
+    world.add(5 * TOGETHER)
+    reader = Reader(world)
+    stream = reader.stream()
+    ids = list(stream.inventory())
+    with closing(cast("Generator[Item]", stream.read(ids, text=True))) as reading:
+        next(reading)
+    assert world.server.kinds().count(MULTIGET) == 2
+    assert len(list(stream.read(ids, text=True))) == 5 * TOGETHER
+    assert world.server.kinds().count(MULTIGET) == 2 + 5
 
 
 def test_a_server_that_filters_wrongly_is_not_asked_to(server: ScriptedCalDav) -> None:
