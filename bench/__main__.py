@@ -16,6 +16,7 @@ from bench import (
     calendar_idle,
     calendar_race,
     google,
+    google_crowd,
     idle,
     late,
     linear,
@@ -103,9 +104,15 @@ def profile(options: argparse.Namespace) -> Answer:
     return stages.table(found), asdict(found)
 
 
-def first_sync_of_gmail(options: argparse.Namespace) -> Answer:
-    found = google.first_sync(options.directory, messages=200 if options.quick else 10_000)
-    return google.table(found), asdict(found)
+def google_mailboxes(options: argparse.Namespace) -> Answer:
+    messages, rounds, mailboxes, interval = (200, 1, 5, 1) if options.quick else (10_000, options.rounds, 1_000, 30)
+    found = google.first_sync(options.directory, messages, rounds)
+    crowd = google_crowd.watch(options.directory, mailboxes, interval=interval, seconds=2 * interval)
+    text = f"{google.table(found)}\n\n{google_crowd.table(crowd)}"
+    # A few messages are mostly beginning: of them nothing is asked.
+    if not options.quick and (missed := google.missed(found, crowd)):
+        raise Failed("\n".join([text, "", *missed]))
+    return text, {"first_sync": asdict(found), "crowd": asdict(crowd)}
 
 
 def first_sync_by_graph(options: argparse.Namespace) -> Answer:
@@ -132,7 +139,10 @@ COMMANDS = {
     "race": (race, "syncd and mbsync in turn: a first sync, a poll that finds nothing, one that finds new mail"),
     "calendars": (calendars, "syncd and vdirsyncer in turn: a first sync, a poll that finds nothing, one with changes"),
     "linearity": (linearity, "the first sync of 10,000 and of 100,000 messages"),
-    "google": (first_sync_of_gmail, "a first sync of a Gmail account, beside a bare loop over Google's own client"),
+    "google": (
+        google_mailboxes,
+        "a first sync of a Gmail account beside a bare loop, and 1,000 Google mailboxes at once",
+    ),
     "microsoft": (first_sync_by_graph, "a first sync by Microsoft Graph, an idle poll, and what a page of 50 costs"),
     "idle": (idleness, "the running daemon with 1,000 mailboxes in which nothing happens"),
     "late": (late_contacts, "what a contact costs that becomes known after its mail was skipped"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -74,6 +75,13 @@ class Clock:
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
+
+
+class WallClock(Clock):
+    """This machine's time, for what runs for a while by itself."""
+
+    def __call__(self) -> float:
+        return time.time()
 
 
 @dataclass
