@@ -80,7 +80,7 @@ def _peak(pid: int) -> int:
 def table(found: Crowd) -> str:
     return (
         f"{found.mailboxes:,} mailboxes with calendars and tasks in one process: {found.peak / 1e6:.0f} MB at the most "
-        f"and {found.rss / 1e6:.0f} MB at rest; a poll that finds nothing takes {found.cpu_per_poll * 1e3:.1f} ms of CPU"
+        f"and {found.rss / 1e6:.0f} MB at rest; a poll that finds nothing: {found.cpu_per_poll * 1e3:.1f} ms of CPU"
     )
 
 

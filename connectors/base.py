@@ -102,16 +102,6 @@ class Stream(Protocol):
         ...
 
 
-@runtime_checkable
-class Uncounted(Protocol):
-    """A stream that may not be able to say what it holds."""
-
-    @property
-    def uncounted(self) -> str:
-        """Why its inventory is not to be had, or empty."""
-        ...
-
-
 class Account(Protocol):
     """One registered account; holds its connection between passes."""
 

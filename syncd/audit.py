@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from connectors.base import Stream, Uncounted
+from connectors.base import Stream
 from store import inventory
 from store.inventory import Finding, Place
 from store.vault import Vault
@@ -52,16 +52,8 @@ def compare(stream: Stream, stream_id: int, store: Store) -> Comparison:
     return Comparison(counts.total() + len(missing), counts, frozenset(missing))
 
 
-def uncounted(stream: Stream) -> str:
-    """Why it cannot say what it holds, or empty."""
-    return stream.uncounted if isinstance(stream, Uncounted) else ""
-
-
-def audit(one: Pass) -> Audited | None:
-    """Compare, and read what is missing; raises the four SyncErrors. `one` must not have run yet. None where the stream
-    cannot say what it holds: nothing is known of it then, which is not the same as nothing."""
-    if uncounted(one.stream):
-        return None
+def audit(one: Pass) -> Audited:
+    """Compare, and read what is missing; raises the four SyncErrors. `one` must not have run yet."""
     if inventory.is_hollow(one.store.engine, one.stream_id):
         inventory.forget_hollow(one.store.engine, one.stream_id)
     found = compare(one.stream, one.stream_id, one.store)
@@ -100,8 +92,6 @@ class StreamAudit:
     """What no pass would read: the gap."""
     not_audited: str = ""
     """Why there are no numbers: it is not read."""
-    uncounted: str = ""
-    """Why there are none though it is read: it cannot say what it holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,8 +126,6 @@ def audit_mailbox(mailbox: Mailbox, store: Store, vault: Vault, now: datetime) -
 def _audited(stream: Stream, place: Place | None, store: Store) -> StreamAudit:
     if stream.excluded:
         return StreamAudit(name=stream.name, not_audited=stream.excluded)
-    if reason := uncounted(stream):
-        return StreamAudit(name=stream.name, uncounted=reason)
     if place is None:
         held = sum(1 for _ in stream.inventory())
         return StreamAudit(name=stream.name, held=held, coming=held)

@@ -54,7 +54,7 @@ _NUMBERS = ("held", "logged", "skipped", "pending", "quarantined", "coming")
 def _show(results: list[MailboxAudit], every: bool) -> None:
     rows = []
     for each in results:
-        for stream in (stream for stream in each.streams if not stream.not_audited and not stream.uncounted):
+        for stream in (stream for stream in each.streams if not stream.not_audited):
             if every or stream.missing or len(results) == 1:
                 rows.append((f"{each.name}, {stream.name}", *_numbers([stream])))
         rows.append((each.name, *_numbers(each.streams)))
@@ -62,8 +62,6 @@ def _show(results: list[MailboxAudit], every: bool) -> None:
     for each in results:
         render.trouble(each.name, each.error, each.cure)
         for stream in each.streams:
-            if stream.uncounted:
-                render.lines(f"{each.name}, {stream.name}: not counted: {stream.uncounted}")
             if stream.missing:
                 number = f"{len(stream.missing):,} of {stream.held:,} items have no decision"
                 render.trouble(f"{each.name}, {stream.name}", number, f"syncd run reads them within a day; {_NAMES}")
