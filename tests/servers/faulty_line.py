@@ -1,5 +1,5 @@
 """A TCP line on the loopback address to a plain-text server, which a test can break: it goes dead without a word, or
-is reset, at once or in the middle of an IMAP literal."""
+is reset, at once, in the middle of an IMAP literal, or with the answer to a COMMIT."""
 
 from __future__ import annotations
 
@@ -22,6 +22,10 @@ class Line:
     resets_to_come: int = 0
     """That many connections are reset, each within the next literal that the server sends."""
     resets: int = 0
+    commits: int = 0
+    """So many came over it since a test set this to 0."""
+    loses: int = -1
+    """The COMMIT of that number is carried out, and its answer never comes: the connection is reset."""
     _passes: threading.Event = field(default_factory=threading.Event)
     _open: list[socket.socket] = field(default_factory=list)
 
@@ -40,11 +44,19 @@ class Line:
                 each.shutdown(socket.SHUT_RD)
         self._open.clear()
 
-    def pump(self, source: socket.socket, target: socket.socket, *, breaks: bool) -> None:
-        """Until an end comes; `breaks` where literals come from."""
+    def pump(self, source: socket.socket, target: socket.socket, *, breaks: bool, cut: threading.Event) -> None:
+        """Until an end comes; `breaks` where literals, and the answers to COMMITs, come from."""
         with suppress(OSError):
             while data := source.recv(65536):
                 self._passes.wait()
+                if breaks and cut.is_set():
+                    self.resets += 1
+                    target.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+                    break
+                if not breaks and b"COMMIT" in data:
+                    if self.commits == self.loses:
+                        cut.set()
+                    self.commits += 1
                 if breaks and self.resets_to_come and (literal := _LITERAL.search(data)):
                     target.sendall(data[: literal.end() + int(literal[1]) // 2])
                     self.resets_to_come -= 1
@@ -81,8 +93,10 @@ def _accept(listener: socket.socket, server_port: int, line: Line) -> None:
             client, _ = listener.accept()
             server = socket.create_connection(("127.0.0.1", server_port))
             line._open += (client, server)
+            cut = threading.Event()
             for source, target in ((client, server), (server, client)):
-                pump = threading.Thread(target=line.pump, args=(source, target), kwargs={"breaks": source is server})
+                manner = {"breaks": source is server, "cut": cut}
+                pump = threading.Thread(target=line.pump, args=(source, target), kwargs=manner)
                 pumps.append(pump)
                 pump.start()
     line.reset()

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 
 import pytest
 
+from syncd.errors import StoreInUse, SyncError
 from syncd.watch import Progress, Saved
 from tests.dump import Rows
 from tests.servers.dovecot import Dovecot
+from tests.servers.faulty_line import line_to
 from tests.servers.postgres import Postgres
 from tests.servers.recording_proxy import record
 from tests.syncd.chain import Chain, on_postgresql, on_sqlite
@@ -105,6 +108,27 @@ def test_a_mail_server_that_restarts_in_the_middle_changes_nothing_of_what_is_st
     _to_the_end(chain, disturbance)
     assert disturbance.batches > max(DISTURBED)
     assert chain.dump() == undisturbed
+
+
+def test_a_commit_whose_answer_is_lost_is_done_once_whichever_of_a_pass_it_is(
+    dovecot: Dovecot, postgres: Postgres, tmp_path: Path
+) -> None:
+    office, delivered = _office(tmp_path, dovecot, {"anna": dovecot.new_user()}), 0
+    with line_to(postgres.port) as line, on_postgresql(office, postgres) as chain:
+        chain.prepare()
+        office.store = office.store.replace(f":{postgres.port}/", f":{line.port}/")
+        while line.resets == line.loses + 1:
+            dovecot.fill(office.mailboxes["anna"], [_mail(number) for number in range(delivered, delivered + 6)])
+            delivered += 6
+            line.commits, line.loses = 0, line.loses + 1
+            with suppress(SyncError, StoreInUse):
+                chain.try_once()
+        assert line.loses > 8
+        line.loses = -1
+        _to_the_end(chain)
+        assert chain.rows("SELECT count(*), count(DISTINCT item) FROM sighting") == [(delivered, delivered)]
+        logged = [number for number in range(delivered) if number % 3]
+        assert chain.rows("SELECT count(*), count(DISTINCT subject) FROM activity") == [(len(logged), len(logged))]
 
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
