@@ -206,7 +206,8 @@ class _Words(NamedTuple):
         return found if isinstance(found, dict) else errors.Unintelligible(self.title, TypeError())
 
     def of(self, error: Exception) -> SyncError:
-        if isinstance(error, HttpError):
+        # With another status, or none, no batch came for a batch.
+        if isinstance(error, HttpError) and error.resp is not None and error.resp.status >= 300:
             status, headers, body = errors.details(error)
             return errors.refused(status, headers, body, what=self.title, owner=self.owner, now=self.now)
         return errors.Unintelligible(self.title, error)

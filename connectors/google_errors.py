@@ -82,9 +82,9 @@ def refused(
     text = f"{what}: {message or f'HTTP status {status}'}"
     if status == 429 or (status == 403 and reasons & _QUOTA and "dailyLimitExceeded" not in reasons):
         cure = "nothing, if it passes: it is tried again; if it lasts, lower units_per_minute of the mailbox"
-        return TooFast(text, retry_after=_wish(headers, message, now), cure=cure)
+        return TooFast(text, retry_after=wish(headers, message, now), cure=cure)
     if status >= 500 or status == 408:
-        return Retryable(text, retry_after=_wish(headers, message, now), cure=IT_PASSES)
+        return Retryable(text, retry_after=wish(headers, message, now), cure=IT_PASSES)
     if status == 401:
         return ReauthNeeded(f"{what} does not take {user}'s token: {message}", cure=owner.sign_in)
     if status in (404, 410):
@@ -122,7 +122,7 @@ def _forbidden(message: str, reasons: frozenset[str], what: str, owner: Owner, n
     return Forbidden(f"{user}: {message or 'forbidden'}", cure="check `user` of the mailbox, and who signed in for it")
 
 
-def _wish(headers: Mapping[str, str], message: str, now: datetime) -> timedelta | None:
+def wish(headers: Mapping[str, str], message: str, now: datetime) -> timedelta | None:
     """When Google wants to be asked again: a header, or only a time in the words."""
     value = headers.get("retry-after", "").strip()
     if value.isdecimal() and len(value) < 10:

@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from connectors.google_errors import IT_PASSES, Owner, Unintelligible
+from connectors.google_errors import IT_PASSES, Owner, Unintelligible, wish
 from connectors.google_http import CONNECTIONS, Answer
 from connectors.retry import persistently
 from syncd.errors import Permanent, ReauthNeeded, Retryable, SyncError
@@ -62,7 +62,8 @@ def ask(url: str, form: Mapping[str, str], *, now: datetime, timeout: float) -> 
     def once() -> Answer:
         answer = CONNECTIONS.request("POST", url, urlencode(form).encode(), headers, timeout)
         if answer.status >= 500 or answer.status in (408, 429):
-            raise Retryable(f"{SERVICE} is busy: HTTP status {answer.status}", cure=IT_PASSES)
+            wait = wish(answer.headers, "", now)
+            raise Retryable(f"{SERVICE} is busy: HTTP status {answer.status}", retry_after=wait, cure=IT_PASSES)
         return answer
 
     answer = persistently(once)

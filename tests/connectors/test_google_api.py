@@ -23,7 +23,7 @@ from syncd.model import Message, Unreadable
 from tests.connectors.contract import Reader
 from tests.connectors.google_worlds import GmailWorld, items
 from tests.servers import google_errors as errors
-from tests.servers.fake_google import Call, Clock, Cut, FakeGoogle
+from tests.servers.fake_google import Call, Clock, Cut, FakeGoogle, Fault
 
 GET, LIST = "gmail.users.messages.get", "gmail.users.messages.list"
 
@@ -89,6 +89,16 @@ def test_what_came_before_a_lasting_refusal_is_saved_and_the_next_pass_goes_on_t
     assert len(world.fake.of(GET)) == 4
 
 
+@pytest.mark.parametrize("fault", [errors.too_fast(code=429, after="3"), errors.UNAVAILABLE, Cut(60), b"<html>"])
+def test_a_batch_that_is_refused_whole_is_asked_for_again(world: GmailWorld, fault: Fault) -> None:
+    keys = world.add(6)
+    world.fake.fail_next(fault, method="gmail.batch")
+    reader = Reader(world)
+    reader.whole_pass()
+    assert reader.keys == sorted(keys)
+    assert world.fake.waiting.broken == []
+
+
 def test_a_message_that_google_always_fails_on_does_not_hold_up_the_others(world: GmailWorld) -> None:
     keys = world.add(5)
     bad = world.id_of(keys[2])
@@ -134,6 +144,14 @@ def test_no_part_is_asked_for_alone_while_another_one_was_told_to_wait(world: Gm
     reader.whole_pass()
     assert reader.keys == sorted(keys)
     assert world.fake.waiting.broken == []
+
+
+def test_parts_that_do_not_say_which_they_are_are_asked_for_one_by_one(world: GmailWorld) -> None:
+    keys = world.add(4)
+    world.fake.misnames_parts = True
+    reader = Reader(world)
+    reader.whole_pass()
+    assert reader.keys == sorted(keys)
 
 
 def test_never_more_than_fifty_in_a_batch(world: GmailWorld) -> None:

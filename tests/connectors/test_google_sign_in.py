@@ -202,6 +202,14 @@ def test_a_sign_in_that_cannot_be_reached_is_no_dead_consent(world: GmailWorld, 
     assert world.account().streams()
 
 
+def test_a_sign_in_that_asks_to_wait_is_left_alone_for_as_long(world: GmailWorld) -> None:
+    world.fake.token_fault = errors.too_fast(code=429, after="90")
+    error = refusal(world)
+    assert isinstance(error, Retryable)
+    assert error.retry_after == timedelta(seconds=90)
+    assert len(world.fake.forms) == 1
+
+
 def test_a_box_that_was_not_ticked_is_named(world: GmailWorld) -> None:
     world.sign_in("https://www.googleapis.com/auth/calendar.events.readonly")
     error = refusal(world)

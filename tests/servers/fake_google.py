@@ -115,6 +115,8 @@ class FakeGoogle:
     """What the discovery documents have against the answers that went out."""
     drops_from_batches: set[str] = field(default_factory=set)
     """Message ids whose part of a batch's answer is left out."""
+    misnames_parts: bool = False
+    """The parts of a batch's answer do not say which they are."""
 
     def __post_init__(self) -> None:
         self.oauth = OAuth(self.clock)
@@ -281,8 +283,12 @@ class FakeGoogle:
 
     # -------------------------------------------------------------------------------------------------- a batch
 
-    def batch(self, content_type: str, body: bytes, token: str) -> tuple[str, bytes] | Refusal:
-        """multipart/mixed in and out; the outer Authorization stands for each part without its own."""
+    def batch(self, content_type: str, body: bytes, token: str) -> tuple[str, bytes] | Fault:
+        """multipart/mixed in and out; the outer Authorization stands for each part without its own, and is not looked
+        at by itself. Only Gmail is asked in batches."""
+        access = self.oauth.access(token)
+        if access is not None and (fault := self._fault(Call("gmail.batch", access.user, {}, {}, self.clock()))):
+            return fault
         parsed = BytesParser().parsebytes(b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + body)
         parts = parsed.get_payload()
         assert isinstance(parts, list)
@@ -307,7 +313,7 @@ class FakeGoogle:
             if isinstance(answer, Cut):
                 answer = errors.BACKEND  # one part of an answer cannot be cut off
             status, content, extra = encoded(answer)
-            content_id = str(part["Content-ID"]).strip().replace("<", "<response-", 1)
+            content_id = "" if self.misnames_parts else str(part["Content-ID"]).strip().replace("<", "<response-", 1)
             out += b"--batch_trial\r\nContent-Type: application/http\r\nContent-ID: %b\r\n\r\n" % content_id.encode()
             out += b"HTTP/1.1 %d Whatever\r\n%bContent-Type: application/json; charset=UTF-8\r\n" % (status, extra)
             out += b"Content-Length: %d\r\n\r\n%b\r\n" % (len(content), content)
