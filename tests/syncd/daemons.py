@@ -175,6 +175,11 @@ class Running:
     def send(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
+    def peak_megabytes(self) -> int:
+        """The most that it ever had in memory (proc(5), VmHWM)."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) // 1024
+
     def exit_code(self) -> int:
         return self.process.wait(30)
 

@@ -3,22 +3,18 @@ lost, nothing runs in a burst, and nothing that is stored stays ahead of the tim
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from connectors.google_sign_in import MAIL
 from tests.servers.dovecot import Dovecot
 from tests.servers.fake_google import FakeGoogle
 from tests.servers.radicale import Radicale
-from tests.syncd import test_google as by_google
 from tests.syncd.agendas import CalendarOffice, put
 from tests.syncd.clocks import WallClock
-from tests.syncd.daemons import Office, Setup, started
-from tests.syncd.doors import Office as Folder
+from tests.syncd.daemons import Office, started
+from tests.syncd.googles import Googles, at_google
 from tests.waiting import eventually
 
 HOUR, DAY, YEAR = timedelta(hours=1), timedelta(days=1), timedelta(days=365)
@@ -69,34 +65,9 @@ def _ahead(office: Office) -> list[tuple[object, ...]]:
     ]
 
 
-@dataclass
-class Googles(Setup):
-    """Carl agreed himself; Dora's mailbox is opened by a service account."""
-
-    google: FakeGoogle
-
-    def section(self, name: str, user: str) -> str:
-        return (
-            f'[[mailboxes]]\nname = "{name}"\nowner = "{user}"\nuser = "{user}"\nkind = "google"\nread = ["mail"]\n'
-            f'secret = "file:{name}.secret"\nendpoint = "{self.google.url}"\n'
-        )
-
-    def deliver(self, name: str, number: int) -> None:
-        text = f"From: zoe@client.example\r\nSubject: {name} {number}\r\nMessage-ID: <{name}{number}@x.example>\r\n\r\n"
-        self.google.mailbox(self.mailboxes[name]).deliver(text.encode())
-
-
 @pytest.fixture
 def googles(tmp_path: Path, google: FakeGoogle) -> Googles:
-    google.clock.now = time.time()
-    folder = Folder(tmp_path)
-    google.oauth.service_account.allowed = frozenset({MAIL})
-    office = Googles(tmp_path, google, mailboxes={"carl": "carl@example.com", "dora": "dora@example.com"})
-    office.secret("carl", google.oauth.client_file(f"{google.url}/token"))
-    office.secret("dora", google.oauth.service_account.key_file(f"{google.url}/token"))
-    office.write()
-    by_google.sign_in(folder, google)
-    return office
+    return at_google(tmp_path, google)
 
 
 def test_tokens_are_renewed_by_any_clock_and_what_a_wrong_one_stops_goes_on_once_it_is_right(

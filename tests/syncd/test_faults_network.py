@@ -89,6 +89,46 @@ def test_a_server_that_asks_to_be_left_alone_is_also_after_a_restart_and_the_oth
     assert office.state("anna") == "throttled"
 
 
+@pytest.mark.parametrize(
+    "flood",
+    [b"* 2 FETCH (UID 2 BODY[HEADER] {3000000000}\r\n" + b"x" * 100_000, b"* 2 FETCH (UID 2 " + b"x" * 20_000_000],
+    ids=["a literal of three gigabytes", "a line without an end"],
+)
+def test_a_server_that_floods_is_cut_off_the_mail_is_named_and_the_others_come(office: Office, flood: bytes) -> None:
+    """Beside it the server tells of mail that was not asked for."""
+
+    def flooding(request: Request, usual: Callable[[], bytes]) -> bytes:
+        uids = request.rest.split(b" ")[0]
+        if any(_first(each) <= 2 <= _last(each) for each in uids.split(b",")):
+            raise HangUp(flood)
+        return b'* 3 FETCH (UID 999 INTERNALDATE "01-Nov-2026 00:00:00 +0000" RFC822.SIZE 9)\r\n' + usual()
+
+    office.tls = "none"
+    with scripted_imap.serve() as server:
+        for number in (1, 2, 3):
+            server.inbox.add(f"From: zoe@client.example\r\nSubject: Offer {number}\r\n\r\nHello\r\n".encode())
+        server.script["UID FETCH"] = flooding
+        office.elsewhere["anna"] = ("localhost", server.port)
+        with started(office) as daemon:
+            daemon.wait_for("mailbox_state_changed", mailbox="ben", now="ok")
+            eventually(lambda: {"Offer 1", "Offer 3"} <= {*office.subjects()})
+            eventually(lambda: office.rows("SELECT item FROM sighting WHERE verdict = 'quarantined'") == [("1.2",)])
+            office.deliver("ben", 4)
+            eventually(lambda: "Offer 4" in office.subjects())
+            assert daemon.peak_megabytes() < 300
+            assert daemon.stop() == 0
+    assert office.rows("SELECT count(*) FROM sighting") == [(4,)]
+
+
+def _first(uids: bytes) -> int:
+    return int(uids.partition(b":")[0])
+
+
+def _last(uids: bytes) -> float:
+    end = uids.rpartition(b":")[2]
+    return float("inf") if end == b"*" else int(end)
+
+
 def test_a_name_that_cannot_be_resolved_stops_its_own_mailbox_only_until_it_can(office: Office) -> None:
     office.elsewhere["anna"] = ("imap.invalid", office.dovecot.port)
     office.deliver("anna", 1)

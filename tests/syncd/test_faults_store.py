@@ -124,6 +124,16 @@ def test_a_store_that_may_not_be_written_ends_the_start_with_78_and_is_as_it_was
     assert path.read_bytes() == before
 
 
+def test_a_store_of_a_newer_version_ends_the_start_with_78_and_is_as_it_was(office: Office) -> None:
+    _seen(office)
+    office.crm_writes("UPDATE alembic_version SET version_num = '9999'")
+    before = office.database.read_bytes()
+    with started(office) as daemon:
+        assert daemon.exit_code() == 78
+        assert "newer" in daemon.log.read_text()
+    assert office.database.read_bytes() == before
+
+
 @pytest.mark.parametrize("damage", ["its beginning", "all of it"])
 def test_a_damaged_store_ends_the_start_with_78_and_names_the_backup_and_is_as_it_was(
     office: Office, damage: str
