@@ -179,8 +179,18 @@ def test_an_app_in_testing_is_warned_of_and_remembered(world: GmailWorld, owner:
     assert "7 days" in warning
     assert "Testing" in warning
     world.fake.clock.sleep(timedelta(days=7).total_seconds())
-    world.fake.oauth.grants.clear()
     with pytest.raises(ReauthNeeded, match="Testing"):
+        world.account().streams()
+
+
+def test_who_signs_in_once_more_gets_a_token_that_lasts_again(world: GmailWorld, owner: Owner) -> None:
+    """Google gives none at a second consent, unless the owner was asked to consent anew."""
+    sign_in(world, owner)
+    before = world.tokens.load()
+    sign_in(world, owner)
+    assert world.tokens.load() != before
+    world.fake.clock.sleep(timedelta(days=190).total_seconds())
+    with pytest.raises(ReauthNeeded, match="unused for six months"):
         world.account().streams()
 
 

@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 HOUR = 3600
+WEEK = 7 * 24 * HOUR
+HALF_A_YEAR = 182 * 24 * HOUR
 _GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 Form = dict[str, str]
@@ -37,6 +39,24 @@ class Grant:
     scopes: frozenset[str]
     refusal: tuple[str, str, str] = ("", "", "")
     """(error, error_description, error_subtype) in place of a token."""
+    ends_at: float = float("inf")
+    used_at: float = float("inf")
+    """None that lay unused for six months is taken any more."""
+
+    def holds(self, now: float) -> bool:
+        return now < self.ends_at and now - self.used_at < HALF_A_YEAR
+
+
+class Code(NamedTuple):
+    """What a browser is sent back with."""
+
+    challenge: str
+    """Of PKCE."""
+    redirect: str
+    user: str
+    scopes: frozenset[str]
+    lasts: bool
+    """Whether a refresh token was asked for, and is due: the first time, or whenever the user is asked to consent."""
 
 
 @cache
@@ -86,8 +106,7 @@ class OAuth:
     service_account: ServiceAccount = field(default_factory=ServiceAccount)
     grants: dict[str, Grant] = field(default_factory=dict)
     """By refresh token."""
-    codes: dict[str, tuple[str, str, frozenset[str]]] = field(default_factory=dict)
-    """Code -> its PKCE challenge, the user, and what was ticked."""
+    codes: dict[str, Code] = field(default_factory=dict)
     accesses: dict[str, Access] = field(default_factory=dict)
     users: set[str] = field(default_factory=set)
     """Of the domain, for assertions."""
@@ -115,7 +134,7 @@ class OAuth:
     def grant(self, user: str, *scopes: str) -> str:
         """A user's consent, given earlier; returns the refresh token."""
         token = f"1//refresh-{next(self._numbers)}"
-        self.grants[token] = Grant(user, frozenset(scopes))
+        self.grants[token] = Grant(user, frozenset(scopes), used_at=self.clock())
         return token
 
     def consent(self, query: dict[str, list[str]], user: str, ticked: frozenset[str] | None = None) -> str:
@@ -123,10 +142,12 @@ class OAuth:
         assert query["response_type"] == ["code"]
         assert query["code_challenge_method"] == ["S256"]
         scopes = frozenset(query["scope"][0].split()) if ticked is None else ticked
-        code = f"4/code-{next(self._numbers)}"
-        self.codes[code] = (query["code_challenge"][0], user, scopes)
-        separator = "&" if "?" in query["redirect_uri"][0] else "?"
-        return f"{query['redirect_uri'][0]}{separator}state={query['state'][0]}&code={code}&scope={'%20'.join(scopes)}"
+        code, redirect = f"4/code-{next(self._numbers)}", query["redirect_uri"][0]
+        is_first = not any(grant.user == user for grant in self.grants.values())
+        lasts = query.get("access_type") == ["offline"] and (is_first or query.get("prompt") == ["consent"])
+        self.codes[code] = Code(query["code_challenge"][0], redirect, user, scopes, lasts)
+        separator = "&" if "?" in redirect else "?"
+        return f"{redirect}{separator}state={query['state'][0]}&code={code}&scope={'%20'.join(scopes)}"
 
     def access(self, token: str) -> Access | None:
         found = self.accesses.get(token)
@@ -155,11 +176,12 @@ class OAuth:
         if refusal := self._client_refusal(form):
             return refusal
         grant = self.grants.get(form.get("refresh_token", ""))
-        if grant is None:
+        if grant is None or not grant.holds(self.clock()):
             return _refused("invalid_grant", "Token has been expired or revoked.")
         if grant.refusal[0]:
             error, description, subtype = grant.refusal
             return _refused(error, description, subtype=subtype)
+        grant.used_at = self.clock()
         answer = self._issued(grant.user, grant.scopes)
         if self.rotates:
             del self.grants[form["refresh_token"]]
@@ -172,15 +194,17 @@ class OAuth:
         code = self.codes.pop(form.get("code", ""), None)
         if code is None:
             return _refused("invalid_grant", "Malformed auth code.")
-        challenge, user, scopes = code
         digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
-        if base64.urlsafe_b64encode(digest).decode().rstrip("=") != challenge:
+        if base64.urlsafe_b64encode(digest).decode().rstrip("=") != code.challenge:
             return _refused("invalid_grant", "Invalid code verifier.")
-        answer = self._issued(user, scopes)
-        if not self.withholds_refresh_token:
-            answer["refresh_token"] = self.grant(user, *scopes)
-        if self.testing:
-            answer["refresh_token_expires_in"] = 7 * 24 * HOUR - 1
+        if form.get("redirect_uri") != code.redirect:
+            return _refused("redirect_uri_mismatch", "Bad Request")
+        answer = self._issued(code.user, code.scopes)
+        if code.lasts and not self.withholds_refresh_token:
+            answer["refresh_token"] = self.grant(code.user, *code.scopes)
+            if self.testing:
+                answer["refresh_token_expires_in"] = WEEK - 1
+                self.grants[answer["refresh_token"]].ends_at = self.clock() + WEEK
         return 200, answer
 
     def _asserted(self, form: Form) -> tuple[int, dict[str, Any]]:
