@@ -104,6 +104,13 @@ def body_text(told: Element) -> str:
     return new_text((body.text or "").encode("utf-8", "replace"), f'{kind}; charset="utf-8"', "8bit") or ""
 
 
+def shorten(told: Element, most: int) -> None:
+    """Let go of what its text has beyond so many letters."""
+    body = xml.child(told, "Body")
+    if body is not None and len(body.text or "") > most:
+        body.text = (body.text or "")[:most]
+
+
 def instant(text: str) -> datetime | None:
     """xs:dateTime in UTC; None for what Outlook writes in place of no date (year 1 or 4501), and for what is none."""
     try:

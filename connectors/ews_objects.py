@@ -16,11 +16,15 @@ from connectors import ews_xml as xml
 from connectors.ews_client import MOST_CHANGES, Change, Client, Page
 from connectors.ews_errors import Gone
 from connectors.ews_folders import Folder
+from connectors.ews_message import shorten
 from connectors.ews_place import Place, place
 from connectors.ews_xml import Element
 from syncd.model import PARSER_VERSION, Batch, Cursor, Item, ItemId, Removed, Unreadable
 
 PAGE = 100
+MOST_TEXT = 1_500_000
+"""Letters of a meeting and all its changed occurrences together, of which each has its share: a daily meeting with a
+long text must neither fill the memory nor be larger than a calendar may be (ical_read.MAX_BYTES)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,12 +138,15 @@ class Meetings:
         if xml.value(told, "CalendarItemType") in ("Occurrence", "Exception"):
             return Removed(id)  # it belongs to its series, which is told as well
         fields = [*self.fields, *(("item:Body",) if window.text else ())]
-        answers = client.items(ews_event.changed_within(told, window.begins), fields, text=True)
+        ids = ews_event.changed_within(told, window.begins)
+        most = MOST_TEXT // (1 + len(ids))
+        shorten(told, most)
         changed: list[Element] = []
-        for each in answers:
+        for each in client.items(ids, fields, text=True):
             if isinstance(each, Exception) and not isinstance(each, Gone):
                 return Unreadable(id, f"of one of its occurrences Exchange says {type(each).__name__}")
             if not isinstance(each, Exception):
+                shorten(each, most)
                 changed.append(each)
         return ews_event.item(told, changed, id=id, version=version, begins=window.begins, ends=window.ends)
 

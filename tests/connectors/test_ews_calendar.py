@@ -236,21 +236,7 @@ class TestASeries:
         assert isinstance(item, Removed)
 
 
-class TestALongSeries:
-    def test_of_five_years_only_what_is_in_the_window_is_asked_for(
-        self, world: EwsCalendarWorld, exchange: FakeEws
-    ) -> None:
-        begun = utc("2021-11-22T08:00")
-        daily = "<t:DailyRecurrence><t:Interval>1</t:Interval></t:DailyRecurrence>"
-        master = series(world.mailbox, begun, daily, FOR_EVER.replace("2026-09-07", "2021-11-22"))
-        for day in range(0, 1820, 10):
-            original_at = begun + timedelta(days=day)
-            exception(world.mailbox, master, original_at, original_at + timedelta(hours=2), item_Subject="Later")
-        found = events(world)
-        assert len(found) == 90 + 60
-        assert [f"{each.starts_at:%H}" for each in found if each.subject == "Later"] == ["10"] * 8
-        assert sum(1 for request in exchange.requests if request.name == "GetItem") == 2
-
+class TestTheWindow:
     def test_when_the_window_reaches_its_next_occurrence_it_is_read_again(self, world: EwsCalendarWorld) -> None:
         series(world.mailbox, utc("2027-03-01T08:00"), MONDAYS, FOR_EVER.replace("2026-09-07", "2027-03-01"))
         found = only(world)

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from connectors import ews_wire
 from connectors.ews_mail import CHECK_EVERY, PAGE
 from syncd.errors import CursorExpired, Retryable
 from syncd.model import Attachment, ItemId, Message, Participant, Removed, Role, Unreadable
@@ -221,16 +220,6 @@ class TestTheStream:
         with pytest.raises(CursorExpired):
             list(stream.changes(None))
         assert "Projekt" not in [each.name for each in account.streams()]
-
-    def test_giant_mails_are_read_one_by_one_and_what_is_too_large_alone_is_said(
-        self, world: EwsWorld, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(ews_wire, "LARGEST", 60_000)
-        large = [deliver(world.mailbox, f"{number}@example.org", item_Body="x" * 40_000) for number in range(3)]
-        larger = deliver(world.mailbox, "larger@example.org", item_Body="x" * 80_000)
-        ids = [ItemId(each.id) for each in (*large, larger)]
-        items = list(world.stream(world.account()).read(ids, text=True))
-        assert [type(item) for item in items] == [Message, Message, Message, Unreadable]
 
     def test_a_busy_server_tells_how_long_it_wants_to_be_left_alone(self, world: EwsWorld, exchange: FakeEws) -> None:
         world.add(1)

@@ -100,10 +100,11 @@ class Mailbox:
     """So many items of which a state knows already are told with it once more, as Exchange may."""
 
     def __post_init__(self) -> None:
-        root = self.add_folder(*ALIASES["msgfolderroot"], alias="msgfolderroot", parent=None)
+        root = self.add_folder("Root", folder_class="", alias="root", parent=None)
+        top = self.add_folder(*ALIASES["msgfolderroot"], alias="msgfolderroot", parent=root)
         for alias, named in ALIASES.items():
             if alias != "msgfolderroot":
-                self.add_folder(*named, alias=alias, parent=root)
+                self.add_folder(*named, alias=alias, parent=top)
 
     # ---------------------------------------------------------------------------------------------- what its owner does
 
@@ -197,7 +198,7 @@ class Mailbox:
 
     def page_of_folders(self, state: str) -> tuple[Sequence[Told], str, bool]:
         before = self._state("hierarchy", state)
-        there = {each.id: each for each in self.folders if each.parent is not None}
+        there = {each.id: each for each in self.folders if each.alias not in ("root", "msgfolderroot")}
         changed = [Told("Delete", id, None) for id in before.known if id not in there]
         for folder in there.values():
             version, _ = before.known.get(folder.id, (0, False))
@@ -215,7 +216,7 @@ class Mailbox:
 
     def _told(self, before: State, changed: list[Told], most: int) -> tuple[Sequence[Told], str, bool]:
         some, known = changed[:most], dict(before.known)
-        again = [self.items[id] for id in before.known if id in self.items and id not in {each.id for each in changed}]
+        again = [self.items[id] for id in before.known if id in self.items]
         some += [Told("Update", each.id, each) for each in again[: min(self.repeats, most - len(some))]]
         for each in some:
             if each.thing is None:
