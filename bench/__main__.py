@@ -15,6 +15,7 @@ from bench import (
     audit,
     calendar_idle,
     calendar_race,
+    exchange,
     google,
     google_crowd,
     idle,
@@ -123,6 +124,12 @@ def first_sync_by_graph(options: argparse.Namespace) -> Answer:
     return microsoft.table(found), asdict(found)
 
 
+def first_sync_by_ews(options: argparse.Namespace) -> Answer:
+    quick = options.quick
+    found = exchange.first_sync(options.directory, 200 if quick else 5_000, rounds=1 if quick else options.rounds)
+    return exchange.table(found), asdict(found)
+
+
 def late_contacts(options: argparse.Namespace) -> Answer:
     sizes, wanted = ((300,), (10, 30)) if options.quick else ((10_000, 100_000), (50, 500))
     found = late.passes(options.directory, sizes, wanted, rounds=1 if options.quick else options.rounds)
@@ -144,6 +151,7 @@ COMMANDS = {
         "a first sync of a Gmail account beside a bare loop, and 1,000 Google mailboxes at once",
     ),
     "microsoft": (first_sync_by_graph, "a first sync by Microsoft Graph, an idle poll, and what a page of 50 costs"),
+    "exchange": (first_sync_by_ews, "a first sync and an idle poll by EWS, beside a bare loop over exchangelib"),
     "idle": (idleness, "the running daemon with 1,000 mailboxes in which nothing happens"),
     "late": (late_contacts, "what a contact costs that becomes known after its mail was skipped"),
     "audit": (audited, "the audit of 100,000 messages, and the pass that puts right what it finds"),

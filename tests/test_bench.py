@@ -150,7 +150,7 @@ def test_a_quick_race_of_calendars_counts_requests_and_finds_the_outcomes_that_t
     assert all(row["requests"] > 0 and row["received"] > 0 and row["wall"] > 0 for row in figures["medians"])
 
 
-@pytest.mark.parametrize("what", ["linearity", "google", "microsoft", "idle", "late", "audit", "profile"])
+@pytest.mark.parametrize("what", ["linearity", "google", "microsoft", "exchange", "idle", "late", "audit", "profile"])
 def test_every_other_quick_measurement_ends_well(
     what: str, workplace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
