@@ -16,12 +16,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors import google_http
+from connectors.google_api import api
+from connectors.google_calendar import CalendarSource
 from connectors.google_http import CONNECTIONS
 from connectors.google_quota import Bucket
+from connectors.google_sign_in import MAIL
+from connectors.google_tasks import TaskSource
 from syncd.errors import Permanent, Retryable
 from syncd.model import Message, Unreadable
 from tests.connectors.contract import Reader
-from tests.connectors.google_worlds import GmailWorld, items
+from tests.connectors.google_worlds import USER, GmailWorld, items
 from tests.servers import google_errors as errors
 from tests.servers.fake_google import Call, Clock, Cut, FakeGoogle, Fault
 
@@ -293,6 +297,18 @@ def test_a_connection_that_was_closed_while_it_lay_idle_is_replaced_unseen() -> 
     with saying(kept + b"ab", kept + b"cd") as url:
         assert CONNECTIONS.request("GET", url, None, {}, 5).body == b"ab"  # and the server closes it
         assert get(url).body == b"cd"
+
+
+def test_all_accounts_share_one_service_object_for_each_api(world: GmailWorld) -> None:
+    world.settings = replace(world.settings, read=("mail", "calendar", "tasks"))
+    world.sign_in(MAIL, *CalendarSource.scopes, *TaskSource.scopes)
+    world.fake.calendar(USER)
+    world.fake.task_list(USER)
+    world.account().streams()
+    made = api.cache_info().misses
+    for _ in range(5):
+        assert [stream.kind for stream in world.account().streams()] == ["mail", "calendar", "tasks"]
+    assert api.cache_info().misses == made
 
 
 def test_an_account_more_costs_next_to_no_memory(world: GmailWorld) -> None:

@@ -112,6 +112,7 @@ class OAuth:
     """Of the domain, for assertions."""
     testing: bool = False
     """The consent screen is in Testing: grants end after seven days, and say so."""
+    lasts_in_testing: int = WEEK
     rotates: bool = False
     """Each refresh gives a new refresh token, and the old one is good for no more."""
     withholds_refresh_token: bool = False
@@ -203,8 +204,8 @@ class OAuth:
         if code.lasts and not self.withholds_refresh_token:
             answer["refresh_token"] = self.grant(code.user, *code.scopes)
             if self.testing:
-                answer["refresh_token_expires_in"] = WEEK - 1
-                self.grants[answer["refresh_token"]].ends_at = self.clock() + WEEK
+                answer["refresh_token_expires_in"] = self.lasts_in_testing - 1
+                self.grants[answer["refresh_token"]].ends_at = self.clock() + self.lasts_in_testing
         return 200, answer
 
     def _asserted(self, form: Form) -> tuple[int, dict[str, Any]]:

@@ -45,7 +45,7 @@ def office(tmp_path: Path, google: FakeGoogle) -> Office:
     return office
 
 
-def sign_in(office: Office, google: FakeGoogle, user: str = CARL) -> str:
+def sign_in(office: Office, google: FakeGoogle, user: str = CARL, ticked: frozenset[str] | None = None) -> str:
     """`syncd auth` at a machine without a browser: the address is opened elsewhere, and where it ends is pasted."""
     with subprocess.Popen(
         [*PROGRAM, "auth", "carl", "--no-browser", "--config", str(office.config)],
@@ -54,7 +54,7 @@ def sign_in(office: Office, google: FakeGoogle, user: str = CARL) -> str:
         assert program.stdin
         assert program.stdout
         address = next(line for line in program.stdout if "code_challenge=" in line)
-        program.stdin.write(google.oauth.consent(parse_qs(urlsplit(address.strip()).query), user) + "\n")
+        program.stdin.write(google.oauth.consent(parse_qs(urlsplit(address.strip()).query), user, ticked) + "\n")
         program.stdin.close()
         return program.stdout.read()
 
