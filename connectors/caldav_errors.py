@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from connectors.caldav_settings import Settings
 from connectors.http import Response
+from connectors.retry import IT_PASSES
 from syncd.errors import Permanent, ReauthNeeded, Retryable, SyncError
 
 _APP_PASSWORDS = {
@@ -33,7 +34,7 @@ def refused(what: str, response: Response) -> SyncError:
     if 200 <= response.status < 300:
         return not_dav(what, "it is no list of WebDAV")
     if response.status >= 500:
-        return Retryable(message, cure="nothing, if it passes: it is tried again; if it lasts, ask who runs the server")
+        return Retryable(message, cure=IT_PASSES)
     return Permanent(message, cure=_NOT_HERE)
 
 

@@ -19,6 +19,7 @@ from connectors.caldav_place import Place
 from connectors.caldav_session import Session, path
 from connectors.caldav_xml import DAV, Multistatus
 from connectors.http import Response
+from connectors.retry import IT_PASSES
 from syncd.errors import Permanent, Retryable
 from syncd.model import Batch, Cursor, Item, ItemId, Removed
 
@@ -140,7 +141,7 @@ class CalendarStream:
             if page.token == place.token and not (page.changed or page.removed):
                 break
             place = replace(place, token=page.token)
-        raise Retryable(f"{self.name}: the server's list of changes does not end")
+        raise Retryable(f"{self.name}: the server's list of changes does not end", cure=IT_PASSES)
 
     def _doubted(self, news: News) -> Iterator[Batch]:
         """There was news, and then no change: compare, as some servers say nothing to a token that they do not know.
@@ -171,7 +172,7 @@ class CalendarStream:
             raise _BadToken
         listed = self._session.listed(what, response)
         if not listed.token:
-            raise Retryable(f"{what}: the server gives no sync-token", cure="if it lasts, ask who runs the server")
+            raise Retryable(f"{what}: the server gives no sync-token", cure=IT_PASSES)
         changed = {path(row.href): row.text(_ETAG) for row in listed.rows if not row.status or row.status < 300}
         removed = {path(row.href) for row in listed.rows if row.status in GONE}
         self._fetch.etags.update({each: etag for each, etag in changed.items() if etag})
@@ -237,9 +238,10 @@ class CalendarStream:
             try:
                 return self._synced()
             except _BadToken as error:
-                raise Permanent(f"{what}: the server lists a part only") from error
+                cure = "have the server list more at once, or add the calendar's name to `exclude` of the mailbox"
+                raise Permanent(f"{what}: the server lists a part only", cure=cure) from error
         if not listed.rows:
-            raise Retryable(f"{what}: the server sends an empty list, without even the calendar itself")
+            raise Retryable(f"{what}: the server sends an empty list, without even the calendar itself", cure=IT_PASSES)
         found = {path(row.href): row.text(_ETAG) for row in listed.rows if row.status not in GONE}
         return self._members(found), ""
 
@@ -255,7 +257,7 @@ class CalendarStream:
             if page.token == token:
                 break
             token = page.token
-        raise Retryable(f"listing {self.name}: the server's list does not end")
+        raise Retryable(f"listing {self.name}: the server's list does not end", cure=IT_PASSES)
 
     def _members(self, found: dict[str, str]) -> dict[str, str]:
         return {each: etag for each, etag in found.items() if self._is_member(each)}

@@ -24,7 +24,7 @@ from spnego.exceptions import SpnegoError
 
 from connectors import http_errors, tls
 from connectors.ews_settings import Settings
-from connectors.retry import persistently
+from connectors.retry import IT_PASSES, persistently
 from syncd.errors import CursorExpired, Permanent, ReauthNeeded, Retryable, SyncError
 
 T = TypeVar("T")
@@ -69,7 +69,6 @@ _DAMAGED = (SpnegoError, struct.error, ValueError, LookupError, AttributeError)
 """What a challenge of NTLM that is none, or an answer without its parts, does to the libraries."""
 _TOLD = "SOAP error code"
 """So begins a fault whose code the library does not know."""
-_PASSES = "nothing, if it passes: it is tried again; if it lasts, ask who runs the server"
 
 
 class Denied(Permanent):
@@ -103,14 +102,14 @@ class Judge(FailFast):  # type: ignore[misc]  # exchangelib ships no types
         if status == 404:
             cure = "check `host`: https://HOST/EWS/Exchange.asmx must answer there"
             raise Permanent(f"{self.host} has no EWS", cure=cure)
-        raise Retryable(f"{self.host} answers with HTTP {status}", cure=_PASSES)
+        raise Retryable(f"{self.host} answers with HTTP {status}", cure=IT_PASSES)
 
     def _refusal(self) -> SyncError:
         """An Exchange that has too much to do answers so, too, now and then (exchangelib's issue 662): one whom it has
         let in before tries once more, on a new connection."""
         if self._let_in:
             self._let_in = False
-            return Retryable(f"{self.host} does not know {self._settings.signs_in} any more", cure=_PASSES)
+            return Retryable(f"{self.host} does not know {self._settings.signs_in} any more", cure=IT_PASSES)
         return not_let_in(self._settings, self.host)
 
 
@@ -163,7 +162,7 @@ def meaning(error: Exception, settings: Settings, host: str) -> SyncError:
     if code == "ErrorFolderNotFound":
         return Retryable(f"a folder of {settings.user} has gone meanwhile", cure="nothing: the next pass sees")
     if code in _BUSY or code == "ErrorInternalServerError":
-        return Retryable(f"{host} is busy ({code})", retry_after=_wish(error), cure=_PASSES)
+        return Retryable(f"{host} is busy ({code})", retry_after=_wish(error), cure=IT_PASSES)
     if code == "UnauthorizedError":
         return not_let_in(settings, host)
     if code in _DISABLED:

@@ -27,6 +27,7 @@ from requests.adapters import HTTPAdapter
 from connectors import tls
 from connectors.ews_errors import Judge
 from connectors.ews_settings import Settings
+from connectors.retry import IT_PASSES
 from syncd import __version__
 from syncd.errors import Permanent, Retryable
 
@@ -74,7 +75,7 @@ class _Adapter(HTTPAdapter):
             whole += piece
             if len(whole) > LARGEST:
                 response.close()
-                raise TooLarge(f"the server answers with more than {LARGEST // 1024**2} MB")
+                raise TooLarge(f"the server answers with more than {LARGEST // 1024**2} MB", cure=IT_PASSES)
             if time.monotonic() > until:
                 response.close()
                 cure = "nothing, if it passes; else ask its admin"

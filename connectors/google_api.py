@@ -158,7 +158,7 @@ class Caller:
             return error
 
 
-_UNASKED = Retryable("not asked yet")
+_UNASKED = Retryable("not asked yet", cure=errors.IT_PASSES)
 
 
 def _asks_to_wait(result: Resource | SyncError) -> bool:

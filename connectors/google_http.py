@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import httplib2
 
 from connectors import tls
+from connectors.google_errors import IT_PASSES
 from syncd.errors import Permanent, Retryable, SyncError
 
 LARGEST = 64 * 1024 * 1024
@@ -147,7 +148,7 @@ def _read(response: http.client.HTTPResponse, encoding: str) -> bytes:
         if len(content) > LARGEST:
             raise Permanent(f"Google's answer is larger than {LARGEST} octets", cure="please report it")
         if time.monotonic() > ends:
-            raise Retryable(f"Google took over {LONGEST:.0f} seconds for one answer")
+            raise Retryable(f"Google took over {LONGEST:.0f} seconds for one answer", cure=IT_PASSES)
     if response.length or (unpacker and content and not unpacker.eof):
         raise http.client.IncompleteRead(bytes(content))  # which read(n) does not raise by itself
     return bytes(content)

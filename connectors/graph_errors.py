@@ -50,7 +50,7 @@ def raised_for(status: int, body: Any, settings: Settings, sign_in: str) -> Sync
     if status == 403:
         return _forbidden(said, settings, sign_in)
     if status == 404:
-        return Missing(said)
+        return Missing(said, cure="nothing, if it was deleted")
     if lowered in {"errorinvalidurlquery", "inefficientfilter"}:
         return BadQuery(said, cure="please report this fault")
     return Permanent(said, cure="please report this fault")

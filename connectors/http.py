@@ -18,7 +18,7 @@ import httpcore2
 from connectors import http_errors, tls
 from connectors.http_reach import Guarded
 from connectors.places import is_loopback
-from connectors.retry import persistently
+from connectors.retry import IT_PASSES, persistently
 from syncd import __version__
 from syncd.errors import Permanent, Retryable
 
@@ -161,16 +161,16 @@ def _unpacked(chunks: Iterable[bytes], encoding: str, host: str, max_bytes: int)
     """The body, of which no more than `max_bytes` are ever held, however small they were packed."""
     encoding = encoding.strip().lower()
     if encoding not in ("", "identity", "gzip", "x-gzip"):
-        raise Permanent(f"{host} packs its answer as {encoding[:40]!r}, which it was not asked to")
+        raise Permanent(f"{host} packs its answer as {encoding[:40]!r}, which it was not asked to", cure=IT_PASSES)
     packed = encoding in ("gzip", "x-gzip")
     unpacker = _Gunzip() if packed else None
     whole = bytearray()
     for chunk in chunks:
         whole += unpacker.take(chunk, max_bytes + 1 - len(whole)) if unpacker else chunk
         if len(whole) > max_bytes:
-            raise TooLarge(f"{host} answers with more than {max_bytes // _MB or 1} MB")
+            raise TooLarge(f"{host} answers with more than {max_bytes // _MB or 1} MB", cure=IT_PASSES)
     if unpacker and not unpacker.is_whole:
-        raise Retryable(f"{host} cut its answer short")
+        raise Retryable(f"{host} cut its answer short", cure=IT_PASSES)
     return bytes(whole)
 
 

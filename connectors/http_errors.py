@@ -13,6 +13,7 @@ from urllib.parse import SplitResult
 import httpcore2
 
 from connectors import tls
+from connectors.retry import IT_PASSES
 from syncd.errors import Permanent, Retryable, SyncError
 
 FOREIGN = (
@@ -83,7 +84,7 @@ def raise_if_busy(host: str, status: int, headers: Mapping[str, str]) -> None:
         raise busy(
             f"{host} {_BUSY[status]} (HTTP {status})",
             retry_after=wish(headers),
-            cure="nothing, if it passes: it is tried again; if it lasts, ask who runs the server",
+            cure=IT_PASSES,
         )
 
 

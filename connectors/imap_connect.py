@@ -18,10 +18,10 @@ from imapclient import IMAPClient, SocketTimeout
 from imapclient.exceptions import IMAPClientError, LoginError
 
 from connectors import tls
-from connectors.imap_errors import IT_PASSES, printable, refused, sign_in_refused, unreachable
+from connectors.imap_errors import printable, refused, sign_in_refused, unreachable
 from connectors.imap_settings import Settings
 from connectors.imap_wire import Command, Wire, imap_arg
-from connectors.retry import persistently
+from connectors.retry import IT_PASSES, persistently
 from syncd import __version__
 from syncd.errors import Permanent, ReauthNeeded, Retryable, SyncError
 

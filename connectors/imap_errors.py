@@ -8,6 +8,7 @@ import ssl
 from datetime import timedelta
 
 from connectors.imap_settings import Settings
+from connectors.retry import IT_PASSES
 from connectors.tls import bad_certificate
 from syncd.errors import Permanent, ReauthNeeded, Retryable, SyncError
 
@@ -27,7 +28,6 @@ _PASSWORD_WORDS = re.compile(
 )
 _DISABLED_WORDS = re.compile(r"imap (?:access )?is (?:disabled|not enabled)|not enabled for imap", re.IGNORECASE)
 
-IT_PASSES = "nothing, if it passes: it is tried again; if it lasts, ask who runs the server"
 _PLAIN_PORT = (
     'check `port` of the mailbox; where the server begins in plain text, write tls = "starttls" (usually port 143)'
 )

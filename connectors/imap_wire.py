@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from connectors.imap_errors import busy, printable, refused, unreachable
 from connectors.imap_scan import UID_ITEM, ProtocolError, Reader, Response
 from connectors.imap_settings import Settings
+from connectors.retry import IT_PASSES
 from syncd.errors import Retryable, SyncError
 
 RECEIVE = 65536
@@ -135,7 +136,7 @@ class Wire:
         answers = [Answer(self, b"s%d" % next(self._tags), command) for command in commands]
         lines = [b"%b %b\r\n" % (answer.tag, answer.command.text) for answer in answers]
         if self.closed:
-            raise Retryable(f"{self.host} has closed the connection")
+            raise Retryable(f"{self.host} has closed the connection", cure=IT_PASSES)
         try:
             self._connection.sendall(b"".join(lines))
         except OSError as error:
@@ -151,14 +152,14 @@ class Wire:
     def advance(self) -> None:
         """Take in one response, for whichever command it answers."""
         if self.closed or not self._outstanding:
-            raise Retryable(f"{self.host} has closed the connection")
+            raise Retryable(f"{self.host} has closed the connection", cure=IT_PASSES)
         try:
             response = self._reader.response()
         except ProtocolError as error:
             self.close()
             self.cut = True
             self.too_large = error.uid
-            raise Retryable(f"{self.host} sent {error}") from error
+            raise Retryable(f"{self.host} sent {error}", cure=IT_PASSES) from error
         except OSError as error:
             self.close()
             self.cut = not isinstance(error, TimeoutError)

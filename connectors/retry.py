@@ -14,6 +14,9 @@ from syncd.errors import Retryable
 
 T = TypeVar("T")
 
+IT_PASSES = "nothing, if it passes: it is tried again; if it lasts, ask who runs the server"
+"""The cure of what nobody need mend today."""
+
 TRIES = 3
 LONGEST = timedelta(seconds=5)
 """A server that wants more time than this gets it from the daemon, which needs no thread to wait."""
