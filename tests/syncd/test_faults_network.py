@@ -15,7 +15,9 @@ from tests.servers import dovecot as servers
 from tests.servers import scripted_imap
 from tests.servers.dovecot import Dovecot
 from tests.servers.faulty_line import line_to
+from tests.servers.radicale import Radicale
 from tests.servers.scripted_imap import HangUp, Request
+from tests.syncd.agendas import CalendarOffice, put
 from tests.syncd.daemons import Office, started
 from tests.waiting import eventually
 
@@ -62,6 +64,25 @@ def test_a_line_that_goes_dead_without_a_word_is_given_up_and_holds_up_no_other_
             line.revive()
             eventually(lambda: office.subjects() == ["Offer 2", "Offer 1"])
             daemon.wait_for("mailbox_state_changed", mailbox="anna", now="ok", times=2)
+            assert daemon.stop() == 0
+
+
+def test_a_calendar_whose_line_goes_dead_is_read_on_when_it_lives_again(tmp_path: Path, radicale: Radicale) -> None:
+    user = radicale.new_user()
+    owner = radicale.owner(user)
+    work = owner.make_calendar("work")
+    with line_to(radicale.port) as line:
+        office = CalendarOffice(tmp_path, url=f"http://localhost:{line.port}/")
+        office.mailbox("anna", user, owner.password, more="timeout = 1")
+        with started(office) as daemon:
+            daemon.wait_for("mailbox_state_changed", now="ok")
+            line.die()
+            put(owner, work, "call", f":{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
+            told = daemon.wait_for("mailbox_state_changed", now="retrying")
+            assert "does not answer" in str(told["error"])
+            assert "`url` of mailbox anna" in str(told["cure"])
+            line.revive()
+            eventually(lambda: office.subjects() == ["About call"])
             assert daemon.stop() == 0
 
 
