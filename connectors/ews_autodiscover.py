@@ -21,7 +21,7 @@ from syncd.errors import Permanent, ReauthNeeded, Retryable, SyncError
 
 HOPS = 10
 _PATH = "/autodiscover/autodiscover.svc"
-_CURE = "write the server's name as `host`"
+_CURE = "write the server's name as `host` of the mailbox"
 _SETTINGS = ["external_ews_url", "internal_ews_url"]
 
 
@@ -86,7 +86,7 @@ def _told(url: str, address: str, settings: Settings, secret: str) -> UserRespon
 
 def _place(told: UserResponse, url: str, settings: Settings) -> Place:
     if told.error_code not in (None, "NoError"):
-        cure = "check `user`: the primary address of the mailbox; or write the server's name as `host`"
+        cure = f"check that {settings.user} is a primary address; or write the server's name as `host` of the mailbox"
         raise Permanent(f"{urlsplit(url).netloc} knows no mailbox {settings.user} ({told.error_code})", cure=cure)
     known = told.user_settings or {}
     ews = str(known.get("external_ews_url") or known.get("internal_ews_url") or "")

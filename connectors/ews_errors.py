@@ -6,6 +6,7 @@ them, so that the name of the class is the code; what the network does it raises
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import struct
@@ -67,6 +68,9 @@ _DISABLED = frozenset({"ErrorAccountDisabled", "ErrorPasswordExpired", "ErrorPas
 _TOO_OLD = frozenset({"ErrorInvalidServerVersion", "ErrorInvalidSchemaVersionForMailboxVersion"})
 _DAMAGED = (SpnegoError, struct.error, ValueError, LookupError, AttributeError)
 """What a challenge of NTLM that is none, or an answer without its parts, does to the libraries."""
+_WAYS = ("ntlm", "negotiate", "basic", "bearer", "digest")
+_MEANT = {"ntlm": {"ntlm", "negotiate"}, "basic": {"basic"}}
+"""`auth` -> the schemes of HTTP by which it is done."""
 _TOLD = "SOAP error code"
 """So begins a fault whose code the library does not know."""
 
@@ -91,33 +95,45 @@ class Judge(FailFast):  # type: ignore[misc]  # exchangelib ships no types
             return
         http_errors.raise_if_busy(self.host, status, {name.lower(): value for name, value in response.headers.items()})
         if status == 401:
-            raise self._refusal()
+            raise self._refusal(response.headers.get("www-authenticate", ""))
         if status == 403:
             cure = f"Exchange Management Shell: Set-CASMailbox {self._settings.user} -EwsEnabled $true"
             raise Permanent(f"{self.host} refuses EWS to {self._settings.signs_in}", cure=cure)
         if status in (301, 302, 303, 307, 308):
             place = urlsplit(response.headers.get("location", "")).netloc or "a page of its own"
-            cure = "write the server's own name as `host`; a sign-in page before it must let /EWS through"
+            cure = (
+                "write the server's own name as `host` of the mailbox; a sign-in page before it must let /EWS through"
+            )
             raise Permanent(f"{self.host} sends us on to {place}", cure=cure)
         if status == 404:
-            cure = "check `host`: https://HOST/EWS/Exchange.asmx must answer there"
+            cure = f"check `host` of the mailbox: https://{self.host}/EWS/Exchange.asmx must answer"
             raise Permanent(f"{self.host} has no EWS", cure=cure)
         raise Retryable(f"{self.host} answers with HTTP {status}", cure=IT_PASSES)
 
-    def _refusal(self) -> SyncError:
+    def _refusal(self, offered: str) -> SyncError:
         """An Exchange that has too much to do answers so, too, now and then (exchangelib's issue 662): one whom it has
         let in before tries once more, on a new connection."""
         if self._let_in:
             self._let_in = False
             return Retryable(f"{self.host} does not know {self._settings.signs_in} any more", cure=IT_PASSES)
-        return not_let_in(self._settings, self.host)
+        return _other_way(self._settings, self.host, offered) or not_let_in(self._settings, self.host)
+
+
+def _other_way(settings: Settings, host: str, offered: str) -> Permanent | None:
+    """Where the server offers other ways to sign in than the one that is set; `offered` is WWW-Authenticate."""
+    ways = [way for way in _WAYS if re.search(rf"(^|,)\s*{way}(\s|,|$)", offered, re.IGNORECASE)]
+    if not ways or _MEANT[settings.auth] & {*ways}:
+        return None
+    other = next((name for name, meant in _MEANT.items() if meant & {*ways}), "")
+    allowed = f"have NTLM or Basic allowed for EWS at {host}, or name a server that takes one of them as `host`"
+    cure = f'write auth = "{other}" for the mailbox' if other else f"{allowed} of the mailbox"
+    return Permanent(f"{host} takes nobody by {settings.auth}, only by {' or '.join(ways)}", cure=cure)
 
 
 def not_let_in(settings: Settings, host: str) -> ReauthNeeded:
-    other = "basic" if settings.auth == "ntlm" else "ntlm"
     cure = (
-        f"check `secret`, and `login` (EXAMPLE\\name or name@example.com); the account may be locked or expired; "
-        f'or the server wants auth = "{other}"'
+        "check `secret` of the mailbox, and `login` (EXAMPLE\\name or name@example.com); the account may be locked or "
+        "expired"
     )
     return ReauthNeeded(f"{host} does not let {settings.signs_in} in by {settings.auth}", cure=cure)
 
@@ -162,34 +178,40 @@ def meaning(error: Exception, settings: Settings, host: str) -> SyncError:
     if code == "ErrorFolderNotFound":
         return Retryable(f"a folder of {settings.user} has gone meanwhile", cure="nothing: the next pass sees")
     if code in _BUSY or code == "ErrorInternalServerError":
-        return Retryable(f"{host} is busy ({code})", retry_after=_wish(error), cure=IT_PASSES)
+        wish = _wish(error)
+        wait = f", and wants to be left alone for {wish.total_seconds():.0f} seconds" if wish else ""
+        return Retryable(f"{host} is busy ({code}){wait}", retry_after=wish, cure=IT_PASSES)
     if code == "UnauthorizedError":
         return not_let_in(settings, host)
     if code in _DISABLED:
         words = f"{host} does not let {settings.signs_in} in ({code})"
         return ReauthNeeded(words, cure="have the account opened, or its password renewed")
     if code in _NO_SUCH_MAILBOX:
-        cure = "check `user`: the primary address of a mailbox on this server (one in the cloud is microsoft365)"
+        cure = (
+            f"Exchange Management Shell: Get-Mailbox {settings.user}; the address must be the primary one of a mailbox "
+            "on this server; one in the cloud is of kind microsoft365"
+        )
         return Permanent(f"{host} has no mailbox {settings.user} ({code})", cure=cure)
     if code in _NOT_IMPERSONATED or code == "ErrorAccessDenied":
         return Denied(f"{settings.signs_in} may not read {settings.user} ({code})", cure=_right(settings))
     if code == "MalformedResponseError" or (code == "SOAPError" and not said.startswith(_TOLD)):
         return _not_understood(host)
     if code in _TOO_OLD:
-        return Permanent(f"{host} is older than Exchange 2013 SP1 ({code})", cure='read it by IMAP: kind = "imap"')
+        return Permanent(f"{host} is older than Exchange 2013 SP1 ({code})", cure='write kind = "imap" for the mailbox')
     return Retryable(f"{host} answers {code}: {said}", cure="if it lasts, please report this fault")
 
 
 def _not_understood(host: str) -> Retryable:
-    cure = "check `host`: something else may answer in Exchange's place, such as a sign-in page"
+    cure = "check `host` of the mailbox: something else may answer in Exchange's place, such as a sign-in page"
     return Retryable(f"{host} gives an answer that cannot be understood", cure=cure)
 
 
 def _right(settings: Settings) -> str:
     if settings.acts_for == "impersonation":
         return (
-            'Exchange Management Shell: New-ManagementRoleAssignment -Name "syncd" -Role ApplicationImpersonation '
-            f"-User {settings.login} -CustomRecipientWriteScope SCOPE (docs/exchange.md)"
+            f'Exchange Management Shell: Add-DistributionGroupMember "syncd mailboxes" -Member {settings.user}, if the '
+            f"role is there; else New-ManagementRoleAssignment -Name syncd -Role ApplicationImpersonation -User "
+            f'{settings.login} -CustomRecipientWriteScope "syncd mailboxes" (docs/exchange.md, also for the group)'
         )
     return (
         f"Exchange Management Shell: Add-MailboxPermission {settings.user} -User {settings.signs_in} "
@@ -216,7 +238,7 @@ def _of_network(error: requests.RequestException, host: str) -> SyncError:
         if isinstance(inner, ssl.SSLCertVerificationError):
             return tls.bad_certificate(inner, host)
         if isinstance(inner, socket.gaierror):
-            cure = f"check the name {host} in `host`, and that this machine can look names up"
+            cure = f"check the name {host} in `host` of the mailbox, and that this machine can look names up"
             return Retryable(f"no address was found for {host}: {inner.strerror}", cure=cure)
     if isinstance(error, requests.exceptions.SSLError):
         cure = "check the port in `host` of the mailbox; HTTPS is usually 443"

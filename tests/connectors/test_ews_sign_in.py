@@ -49,11 +49,27 @@ class TestSigningIn:
         assert len({asked.port for asked in exchange.asked}) == 1
         assert len(exchange.asked) == len(exchange.requests) + 2
 
-    def test_the_wrong_way_in_names_the_other_one(self, world: EwsWorld, exchange: FakeEws) -> None:
-        exchange.scheme = "basic"
+    @pytest.mark.parametrize(("offered", "asked"), [("basic", "ntlm"), ("ntlm", "basic")])
+    def test_the_wrong_way_in_names_the_other_one(
+        self, world: EwsWorld, exchange: FakeEws, offered: str, asked: Literal["ntlm", "basic"]
+    ) -> None:
+        exchange.scheme = offered
+        world.settings = replace(world.settings, auth=asked)
+        error = refusal(world)
+        assert isinstance(error, Permanent)
+        assert f"takes nobody by {asked}" in str(error)
+        assert error.cure == f'write auth = "{offered}" for the mailbox'
+
+    def test_where_neither_way_is_offered_it_is_said_what_is(self, world: EwsWorld, exchange: FakeEws) -> None:
+        exchange.troubles = [Told(401, b"", (("WWW-Authenticate", 'Bearer client_id="00000002, 0"'),))]
+        assert "only by bearer" in str(refusal(world))
+
+    def test_a_wrong_password_is_not_taken_for_the_wrong_way_in(self, world: EwsWorld) -> None:
+        world.secret = "wrong"
         error = refusal(world)
         assert isinstance(error, ReauthNeeded)
-        assert 'auth = "basic"' in error.cure
+        assert "`secret` of the mailbox" in error.cure
+        assert "auth" not in error.cure
 
     def test_one_account_reads_many_mailboxes_by_impersonation(self, world: EwsWorld, exchange: FakeEws) -> None:
         exchange.may_sign_in(SYNCD, "secret")
