@@ -99,12 +99,16 @@ class CalendarStream:
         return not timedelta(0) <= self._window.now - here.given_at < COMPARE
 
     def _compared(self) -> Batch:
-        """All objects and their versions; the mark is taken before."""
+        """All objects and their versions; the mark is taken before. Graph pages them by number, and what leaves
+        meanwhile hides another: if something happened, what a second listing has is there as well."""
         link = self._mark()
+        versions = self._versions()
+        if any(page.value for page in self._graph.pages(link, prefer=_pages(PAGE))):
+            versions |= self._versions()
         here = Place(
             folder=self._id, link=link, at=self._window.now.isoformat(), done=True, meaning=self._window.meaning
         )
-        return Batch(items=(), versions=self._versions(), cursor=here.cursor(), epoch=self._id)
+        return Batch(items=(), versions=versions, cursor=here.cursor(), epoch=self._id)
 
     def _mark(self) -> str:
         """The view has no options but its window: what it tells of the first round is passed over."""
@@ -116,7 +120,7 @@ class CalendarStream:
             raise Retryable(f"{self.name}: Graph gave no link to go on from", cure="it is tried again")
         return link
 
-    def _versions(self) -> Mapping[ItemId, str]:
+    def _versions(self) -> dict[ItemId, str]:
         path = f"{self._path}/events{query(select='id,changeKey', top=str(IDS))}"
         entries = [entry for page in self._graph.pages(path) for entry in page.value]
         return {ItemId(str(entry["id"])): self._version(entry) for entry in entries}

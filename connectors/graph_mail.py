@@ -29,6 +29,8 @@ PAGE = 100
 """Messages of a page of the backfill: with their headers some 500 kB."""
 IDS = 1000
 """Of a page of ids alone."""
+LISTINGS = 3
+"""Of a folder that does not rest meanwhile."""
 CHECK_EVERY = 4
 """Pages of a backfill between two looks for new mail, which must not wait behind the old."""
 RENEW = timedelta(days=1)
@@ -73,7 +75,7 @@ class MailStream:
             return
         here = yield from self._backfill(here)
         here = yield from self._follow(here, behind=0)
-        yield self._listed(here)  # the last: while its removals are doubted its cursor is not kept
+        yield from self._listed(here)  # the last: while its removals are doubted its cursor is not kept
 
     def read(self, ids: Sequence[ItemId], *, text: bool) -> Iterator[Item]:
         """With what they invite to: Graph itself makes a mail of such a message again, and asks no right to calendars
@@ -170,12 +172,25 @@ class MailStream:
     def _window(self) -> str:
         return f"receivedDateTime ge {zulu(self._since())}"
 
-    def _listed(self, here: Place) -> Batch:
-        """All ids of the folder, whatever their date, so that what is stored and not among them has left."""
-        pages = self._graph.pages(self._path + query(select="id", top=str(IDS)))
-        ids = frozenset(ItemId(str(entry["id"])) for page in pages for entry in page.value)
+    def _listed(self, here: Place) -> Iterator[Batch]:
+        """All ids of the folder, whatever their date, so that what is stored and not among them has left.
+
+        Graph pages this listing by number, too: what leaves meanwhile hides another from it. So it is taken again until
+        nothing happened during it, or each message had several chances to be seen.
+        """
+        ids: set[ItemId] = set()
+        for _ in range(LISTINGS):
+            pages = self._graph.pages(self._path + query(select="id", top=str(IDS)))
+            ids.update(ItemId(str(entry["id"])) for page in pages for entry in page.value)
+            happened = False
+            for batch in self._follow(here, behind=0):
+                happened, here = True, place(batch.cursor, self._id)
+                ids.update(item.id for item in batch.items)
+                yield batch
+            if not happened:
+                break
         here = replace(here, done=True, older="")
-        return Batch(items=(), cursor=here.cursor(), listing=ids, epoch=self._id, remaining=0)
+        yield Batch(items=(), cursor=here.cursor(), listing=frozenset(ids), epoch=self._id, remaining=0)
 
     # ------------------------------------------------------------------------------------------------ what is new
 

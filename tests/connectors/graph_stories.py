@@ -28,6 +28,8 @@ SEEDS = range(200)
 HOURS = 3600
 _PATIENCE = timedelta(minutes=1)
 """Before a new pass, where Graph did not say how long."""
+_BETWEEN = 10
+"""Requests between two tokens that are revoked: one is not revoked before it was ever used."""
 _OOPS = failure(500, "ErrorInternalServerError", "An internal server error occurred.")
 
 
@@ -110,7 +112,7 @@ class Trouble:
                 gone = Refused(dice.choice([404, 410]), "SyncStateNotFound", "It is not found.")
                 graph.deltas.expire(gone)
                 graph.views.expire(gone)
-            case 6 if self._revoked < len(graph.requests) - 1:  # not that of the second try, too
+            case 6 if self._revoked + _BETWEEN < len(graph.requests):
                 self._revoked = len(graph.requests)
                 login.tokens.clear()
             case 7 | 8:
@@ -157,7 +159,7 @@ class Trouble:
 
     def read(self, name: str, follower: Follower) -> bool:
         """One pass over a stream, as the daemon makes it; returns whether nothing was new."""
-        most = self.dice.randrange(1, 4) if self.dice.random() < 0.3 else ENDLESS
+        most = self.dice.randrange(1, 4) if self.dice.random() < 0.2 else ENDLESS
         stream = next((each for each in self.streams() if each.name == name), None)
         if stream is None:
             return False

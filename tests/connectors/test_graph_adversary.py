@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 import pytest
@@ -24,6 +24,7 @@ LARGE = 10
 @pytest.fixture
 def world(another_microsoft: Cloud) -> Iterator[GraphWorld]:
     with graph_world(another_microsoft) as world:
+        world.settings = replace(world.settings, read=("mail",))
         yield world
 
 

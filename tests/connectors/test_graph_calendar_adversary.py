@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -28,6 +28,7 @@ Known = dict[str, tuple[datetime, str]]
 def world(another_microsoft: Cloud) -> Iterator[GraphWorld]:
     with graph_world(another_microsoft) as world:
         world.since, world.now = NOW - 30 * DAY, NOW
+        world.settings = replace(world.settings, read=("calendar",))
         yield world
 
 

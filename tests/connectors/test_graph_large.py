@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from connectors import graph_client
+from connectors import graph_calendar, graph_client, graph_mail
 from connectors.base import Stream
 from connectors.graph_mail import PAGE
 from syncd.model import CalendarObject, Event, Unreadable
@@ -15,6 +16,7 @@ from tests.connectors.contract import Reader
 from tests.connectors.graph_worlds import USER, GraphWorld, graph_world
 from tests.servers.fake_graph import Cloud
 from tests.servers.fake_graph_calendar import Agenda
+from tests.servers.fake_graph_http import Request
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -103,6 +105,40 @@ def test_a_series_that_no_page_can_hold_is_told_and_keeps_no_other_from_being_re
     found = _read(_calendar(world))
     assert [type(each) for each in found] == [Unreadable, CalendarObject]
     assert "too large" in str(found[0])
+
+
+def _on(world: GraphWorld, part: str, number: int, happen: Callable[[], object]) -> None:
+    """Have it happen as the page with this number of such a listing is asked for."""
+    asked = itertools.count(1)
+
+    def hook(request: Request) -> None:
+        if part in request.url and next(asked) == number:
+            happen()
+
+    world.cloud.graph.hook = hook
+
+
+def test_what_leaves_during_the_listing_of_a_folder_hides_nothing_else(
+    world: GraphWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(graph_mail, "IDS", 10)
+    keys = world.add(25)
+    reader = Reader(world)
+    _on(world, "messages?$select=id&$top=10", 2, lambda: world.remove(keys[-1]))
+    reader.whole_pass()
+    reader.whole_pass()
+    assert reader.keys == keys[:-1]
+
+
+def test_what_leaves_during_the_listing_of_a_calendar_hides_nothing_else(
+    world: GraphWorld, agenda: Agenda, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(graph_calendar, "IDS", 10)
+    world.since = NOW - 30 * DAY
+    meetings = [agenda.add(f"{number}@example.org", [NOW - number * DAY]) for number in range(25)]
+    _on(world, "/events?$select=id,changeKey", 2, lambda: agenda.remove(meetings[0]))
+    (batch,) = _calendar(world).changes(None)
+    assert {agenda.meeting_id(meeting) for meeting in meetings} <= (batch.versions or {}).keys()
 
 
 def test_a_daily_series_of_five_years_is_each_of_its_days_once(world: GraphWorld, agenda: Agenda) -> None:
