@@ -1,4 +1,4 @@
-"""Faults of the program itself, each a change of one function of it, which the stories must find."""
+"""Planted in passes, identity, privacy, the directory and the rules."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
-from matching import dedup, meeting_identity, outcome, rules
-from matching.occasions import Occasions
+from matching import dedup, meeting_identity, rules
 from matching.sightings import Sightings
 from store import erasure, known, known_occasions
 from store import late as stored_late
@@ -18,24 +17,15 @@ from store.replay import Known
 from store.writer import Transaction
 from syncd import deciding, late, replay, sync
 from syncd.errors import CursorExpired
-from syncd.ledger import ActivityChange, Decided, Handled, Mark, Occasion, StoredCopy, StoredSighting
+from syncd.ledger import ActivityChange, Decided, Handled, Mark
 from syncd.model import Batch, Level
 from syncd.sync import Pass
-
-Bug = Callable[[], AbstractContextManager[Any]]
-
-BUGS: dict[str, Bug] = {}
-
-
-def _bug(make: Bug) -> Bug:
-    BUGS[make.__name__.replace("_", " ")] = make
-    return make
-
+from tests.simulation.planting import bug
 
 # ------------------------------------------------------------------------------------------------------ passes
 
 
-@_bug
+@bug
 def the_cursor_is_saved_before_the_rows() -> AbstractContextManager[Any]:
     save = Pass._save
 
@@ -48,7 +38,7 @@ def the_cursor_is_saved_before_the_rows() -> AbstractContextManager[Any]:
     return patch.object(Pass, "_save", saved)
 
 
-@_bug
+@bug
 def an_expired_cursor_is_taken_for_nothing_new() -> AbstractContextManager[Any]:
     follow = Pass._follow
 
@@ -61,17 +51,17 @@ def an_expired_cursor_is_taken_for_nothing_new() -> AbstractContextManager[Any]:
     return patch.object(Pass, "_follow", followed)
 
 
-@_bug
+@bug
 def a_listing_is_always_believed() -> AbstractContextManager[Any]:
     return patch.object(sync, "_doubtful", lambda *_: False)
 
 
-@_bug
+@bug
 def what_left_is_not_noted() -> AbstractContextManager[Any]:
     return patch.object(Sightings, "leave", lambda self, item: None)
 
 
-@_bug
+@bug
 def what_waits_is_forgotten() -> AbstractContextManager[Any]:
     marks = known.marks
 
@@ -81,12 +71,12 @@ def what_waits_is_forgotten() -> AbstractContextManager[Any]:
     return patch.object(known, "marks", without)
 
 
-@_bug
+@bug
 def whoever_dies_is_to_blame_at_once() -> AbstractContextManager[Any]:
     return patch.multiple(sync, CAREFUL=0, DEATHS=0)
 
 
-@_bug
+@bug
 def what_changes_meanwhile_is_not_noticed() -> AbstractContextManager[Any]:
     return patch.object(known, "turns", lambda connection: 0)
 
@@ -94,12 +84,12 @@ def what_changes_meanwhile_is_not_noticed() -> AbstractContextManager[Any]:
 # ---------------------------------------------------------------------------------------------------- identity
 
 
-@_bug
+@bug
 def mails_are_told_apart_by_message_id_alone() -> AbstractContextManager[Any]:
     return patch.object(dedup, "corroborates", lambda a, b: True)
 
 
-@_bug
+@bug
 def a_meeting_is_another_one_in_each_calendar() -> AbstractContextManager[Any]:
     keys = meeting_identity.event_keys
 
@@ -109,7 +99,7 @@ def a_meeting_is_another_one_in_each_calendar() -> AbstractContextManager[Any]:
     return patch.object(deciding, "event_keys", apart)
 
 
-@_bug
+@bug
 def threads_that_meet_are_not_joined() -> AbstractContextManager[Any]:
     threads = Transaction._threads
 
@@ -123,25 +113,17 @@ def threads_that_meet_are_not_joined() -> AbstractContextManager[Any]:
 # ----------------------------------------------------------------------------------------------------- privacy
 
 
-@_bug
+@bug
 def a_private_copy_closes_nothing_that_is_stored() -> AbstractContextManager[Any]:
     return patch.object(dedup._Messages, "_close", lambda self, activity: None)
 
 
-@_bug
+@bug
 def a_private_copy_closes_nothing_that_comes_later() -> AbstractContextManager[Any]:
     return patch.object(known_occasions, "closed", lambda connection, identities: frozenset())
 
 
-@_bug
-def a_meeting_that_turns_private_stays_open() -> AbstractContextManager[Any]:
-    def seen(self: Occasions, occasion: Occasion, previous: StoredSighting | None) -> None:
-        self._sight(occasion, previous, None)
-
-    return patch.object(Occasions, "_close", seen)
-
-
-@_bug
+@bug
 def text_is_kept_at_a_lower_level() -> AbstractContextManager[Any]:
     change = Transaction._change
 
@@ -155,17 +137,17 @@ def text_is_kept_at_a_lower_level() -> AbstractContextManager[Any]:
     return patch.object(Transaction, "_change", kept)
 
 
-@_bug
+@bug
 def people_and_folders_set_no_level() -> AbstractContextManager[Any]:
     return patch.object(rules, "allowed", lambda people, folders, parties: Level.FULL)
 
 
-@_bug
+@bug
 def tombstones_are_forgotten() -> AbstractContextManager[Any]:
     return patch.object(rules, "erased", lambda people, parties: None)
 
 
-@_bug
+@bug
 def an_erasure_takes_one_activity_only() -> AbstractContextManager[Any]:
     take_out = erasure.take_out
 
@@ -178,17 +160,17 @@ def an_erasure_takes_one_activity_only() -> AbstractContextManager[Any]:
 # ----------------------------------------------------------------------------------------------- the directory
 
 
-@_bug
+@bug
 def hashes_are_not_written() -> AbstractContextManager[Any]:
     return patch.object(rules, "hashes", lambda outside, key: ())
 
 
-@_bug
+@bug
 def nobody_is_woken_by_a_new_contact() -> AbstractContextManager[Any]:
     return patch.object(stored_late, "wake", lambda engine, hashes: 0)
 
 
-@_bug
+@bug
 def links_do_not_follow_the_directory() -> AbstractContextManager[Any]:
     return patch.object(late, "_relink", lambda *_: 0)
 
@@ -208,12 +190,12 @@ def _early() -> Iterator[None]:
         yield
 
 
-@_bug
+@bug
 def a_change_is_forgotten_before_it_was_seen_to() -> AbstractContextManager[Any]:
     return _early()
 
 
-@_bug
+@bug
 def a_link_by_hand_is_overwritten() -> AbstractContextManager[Any]:
     links = dedup._Messages._links
 
@@ -227,17 +209,17 @@ def a_link_by_hand_is_overwritten() -> AbstractContextManager[Any]:
 # ------------------------------------------------------------------------------------------------------- rules
 
 
-@_bug
+@bug
 def a_replay_closes_nothing() -> AbstractContextManager[Any]:
     return patch.object(replay._Replay, "close", lambda self: 0)
 
 
-@_bug
+@bug
 def a_replay_wakes_nothing() -> AbstractContextManager[Any]:
     return patch.object(stored_replay, "wake", lambda connection, ids: None)
 
 
-@_bug
+@bug
 def a_replay_takes_away_what_a_hand_linked() -> AbstractContextManager[Any]:
     made = stored_replay._known
 
@@ -246,29 +228,3 @@ def a_replay_takes_away_what_a_hand_linked() -> AbstractContextManager[Any]:
         return replace(one, by_hand=False)
 
     return patch.object(stored_replay, "_known", without)
-
-
-# ---------------------------------------------------------------------------------------------------- meetings
-
-
-@_bug
-def a_late_cancellation_undoes_what_was_held() -> AbstractContextManager[Any]:
-    called_off = outcome._called_off
-
-    def late_too(copies: Any, claim: Any) -> bool:
-        return claim.status == "cancelled" or called_off(copies, claim)
-
-    return patch.object(outcome, "_called_off", late_too)
-
-
-@_bug
-def any_copy_decides() -> AbstractContextManager[Any]:
-    def by_number(copies: Any) -> StoredCopy | None:
-        return min(copies, key=lambda copy: copy.sighting, default=None)
-
-    return patch.object(outcome, "deciding", by_number)
-
-
-@_bug
-def a_copy_that_left_still_decides() -> AbstractContextManager[Any]:
-    return patch.object(outcome, "_stands", lambda copy: True)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+A = TypeVar("A")
 
 OWN_DOMAIN = "ourco.example"
 REPS = ("rita", "sam", "tess")
@@ -31,11 +34,11 @@ def own(rep: str) -> str:
     return f"{rep}@{OWN_DOMAIN}"
 
 
-def of(names: tuple[str, ...], number: int) -> str:
+def of(names: tuple[A, ...], number: int) -> A:
     """One of them, whatever the number."""
     return names[number % len(names)]
 
 
-def some(names: tuple[str, ...], mask: int) -> tuple[str, ...]:
+def some(names: tuple[A, ...], mask: int) -> tuple[A, ...]:
     """Those whose bit is set."""
     return tuple(name for place, name in enumerate(names) if mask >> place & 1)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from syncd.model import Message
+from syncd.model import Invitation, Message
+from tests.simulation import planning
 from tests.simulation.cast import MAIL, OUTSIDE, REPS, of, own, some
 from tests.simulation.story import Step
-from tests.simulation.truth import Copy, Mail
+from tests.simulation.truth import Copy, Invites, Mail
 from tests.simulation.world import World
 from tests.syncd.mailboxes import START, message
 
@@ -34,7 +35,18 @@ def _letter(mail: Mail, world: World, *, private: bool, folder: str) -> Message:
         in_reply_to=parent,
     )
     headers = {"sensitivity": "Private"} if private else {}
-    return made._replace(text=body(mail.number), headers=headers, folders=(folder,))
+    made = made._replace(text=body(mail.number), headers=headers, folders=(folder,))
+    return _with_event(made, mail.invites) if mail.invites else made
+
+
+def _with_event(made: Message, invites: Invites) -> Message:
+    answers = {each: "" for each in invites.meeting.people if each != invites.meeting.organizer}
+    sender = made.participants[0].address
+    if invites.said.response and sender in answers:
+        answers[sender] = invites.said.response
+    event = planning.said(invites.meeting, invites.said, answers)
+    headers = {**made.headers, "content-type": "multipart/alternative; boundary=x"}
+    return made._replace(invitation=Invitation(invites.method, (event,), event.uid), headers=headers)
 
 
 def deliver(world: World, step: Step) -> None:
@@ -116,6 +128,7 @@ def _drop(world: World, mail: Mail, each: Copy) -> None:
     place.unreadable.discard(uid)
     place.delete(uid)
     each.held = False
+    mail.torn |= each.rep in world.busy
 
 
 def delete(world: World, step: Step) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 from connectors.base import Stream
+from store.retention import Periods
 from store.vault import Vault
 from syncd.audit import audit
 from syncd.config import Mailbox
+from syncd.raising import raise_levels
 from syncd.replay import relinked, replay_mailbox
 from syncd.sync import Pass
-from tests.simulation import mailing, planning, ruling
+from tests.simulation import inviting, jotting, keeping, mailing, planning, recurring, ruling
 from tests.simulation.cast import REPS, of, own
 from tests.simulation.servers import Account, Settings
 from tests.simulation.story import Step
@@ -74,7 +76,7 @@ def _alone(world: World, step: Step, rep: str, work: Callable[[], object], *, ju
     tired = deaths >= MOST_DEATHS
     events = [event for event in step.events if not (tired and event == "killed")]
     line.coming = [event if isinstance(event, str) else partial(_meanwhile, world, event) for event in events]
-    line.jumbled = jumbled
+    line.jumbled, line.patient = jumbled, step.numbers[3] % 2 == 0
     world.busy.add(rep)
     before = world.counted.get("killed", 0)
     try:
@@ -106,13 +108,17 @@ def catch_up(world: World, step: Step) -> None:
 # ------------------------------------------------------------------------------------------------- the rules
 
 
-def replay(world: World, rep: str) -> None:
+def replay(world: World, *reps: str) -> None:
     """Raises nothing that a server can cause, as the command does."""
-    streams: Sequence[Stream] = [stream for _, stream in world.streams(rep)]
-    mailbox = Mailbox(name=rep, owner=own(rep), kind="simulated", settings=Settings(Account(tuple(streams))))
     vault = Vault(world.store.engine, lambda make: b"")
-    replay_mailbox(mailbox, world.store, vault, world.policy(rep), world.now(), dry_run=False)
-    relinked(world.store, world.policy(), world.now(), dry_run=False)
+    now, judged = world.now(), []
+    for rep in reps:
+        account = Account(tuple(stream for _, stream in world.streams(rep)))
+        mailbox = Mailbox(name=rep, owner=own(rep), kind="simulated", settings=Settings(account))
+        judged.append(replay_mailbox(mailbox, world.store, vault, world.policy(rep), now, dry_run=False)[1])
+    policies = {rep: world.policy(rep) for rep in REPS}
+    raise_levels(world.store, policies, Periods(**world.truth.kept.periods), judged, now, dry_run=False)
+    relinked(world.store, world.policy(), now, dry_run=False)
 
 
 def _replay_step(world: World, step: Step) -> None:
@@ -130,6 +136,8 @@ ACTS: dict[str, Act] = {
     **{act.__name__: act for act in (mailing.smuggle, mailing.spoil)},
     **{act.__name__: act for act in (planning.meet, planning.move_meeting, planning.call_off, planning.answer)},
     **{act.__name__: act for act in (planning.hide, planning.remove, planning.jump)},
+    **{act.__name__: act for act in (recurring.series, recurring.repeat, recurring.cut, inviting.invite)},
+    **{act.__name__: act for act in (jotting.jot, jotting.work_on, keeping.retain, keeping.shut)},
     **{act.__name__: act for act in (ruling.know, ruling.forget, ruling.merge, ruling.rehouse, ruling.domain)},
     **{act.__name__: act for act in (ruling.deal, ruling.rule, ruling.link, ruling.vandal, ruling.erase, ruling.close)},
 }

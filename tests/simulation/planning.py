@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from syncd.model import EventStatus
+from syncd.model import Event, EventStatus
 from tests.simulation.cast import DAY, HOUR, OUTSIDE, REPS, of, own, some
 from tests.simulation.meetings import Held, Meeting, Snapshot, changed
 from tests.simulation.story import Step
@@ -21,57 +21,85 @@ def agenda(number: int) -> str:
     return f"text-m{number:03}"
 
 
-def meet(world: World, step: Step) -> None:
+def planned(world: World, step: Step) -> Meeting:
+    """A new one, which is in nobody's calendar yet."""
     a, b, c, d = step.numbers
-    number = len(world.meetings.all) + 1
     guests = some(OUTSIDE, b & 0b1111111)[:2] or (of(OUTSIDE, b),)
     organizer = of((*map(own, REPS), guests[0]), a)
     starts_at = world.clock.replace(minute=0, second=0) + (c % 9 - 2) * DAY / 4
-    reps = some(REPS, 1 + d % 7)
-    people = tuple(dict.fromkeys((organizer, *guests, *map(own, reps))))
-    made = Meeting(number, organizer, people, Snapshot(starts_at, 0, cancelled=False, stamped_at=world.clock))
-    world.meetings.all[number] = made
-    world.tell(f"meeting {number} of {', '.join(people)} at {starts_at:%d. %H:%M}, in {', '.join(reps)}'s calendars")
+    people = tuple(dict.fromkeys((organizer, *guests, *map(own, invited(d)))))
+    first = Snapshot(starts_at, 0, cancelled=False, stamped_at=world.clock)
+    return Meeting(world.meetings.next_number(), organizer, people, first)
+
+
+def invited(number: int) -> tuple[str, ...]:
+    return some(REPS, 1 + number % 7)
+
+
+def meet(world: World, step: Step) -> None:
+    made, reps = planned(world, step), invited(step.numbers[3])
+    world.meetings.all.append(made)
+    told = f"meeting {made.number} of {', '.join(made.people)} at {made.master.starts_at:%d. %H:%M}"
+    world.tell(f"{told}, in {', '.join(reps)}'s calendars")
     for rep in reps:
         made.copies[rep] = Held(rep, [made.master])
-        _put(world, made, rep)
+        put(world, made, rep)
     note(world)
 
 
-def _put(world: World, meeting: Meeting, rep: str) -> None:
-    snapshot = meeting.copies[rep].now
+def put(world: World, meeting: Meeting, rep: str) -> None:
+    """Write the object that holds the meeting, with all that it holds; without any of it, it goes."""
+    held = [each for each in meeting.members() if rep in each.copies and each.copies[rep].removed_at is None]
+    if held:
+        world.calendars[rep].put(meeting.name, *(_part(each, each.copies[rep]) for each in held))
+    else:
+        world.calendars[rep].delete(meeting.name)
+
+
+def _part(meeting: Meeting, held: Held) -> Event:
+    snapshot = held.now
     answers = {each: "" for each in meeting.people if each != meeting.organizer}
-    if snapshot.response and own(rep) in answers:
-        answers[own(rep)] = snapshot.response
-    made = event(
+    if snapshot.response and own(held.rep) in answers:
+        answers[own(held.rep)] = snapshot.response
+    return said(meeting, snapshot, answers, exact=not meeting.series or held.written)
+
+
+def said(meeting: Meeting, snapshot: Snapshot, answers: dict[str, str], *, exact: bool = True) -> Event:
+    return event(
         f"uid-{meeting.number:04}",
         snapshot.starts_at,
         meeting.organizer,
         answers,
+        original_start=meeting.original_start,
         subject=title(meeting.number),
         text=agenda(meeting.number),
         status=EventStatus.CANCELLED if snapshot.cancelled else EventStatus.CONFIRMED,
         private="CLASS:PRIVATE" if snapshot.private else "",
         sequence=snapshot.sequence,
         stamped_at=snapshot.stamped_at,
+        exact=exact,
     )
-    world.calendars[rep].put(meeting.name, made)
 
 
 def note(world: World) -> None:
     """Whatever is seen from now on of a meeting may be decided otherwise."""
-    for meeting in world.meetings.all.values():
-        meeting.entities |= world.truth.known.entities(meeting.people)
+    truth = world.truth
+    for meeting in world.meetings.all:
         for held in meeting.standing():
-            verdict = world.truth.decide(meeting.people, held.rep, "", private=held.now.private)
-            held.possible.update(each.rule for each in world.truth.verdicts(verdict))
+            verdict = truth.decide(meeting.people, held.rep, "", private=held.now.private)
+            held.possible.update(each.rule for each in truth.verdicts(verdict))
             meeting.was_private |= verdict.rule == "private"
             if verdict.rule == "logged":
-                meeting.levels.add(verdict.level)
+                meeting.least = min(meeting.least, verdict.level)
+    for mail in truth.mails.values():
+        for copy in mail.copies if mail.invites else ():
+            verdict = truth.verdict(mail, copy)
+            if mail.invites and copy.held and verdict.rule == "invitation":
+                mail.invites.meeting.least = min(mail.invites.meeting.least, verdict.level)
 
 
-def _standing(world: World, number: int) -> tuple[Meeting, list[Held]] | None:
-    meetings = [meeting for meeting in world.meetings.all.values() if meeting.standing()]
+def standing(world: World, number: int) -> tuple[Meeting, list[Held]] | None:
+    meetings = [meeting for meeting in world.meetings.all if meeting.standing()]
     if not meetings:
         return None
     meeting = meetings[number % len(meetings)]
@@ -83,83 +111,103 @@ def _spread(world: World, meeting: Meeting, reps: Sequence[str], **values: objec
     for held in meeting.standing():
         if own(held.rep) == meeting.organizer or held.rep in reps:
             changed(held, **values)
-            _put(world, meeting, held.rep)
+            put(world, meeting, held.rep)
     note(world)
+
+
+def moved(world: World, meeting: Meeting, starts_at: datetime) -> None:
+    before = meeting.master
+    meeting.master = Snapshot(starts_at, before.sequence + 1, cancelled=False, stamped_at=world.clock)
 
 
 def move_meeting(world: World, step: Step) -> None:
     a, b, c, _ = step.numbers
-    found = _standing(world, a)
+    found = standing(world, a)
     if found is None or found[0].master.cancelled:
         return
     meeting, _held = found
-    before = meeting.master
-    starts_at = before.starts_at + (b % 5 + 1) * HOUR * (1 if c % 3 else -1)
-    meeting.master = Snapshot(starts_at, before.sequence + 1, cancelled=False, stamped_at=world.clock)
-    world.tell(f"meeting {meeting.number} is moved to {starts_at:%d. %H:%M}")
-    _spread(world, meeting, some(REPS, c), starts_at=starts_at, sequence=before.sequence + 1, stamped_at=world.clock)
+    moved(world, meeting, meeting.master.starts_at + (b % 5 + 1) * HOUR * (1 if c % 3 else -1))
+    now = meeting.master
+    world.tell(f"meeting {meeting.item} is moved to {now.starts_at:%d. %H:%M}")
+    values = {"starts_at": now.starts_at, "sequence": now.sequence, "stamped_at": now.stamped_at}
+    _spread(world, meeting, some(REPS, c), **values)
+
+
+def called_off(world: World, meeting: Meeting, *, sequence: int) -> None:
+    starts_at = meeting.master.starts_at
+    meeting.master = Snapshot(starts_at, sequence, cancelled=True, stamped_at=world.clock)
 
 
 def call_off(world: World, step: Step) -> None:
     a, _, c, _ = step.numbers
-    found = _standing(world, a)
+    found = standing(world, a)
     if found is None or found[0].master.cancelled:
         return
     meeting, _held = found
-    before = meeting.master
-    meeting.master = Snapshot(before.starts_at, before.sequence + 1, cancelled=True, stamped_at=world.clock)
-    world.tell(f"meeting {meeting.number} is called off")
-    now = {"starts_at": before.starts_at, "sequence": before.sequence + 1}
-    _spread(world, meeting, some(REPS, c), cancelled=True, stamped_at=world.clock, **now)
+    called_off(world, meeting, sequence=meeting.master.sequence + 1)
+    now = meeting.master
+    world.tell(f"meeting {meeting.item} is called off")
+    values = {"starts_at": now.starts_at, "sequence": now.sequence, "stamped_at": now.stamped_at}
+    _spread(world, meeting, some(REPS, c), cancelled=True, **values)
 
 
 def answer(world: World, step: Step) -> None:
     a, b, c, _ = step.numbers
-    found = _standing(world, a)
+    found = standing(world, a)
     if found is None:
         return
-    meeting, standing = found
-    guests = [held for held in standing if own(held.rep) != meeting.organizer]
+    meeting, all_held = found
+    guests = [held for held in all_held if own(held.rep) != meeting.organizer]
     if guests:
         held = guests[b % len(guests)]
         response = "declined" if c % 3 else "accepted"
-        world.tell(f"{held.rep} answers meeting {meeting.number}: {response}")
+        world.tell(f"{held.rep} answers meeting {meeting.item}: {response}")
         changed(held, response=response)
-        _put(world, meeting, held.rep)
+        put(world, meeting, held.rep)
         note(world)
 
 
 def hide(world: World, step: Step) -> None:
     """A copy is made private, or no longer is."""
     a, b, *_ = step.numbers
-    found = _standing(world, a)
+    found = standing(world, a)
     if found is None:
         return
-    meeting, standing = found
-    held = standing[b % len(standing)]
+    meeting, all_held = found
+    held = all_held[b % len(all_held)]
     private = not held.now.private
-    world.tell(f"{held.rep}'s copy of meeting {meeting.number} is {'private' if private else 'no longer private'}")
+    world.tell(f"{held.rep}'s copy of meeting {meeting.item} is {'private' if private else 'no longer private'}")
     changed(held, private=private)
-    _put(world, meeting, held.rep)
+    put(world, meeting, held.rep)
     note(world)
 
 
 def remove(world: World, step: Step) -> None:
-    a, b, *_ = step.numbers
-    found = _standing(world, a)
+    """An owner deletes a meeting; of a series one occurrence, or all of it."""
+    a, b, c, _ = step.numbers
+    found = standing(world, a)
     if found is None:
         return
-    meeting, standing = found
-    held = standing[b % len(standing)]
-    world.tell(f"{held.rep} deletes meeting {meeting.number}")
-    held.removed_at = world.clock
-    world.calendars[held.rep].delete(meeting.name)
+    meeting, all_held = found
+    rep = all_held[b % len(all_held)].rep
+    gone = meeting.members() if c % 4 == 0 else [meeting]
+    world.tell(f"{rep} deletes meeting {meeting.item}{' with all of its series' if len(gone) > 1 else ''}")
+    drop(world, rep, gone)
+
+
+def drop(world: World, rep: str, gone: Sequence[Meeting]) -> None:
+    for meeting in gone:
+        held = meeting.copies.get(rep)
+        if held is not None and held.removed_at is None:
+            held.removed_at = world.clock
+    put(world, gone[0], rep)
 
 
 def jump(world: World, step: Step) -> None:
     """The clock is set, or much time passes."""
     a, b, *_ = step.numbers
     by = timedelta(hours=a % 40 + 1) * (1 if b % 4 else -1)
+    world.count("the clock jumps ahead" if by > timedelta() else "the clock jumps back")
     world.tell(f"the clock jumps by {by}")
     world.clock += by
     world.latest = max(world.latest, world.clock)

@@ -9,6 +9,7 @@ from store import closing
 from store.trail import Doer
 from syncd import erase as erasure
 from syncd.model import Link, LinkState
+from tests.simulation import jotting
 from tests.simulation.cast import DOMAINS, KEY, OUTSIDE, of
 from tests.simulation.planning import note as note_meetings
 from tests.simulation.story import Step
@@ -22,6 +23,7 @@ CLERK = Doer("clerk", "cli")
 def note(world: World) -> None:
     world.truth.note()
     note_meetings(world)
+    jotting.note(world)
 
 
 # ---------------------------------------------------------------------------------------------------- directory
@@ -151,7 +153,7 @@ def rule(world: World, step: Step) -> None:
         world.tell(f"never_log of {rep} is {sorted(rules.personal[rep])}")
     elif kind == 2:
         rep = of(("rita", "sam", "tess"), b)
-        rules.levels[rep] = b // 3 % 3
+        rules.levels[rep] = b // 3 % 4 - 1
         world.tell(f"the level of {rep} is {rules.levels[rep]}")
     elif kind == 3:
         rules.deals_level = SUBJECT if rules.deals_level is None else None
@@ -190,13 +192,7 @@ def vandal(world: World, step: Step) -> None:
         return
     own, at = found[step.numbers[0] % len(found)]
     world.tell(f"the mail of {at} is deleted from the store behind syncd's back")
-    raw = world.store.engine.raw_connection()
-    try:
-        raw.cursor().execute("PRAGMA foreign_keys = OFF")
-        raw.cursor().execute("DELETE FROM activity WHERE id = ?", (own,))
-        raw.cursor().execute("PRAGMA foreign_keys = ON")
-    finally:
-        raw.close()
+    world.database.delete(world.store, int(str(own)))
     world.truth.vandalised = True
 
 

@@ -6,16 +6,29 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeGuard
 
 from connectors.base import Context, Stream
 from syncd.errors import CursorExpired, Permanent, ReauthNeeded, Retryable, SyncError
-from syncd.model import Batch, CalendarObject, Cursor, Item, ItemId, Message, Removed, Unreadable
+from syncd.model import (
+    Batch,
+    CalendarObject,
+    Cursor,
+    Event,
+    Item,
+    ItemId,
+    Message,
+    Note,
+    Removed,
+    Task,
+    Unreadable,
+)
 from tests.simulation.cast import DAY
 from tests.syncd.calendars import Calendar
 from tests.syncd.mailboxes import Folder, Killed, MemoryStream
 
-PAST, AHEAD = 90 * DAY, 60 * DAY
+PAST, AHEAD = 90 * DAY, 4 * DAY
+"""How far back and ahead a calendar is read: ahead not far, so that series reach into what comes."""
 
 ERRORS: dict[str, Callable[[], SyncError]] = {
     "reset": lambda: Retryable("reset by peer"),
@@ -42,17 +55,24 @@ class Line:
     jumbled: bool = False
     """Pages come shuffled, and with items that were on another page."""
 
-    def call(self) -> None:
-        if not self.coming:
+    met: list[str] = field(default_factory=list)
+    """The faults that happened so far."""
+    patient: bool = False
+    """It happens only while items are read, which is when they are decided on and not yet saved."""
+
+    def call(self, *, reading: bool = False) -> None:
+        if not self.coming or reading != self.patient:
             return
         event = self.coming.pop(0)
         if callable(event):
             event()
-        elif event in ERRORS:
+            return
+        self.met.append(event)
+        if event in ERRORS:
             raise ERRORS[event]()
-        elif event == "killed":
+        if event == "killed":
             raise Killed
-        elif event == "partial":
+        if event == "partial":
             self.partial = True
 
     def listing(self, stream: str, items: Sequence[ItemId]) -> list[ItemId]:
@@ -67,7 +87,7 @@ class Line:
 
     def over(self) -> None:
         """The faults stop."""
-        self.coming, self.partial, self.jumbled = [], False, False
+        self.coming, self.partial, self.jumbled, self.patient = [], False, False, False
 
 
 @dataclass(slots=True)
@@ -84,7 +104,7 @@ class MailStream(MemoryStream):
 
     def changes(self, cursor: Cursor | None) -> Iterator[Batch]:
         earlier: list[Item] = []
-        for batch in MemoryStream.changes(self, cursor):
+        for batch in map(_without_events, MemoryStream.changes(self, cursor)):
             if batch.listing is not None:
                 yield replace(batch, listing=frozenset(self.line.listing(self.name, sorted(batch.listing))))
             elif self.line.jumbled:
@@ -96,8 +116,18 @@ class MailStream(MemoryStream):
             else:
                 yield batch
 
+    def read(self, ids: Sequence[ItemId], *, text: bool) -> Iterator[Item]:
+        self.line.call(reading=True)
+        yield from MemoryStream.read(self, ids, text=text)
+
     def _ids(self) -> frozenset[ItemId]:
         return frozenset(map(self.folder.item, self.folder.held))
+
+
+def _without_events(batch: Batch) -> Batch:
+    """What a mail holds is told by `read` only."""
+    told = (item._replace(invitation=None) if isinstance(item, Message) else item for item in batch.items)
+    return replace(batch, items=tuple(told))
 
 
 @dataclass
@@ -118,6 +148,7 @@ class MeetingStream:
             yield Batch(items=(), versions=versions, cursor=now)
 
     def read(self, ids: Sequence[ItemId], *, text: bool) -> Iterator[Item]:
+        self.line.call(reading=True)
         self.line.call()
         wanted = list(ids)
         if self.line.jumbled:
@@ -131,14 +162,33 @@ class MeetingStream:
                 yield self._object(name)
 
     def _object(self, name: ItemId) -> CalendarObject:
+        """As all connectors make it: what only a rule tells of ends with the window, what is written down does not."""
         version, parts = self.calendar.objects[name]
         begins, ends = self.clock() - PAST, self.clock() + AHEAD
-        made = tuple(replace(part, id=name) for part in parts)
-        return CalendarObject(id=name, version=str(version), parts=made, begins=begins, ends=ends)
+        later = [part.starts_at for part in parts if _by_rule(part) and part.starts_at >= ends]
+        made = [replace(part, id=_id(name, part)) for part in parts if not (_by_rule(part) and part.starts_at >= ends)]
+        return CalendarObject(
+            id=name,
+            version=str(version),
+            parts=tuple(made),
+            begins=begins,
+            ends=ends,
+            next_at=min(later, default=None),
+            nothing="" if made else "all its dates are outside the window",
+        )
 
     def inventory(self) -> Iterator[ItemId]:
         self.line.call()
         yield from map(ItemId, self.calendar.objects)
+
+
+def _by_rule(part: Event | Task | Note) -> TypeGuard[Event]:
+    return isinstance(part, Event) and not part.exact
+
+
+def _id(name: ItemId, part: Event | Task | Note) -> ItemId:
+    original = part.original_start if isinstance(part, Event) else ""
+    return ItemId(f"{name}#{original}" if original else name)
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,23 @@ FAULTS = ("reset", "throttled", "forbidden", "revoked", "expired", "killed", "pa
 _MAIL = {"deliver": 6, "copy": 4, "move": 1, "delete": 2, "renumber": 1, "smuggle": 1, "spoil": 1}
 _THEMES: Mapping[str, Mapping[str, int]] = {
     "meetings": {"meet": 5, "move_meeting": 7, "call_off": 4, "answer": 2, "hide": 2, "remove": 5, "jump": 4},
+    "series": {"series": 4, "repeat": 1, "cut": 2, "meet": 1, "move_meeting": 5, "hide": 2, "remove": 4, "jump": 5},
+    "invitations": {"invite": 9, "meet": 3, "move_meeting": 2, "hide": 1, "remove": 2, "jump": 1},
+    "lists": {"jot": 5, "work_on": 6, "know": 3},
     "directory": {"know": 6, "forget": 2, "merge": 1, "rehouse": 1, "domain": 2, "deal": 3, "catch_up": 4},
     "rules": {"rule": 7, "replay": 3},
     "privacy": {"erase": 4, "close": 1, "know": 3},
+    "keeping": {"retain": 4, "shut": 5, "jump": 1},
     "hands": {"link": 7, "vandal": 1, "deal": 2},
 }
 _PASS = {"pass": 12}
 # What may happen while a pass waits for an answer.
-_MEANWHILE = ("deliver", "copy", "delete", "know", "catch_up", "erase", "close", "pass", "meet", "link", "replay")
+_MEANWHILE = (
+    *("deliver", "copy", "delete", "know", "catch_up", "erase", "close", "pass", "meet", "link", "replay"),
+    *("series", "move_meeting", "remove", "invite", "jot", "work_on", "retain", "shut", "jump"),
+)
+_CONCERNING = ("know", "catch_up", "erase", "close", "shut")
+_MAY_DIE = ("pass", "replay", "catch_up", "erase", "retain", "shut")
 
 _NUMBERS = 4
 _LARGEST = 999
@@ -51,7 +60,7 @@ class Step(NamedTuple):
 
 def story(seed: int) -> tuple[Step, ...]:
     chance = random.Random(seed)
-    themes = chance.sample(sorted(_THEMES), chance.choice((1, 2, 2, 3)))
+    themes = chance.sample(sorted(_THEMES), chance.choice((1, 2, 3, 3)))
     weights = _MAIL | _PASS
     for name in themes:
         weights = {kind: weights.get(kind, 0) + _THEMES[name].get(kind, 0) for kind in {**weights, **_THEMES[name]}}
@@ -66,7 +75,7 @@ def story(seed: int) -> tuple[Step, ...]:
 
 def _step(chance: random.Random, kind: str, weights: Mapping[str, int] | None = None) -> Step:
     numbers = tuple(chance.randint(0, _LARGEST) for _ in range(_NUMBERS))
-    if weights is None or kind not in ("pass", "replay", "catch_up", "erase"):
+    if weights is None or kind not in _MAY_DIE:
         return Step(kind, numbers)
     die_at = chance.randint(0, 9) if chance.random() < (0.3 if kind == "pass" else 0.6) else None
     stop_after = chance.randint(1, 3) if kind == "pass" and chance.random() < 0.2 else None
@@ -89,5 +98,6 @@ def _event(chance: random.Random, meanwhile: Sequence[str]) -> str | Step:
         return "fine"
     if draw < 0.6:
         return chance.choice(FAULTS)
-    # Rather what makes a story its own than what is in all of them.
-    return _step(chance, chance.choices(meanwhile, [1 if kind in _MAIL | _PASS else 3 for kind in meanwhile])[0])
+    # Rather what makes a story its own than what is in all of them, and most of all what concerns what is in hand.
+    weights = [8 if kind in _CONCERNING else 1 if kind in _MAIL | _PASS else 3 for kind in meanwhile]
+    return _step(chance, chance.choices(meanwhile, weights)[0])

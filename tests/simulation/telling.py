@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
+from hashlib import sha256
 
+from tests.dump import dump
 from tests.simulation import always, ending
+from tests.simulation.databases import Database
 from tests.simulation.passing import perform
 from tests.simulation.story import story
-from tests.simulation.world import world
+from tests.simulation.world import World, world
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,8 @@ class Told:
     lines: tuple[str, ...]
     wrong: str = ""
     counted: tuple[tuple[str, int], ...] = ()
+    left: str = ""
+    """What is in the store at the end, as a checksum of its rows."""
 
     def __str__(self) -> str:
         only = "" if len(self.steps) == len(story(self.seed)) else f" --only {','.join(map(str, self.steps))}"
@@ -28,11 +33,11 @@ class Told:
         return "\n".join((*self.lines, f"=> {self.wrong or 'all is as it ought to be'}", again))
 
 
-def tell(seed: int, only: Collection[int] | None = None) -> Told:
+def tell(seed: int, only: Collection[int] | None = None, database: Database | None = None) -> Told:
     """Carry out the story of a seed, or these of its steps."""
     steps = story(seed)
     numbers = tuple(number for number in range(len(steps)) if only is None or number in only)
-    with world() as here:
+    with world(database) as here:
         wrong = ""
         try:
             for number in numbers:
@@ -44,24 +49,26 @@ def tell(seed: int, only: Collection[int] | None = None) -> Told:
             wrong = str(error)
         except Exception as error:
             wrong = f"{type(error).__name__}: {error}"
-        return Told(seed, numbers, tuple(here.told), wrong, tuple(sorted(here.counted.items())))
+        for fault in (fault for line in here.lines.values() for fault in line.met):
+            here.count(fault)
+        return Told(seed, numbers, tuple(here.told), wrong, tuple(sorted(here.counted.items())), _left(here))
 
 
-def shortest(failed: Told) -> Told:
+def _left(here: World) -> str:
+    return sha256(repr(dump(here.store.engine)).encode()).hexdigest()
+
+
+def shortest(failed: Told, database: Database | None = None) -> Told:
     """Leave out whatever steps the fault does not need, in pieces as large as possible."""
     size = max(1, len(failed.steps) // 2)
     while size:
         start = 0
         while start < len(failed.steps):
             rest = failed.steps[:start] + failed.steps[start + size :]
-            shorter = tell(failed.seed, rest)
+            shorter = tell(failed.seed, rest, database)
             if shorter.wrong:
                 failed = shorter
             else:
                 start += size
         size //= 2
     return failed
-
-
-def failures(seeds: Sequence[int]) -> list[Told]:
-    return [told for seed in seeds if (told := tell(seed)).wrong]

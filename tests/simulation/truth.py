@@ -9,19 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from tests.simulation.cast import OWN_DOMAIN
+from tests.simulation.meetings import Meeting, Snapshot
 
-PRIVATE, SUBJECT, FULL = -1, 1, 2
+PRIVATE, METADATA, SUBJECT, FULL = -1, 0, 1, 2
 
 Entities = frozenset[tuple[str, str]]
 """(kind, id) of contacts and accounts"""
 
 
 class Verdict(NamedTuple):
-    """What is to be decided on a copy: `logged`, or the rule that keeps it out; and how much of it may be stored."""
+    """What is to be decided on a copy: `logged`, `invitation` (it belongs to a meeting), or the rule that keeps it out;
+    and how much of it may be stored."""
 
     rule: str
     level: int = FULL
@@ -101,6 +103,17 @@ class Copy:
     """All that could have been decided on it so far."""
 
 
+@dataclass(frozen=True)
+class Invites:
+    """What a mail says of a meeting."""
+
+    meeting: Meeting
+    method: str
+    """`REQUEST`, `CANCEL` or `REPLY`."""
+    said: Snapshot
+    """Of a REPLY the response is its sender's."""
+
+
 @dataclass
 class Mail:
     number: int
@@ -111,12 +124,48 @@ class Mail:
     parent: int | None = None
     reuses: bool = False
     """It has the Message-ID of another mail, or another has its."""
+    invites: Invites | None = None
+    torn: bool = False
+    """A copy left while a pass was reading it: what it says of a meeting may have been missed."""
     copies: list[Copy] = field(default_factory=list)
-    entities: set[tuple[str, str]] = field(default_factory=set)
-    """Whomever it ever concerned."""
 
     def find(self, rep: str, folder: str) -> Copy | None:
         return next((each for each in self.copies if each.held and (each.rep, each.folder) == (rep, folder)), None)
+
+
+@dataclass
+class Kept:
+    """What is taken out because of its age; keys are `text`, `subject` and `activities`."""
+
+    periods: dict[str, timedelta] = field(default_factory=dict)
+    """How long each is kept; for ever, if nothing is said."""
+    last: dict[str, datetime] = field(default_factory=dict)
+    """Before which instant it was taken out the last time, as far as it still is."""
+    until: dict[str, datetime] = field(default_factory=dict)
+    """The latest instant before which it was ever taken out."""
+    blank: dict[str, set[str]] = field(default_factory=lambda: {"text": set(), "subject": set()})
+    """Public ids of what has lost it, and never gets it back."""
+
+    def went(self, what: str, *times: datetime) -> bool:
+        """Something of one of these times may have lost it."""
+        return what in self.until and min(times, default=self.until[what]) < self.until[what]
+
+    def least(self, *times: datetime) -> int:
+        """The level that is left of something of one of these times."""
+        return METADATA if self.went("subject", *times) else SUBJECT if self.went("text", *times) else FULL
+
+    def run(self, now: datetime) -> None:
+        self.last = {what: now - period for what, period in self.periods.items()}
+        for what, before in self.last.items():
+            self.until[what] = max(before, self.until.get(what, before))
+
+    def is_over(self, what: str, at: datetime) -> bool:
+        """Something of this time has lost it for certain."""
+        return what in self.last and at < self.last[what]
+
+    def most(self, at: datetime) -> int:
+        """The level that may be left of it."""
+        return METADATA if self.is_over("subject", at) else SUBJECT if self.is_over("text", at) else FULL
 
 
 @dataclass
@@ -134,6 +183,15 @@ class Truth:
     taken: set[str] = field(default_factory=set)
     """When that happened which a hand had linked to somebody who was erased: it goes if it concerned nobody else."""
     vandalised: bool = False
+    kept: Kept = field(default_factory=Kept)
+    shut: set[str] = field(default_factory=set)
+    """Public ids of what its owner closed."""
+    shut_mails: set[int] = field(default_factory=set)
+    """Those of them that are mails, which stay closed if they are taken out and come back."""
+    shut_threads: set[str] = field(default_factory=set)
+    """Nodes of the conversations that were closed (`threads`)."""
+    maybe_shut: set[str] = field(default_factory=set)
+    """Those of all conversations that may have been closed with them."""
 
     def decide(self, people: tuple[str, ...], rep: str, folder: str, *, private: bool) -> Verdict:
         outside = [each for each in people if not is_own(each)]
@@ -158,18 +216,35 @@ class Truth:
 
     def verdicts(self, verdict: Verdict) -> set[Verdict]:
         """What may be decided where this is right: who has just become known is still a stranger."""
-        return {verdict, Verdict("no_known_contact")} if self.fresh and verdict.rule == "logged" else {verdict}
+        known = verdict.rule in ("logged", "invitation")
+        return {verdict, Verdict("no_known_contact")} if self.fresh and known else {verdict}
+
+    def plain(self, mail: Mail, copy: Copy) -> Verdict:
+        """What is to be decided on it as a mail, whatever it says of a meeting."""
+        return self.decide(mail.people, copy.rep, copy.folder, private=copy.private)
 
     def verdict(self, mail: Mail, copy: Copy) -> Verdict:
-        return self.decide(mail.people, copy.rep, copy.folder, private=copy.private)
+        plain, invites = self.plain(mail, copy), mail.invites
+        if invites is None or plain.rule != "logged":
+            return plain
+        # Its mail tells as much of a meeting as the meeting itself.
+        about = self.decide(invites.meeting.people, copy.rep, copy.folder, private=invites.said.private)
+        return Verdict("invitation", min(plain.level, about.level)) if about.rule == "logged" else about
+
+    def may_be(self, mail: Mail, copy: Copy) -> set[Verdict]:
+        """A cancellation or a reply belongs to a meeting that is known, and is else a mail as any other."""
+        now, invites = self.verdict(mail, copy), mail.invites
+        found = self.verdicts(now)
+        if invites and (mail.torn or (now.rule == "invitation" and invites.method != "REQUEST")):
+            found |= self.verdicts(self.plain(mail, copy))
+        return found
 
     def note(self) -> None:
         """The world has changed: whatever is seen from now on may be decided otherwise."""
         for mail in self.mails.values():
-            mail.entities |= self.known.entities(mail.people)
             for copy in mail.copies:
                 if copy.held:
-                    copy.possible.update(self.verdicts(self.verdict(mail, copy)))
+                    copy.possible |= self.may_be(mail, copy)
 
     def held(self, rep: str, folder: str) -> Iterator[tuple[Mail, Copy]]:
         for mail in self.mails.values():

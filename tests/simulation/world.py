@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import random
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cache
-from pathlib import Path
 from unittest.mock import patch
 
 from sqlalchemy import text
@@ -18,14 +14,16 @@ from sqlalchemy import text
 from connectors import KINDS, Kind
 from connectors.base import Stream
 from matching import address
+from store import retention
 from store.engine import write
-from store.migrations import upgrade
 from store.writer import Store, open_store
 from syncd import late, replay, sync
 from syncd.errors import SyncError
 from syncd.model import Level, Policy
 from tests.commits import watch_writes
 from tests.simulation.cast import BEGINNING, DOMAINS, KEY, MAIL, OWN_DOMAIN, REPS, own
+from tests.simulation.databases import Database, in_memory
+from tests.simulation.errands import Errand
 from tests.simulation.meetings import Meetings
 from tests.simulation.servers import Line, LinedFolder, MailStream, MeetingStream, Settings
 from tests.simulation.story import Step
@@ -46,12 +44,13 @@ Place = tuple[str, str]
 @dataclass
 class World:
     store: Store
-    path: Path
+    database: Database
     clock: datetime = BEGINNING
     latest: datetime = BEGINNING
     """However often the clock was set back."""
     truth: Truth = field(default_factory=Truth)
     meetings: Meetings = field(default_factory=Meetings)
+    errands: list[Errand] = field(default_factory=list)
     lines: dict[str, Line] = field(default_factory=dict)
     folders: dict[Place, LinedFolder] = field(default_factory=dict)
     calendars: dict[str, Calendar] = field(default_factory=dict)
@@ -155,6 +154,10 @@ class World:
             key=KEY,
         )
 
+    def bytes(self) -> bytes:
+        """All that the store holds of whatever was ever written, once it is scrubbed."""
+        return self.database.held(self.store)
+
     def execute(self, statement: str, **values: object) -> None:
         with write(self.store.engine) as connection:
             connection.execute(text(statement), values)
@@ -196,37 +199,17 @@ class World:
 
 
 @contextmanager
-def world() -> Iterator[World]:
-    """A new one, in which the limits of large mailboxes are met by small ones."""
-    with ExitStack() as small, tempfile.TemporaryDirectory(dir=_memory()) as folder:
+def world(database: Database | None = None) -> Iterator[World]:
+    """A new one, in which the limits of large mailboxes are met by small ones; in memory, if nothing else is said."""
+    with ExitStack() as small:
         for module, name, value in (
             *((sync, "MASS", MASS), (sync, "READ_AT_ONCE", 2), (sync, "CATCH_UP_AT_ONCE", 2)),
-            *((late, "AT_ONCE", 3), (late, "RELINKED_AT_ONCE", 2), (replay, "AT_ONCE", 2)),
+            *((late, "AT_ONCE", 3), (late, "RELINKED_AT_ONCE", 2), (replay, "AT_ONCE", 2), (retention, "AT_ONCE", 2)),
         ):
             small.enter_context(patch.object(module, name, value))
         small.enter_context(patch.dict(KINDS, simulated=Kind(Settings, "tests.simulation.servers")))
-        path = Path(folder) / "syncd.db"
-        path.write_bytes(_empty_store())
-        store = open_store(f"sqlite:///{path}", KEY)
+        here = database or small.enter_context(in_memory())
+        here.empty()
+        store = open_store(here.url, KEY)
         small.callback(store.close)
-        yield World(store, path)
-
-
-def _memory() -> Path | None:
-    """Where files cost no disk, if there is such a place."""
-    shared = Path("/dev/shm")
-    return shared if shared.is_dir() else None
-
-
-@cache
-def _empty_store() -> bytes:
-    """Made once: to make the tables takes longer than to fill them."""
-    folder = tempfile.mkdtemp(dir=_memory())
-    try:
-        store = open_store(f"sqlite:///{folder}/syncd.db", KEY)
-        upgrade(store.engine)
-        store.close()
-        return (Path(folder) / "syncd.db").read_bytes()
-    finally:
-        with suppress(OSError):
-            shutil.rmtree(folder)
+        yield World(store, here)
