@@ -41,8 +41,8 @@ log = logging.getLogger(__name__)
 MOST = 4
 """More processes would mostly wait for each other: a quarter of a first sync is writing, one at a time."""
 FEW = 1
-"""Mailboxes that a process begins with. Unless they wait for their servers, a second one would take the interpreter from
-the first just while it has the store locked, and the other processes would wait for that: a third of the time."""
+"""Mailboxes that a process begins with. Unless they wait for their servers, a second one would take the interpreter
+from the first just while it has the store locked, and the other processes would wait for that: a third of the time."""
 LOOK = 0.5
 """Seconds between two looks at whether they do."""
 IDLE = 0.25

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from itertools import islice
 
 from connectors.base import Stream
 from matching import contacts, dedup, identity
@@ -50,8 +49,8 @@ DEATHS = 3
 
 READ_AT_ONCE = 200
 
-CATCH_UP_AT_ONCE = 100
-"""Objects of a calendar between two commits; each may be many occurrences."""
+CATCH_UP_AT_ONCE = 1000
+"""Occurrences of a calendar's objects between two commits."""
 
 OBJECTS_AT_ONCE = 1000
 """That a stream is told of together, so that it may ask for the next while these are saved."""
@@ -152,9 +151,8 @@ class Pass:
         """Read what is stored in another version or not at all; False if it was stopped before the end."""
         known = self.store.versions(self.stream_id)
         stale = [item for item, version in versions.items() if (item, version) not in known]
-        reading = self._read(stale, text=True, at_once=OBJECTS_AT_ONCE)
         left = len(stale)
-        while items := tuple(islice(reading, CATCH_UP_AT_ONCE)):
+        for items in self._portions(self._read(stale, text=True, at_once=OBJECTS_AT_ONCE)):
             if careful:
                 self._one_by_one(items, mark)
             else:
@@ -164,6 +162,25 @@ class Pass:
             if left > 0 and self.should_stop():
                 return False
         return True
+
+    def _portions(self, reading: Iterator[Item]) -> Iterator[tuple[Item, ...]]:
+        """As much as one commit takes. What came before an error or a stop is not given up: a server that lets nobody
+        read for long would never be read to the end."""
+        items: list[Item] = []
+        size = 0
+        try:
+            for item in reading:
+                items.append(item)
+                size += len(item.parts) or 1 if isinstance(item, CalendarObject) else 1
+                if size >= CATCH_UP_AT_ONCE or self.should_stop():
+                    yield tuple(items)
+                    items, size = [], 0
+        except SyncError:
+            if items:
+                yield tuple(items)
+            raise
+        if items:
+            yield tuple(items)
 
     def _handle(self, items: Sequence[Item]) -> list[Handled]:
         messages = [item for item in items if isinstance(item, Message)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TypedDict, Unpack
 
+from syncd.errors import Retryable
 from syncd.model import (
     Batch,
     CalendarObject,
@@ -87,6 +88,8 @@ class Calendar:
     revision: int = 0
     next_at: dict[str, datetime] = field(default_factory=dict)
     asked_for: list[str] = field(default_factory=list)
+    gives: int | None = None
+    """Objects that the server gives before it fails; None does not fail."""
 
     def put(self, name: str, *parts: Event | Task | Note) -> None:
         self.revision += 1
@@ -115,7 +118,9 @@ class CalendarStream:
             yield Batch(items=(), versions=versions, cursor=now)
 
     def read(self, ids: Sequence[ItemId], *, text: bool) -> Iterator[Item]:
-        for name in ids:
+        for number, name in enumerate(ids):
+            if number == self.calendar.gives:
+                raise Retryable("the server has had enough")
             self.calendar.asked_for.append(name)
             if name not in self.calendar.objects:
                 yield Removed(name)
