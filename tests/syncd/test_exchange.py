@@ -9,14 +9,16 @@ import sys
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+import trustme
 
 from tests.connectors.ews_worlds import ANNA, NOON, ZOE, deliver, meeting
 from tests.servers.dovecot import Dovecot
 from tests.servers.fake_ews import FakeEws
 from tests.servers.fake_ews_items import Person
-from tests.servers.fake_ews_mailbox import Mailbox
+from tests.servers.fake_ews_mailbox import Folder, Mailbox
 from tests.servers.fake_ews_soap import Fault
 from tests.servers.radicale import Radicale
 from tests.syncd.doors import Office, mailbox
@@ -51,11 +53,12 @@ def office(tmp_path: Path, exchange: FakeEws) -> Office:
     return office
 
 
-def offer(mailbox: Mailbox, number: int = 0) -> None:
+def offer(mailbox: Mailbox, number: int = 0, folder: str | Folder = "inbox") -> None:
     """What LETTER is when Exchange has taken it in."""
     deliver(
         mailbox,
-        f"offer-{number}@client.example" if number else "offer@client.example",
+        folder=folder,
+        key=f"offer-{number}@client.example" if number else "offer@client.example",
         to=[Person("", ERIK), ANNA],
         subject=f"Offer {number}" if number else "The offer",
         at=datetime(2026, 11, 20, 10, 0, 2, tzinfo=UTC),
@@ -90,9 +93,65 @@ def test_a_mailbox_is_checked_read_and_audited(office: Office, erik: Mailbox) ->
     assert office.syncd("status").code == 0
 
 
+SYNCD = "EXAMPLE\\syncd"
+TEAM = f'users = ["{ERIK}"]\nlogin = \'{SYNCD}\'\nunreachable = "board@example.com"'
+
+
+@pytest.mark.parametrize(
+    ("wrong", "cause", "cure"),
+    [
+        ({"host": "localhost:9"}, "localhost:9 does not answer", "check `host` of mailbox erik"),
+        ({"host": "exchange.invalid"}, "no address was found", "in `host` of mailbox erik"),
+        ({"secret": "wrong"}, f"does not let {ERIK} in", "check `secret` of mailbox erik"),
+        ({"scheme": "basic"}, "takes nobody by ntlm", 'write auth = "basic" for mailbox erik'),
+        ({"ca_file": True}, "comes from nobody that this machine trusts", "for mailbox erik"),
+        ({"lines": TEAM}, f"{SYNCD} may not read {ERIK}", f"ApplicationImpersonation -User {SYNCD} -Custom"),
+        ({"lines": TEAM, "role": True, "gone": True}, f"has no mailbox {ERIK}", f"Get-Mailbox {ERIK}"),
+        ({"host": "outlook.office365.com"}, "is Exchange Online", 'kind = "microsoft365"'),
+    ],
+)
+def test_of_whatever_is_wrong_check_tells_the_cause_and_what_to_type(
+    office: Office, exchange: FakeEws, erik: Mailbox, wrong: dict[str, Any], cause: str, cure: str, tmp_path: Path
+) -> None:
+    offer(erik)
+    exchange.may_sign_in(SYNCD)
+    exchange.scheme = wrong.get("scheme", "ntlm")
+    if wrong.get("role"):
+        exchange.impersonators.add(SYNCD)
+    if wrong.get("gone"):
+        del exchange.mailboxes[ERIK]
+    configured = block(exchange, **{"lines": wrong["lines"]} if "lines" in wrong else {})
+    if "ca_file" in wrong:
+        trustme.CA().cert_pem.write_to_path(str(tmp_path / "other.pem"))
+        configured = configured.replace(str(exchange.ca_file), "other.pem")
+    office.configure(configured.replace(exchange.host, wrong.get("host", exchange.host)), extra=CONTACTS)
+    office.write("exchange.secret", wrong.get("secret", "a password"))
+    checked = office.syncd("check")
+    assert checked.code != 0
+    said = checked.out + checked.err
+    assert cause in said
+    assert cure in said
+    assert "erik" in said
+
+
+def test_check_tells_that_one_account_reads_more_than_is_registered(
+    office: Office, exchange: FakeEws, erik: Mailbox
+) -> None:
+    exchange.may_sign_in(SYNCD)
+    exchange.impersonators.add(SYNCD)
+    exchange.mailbox("board@example.com")
+    office.configure(block(exchange, TEAM, name="office"), extra=CONTACTS)
+    too_far = f"{SYNCD} can read board@example.com, too, which it must not"
+    assert too_far in office.syncd("check").out
+    exchange.scopes[SYNCD] = {ERIK}
+    checked = office.syncd("check")
+    assert too_far not in checked.out
+    assert f"by the rights of {SYNCD}, by impersonation, which does not open board@example.com" in checked.out
+
+
 def test_one_account_reads_a_list_of_users_by_impersonation(office: Office, exchange: FakeEws, erik: Mailbox) -> None:
-    exchange.may_sign_in("EXAMPLE\\syncd")
-    exchange.impersonators.add("EXAMPLE\\syncd")
+    exchange.may_sign_in(SYNCD)
+    exchange.impersonators.add(SYNCD)
     offer(erik, 1)
     offer(exchange.mailbox("ben@example.com"), 2)
     lines = f'users = ["{ERIK}", "ben@example.com"]\nlogin = \'EXAMPLE\\syncd\''
@@ -195,6 +254,31 @@ def test_a_back_off_is_kept_over_a_restart(office: Office, exchange: FakeEws, er
     assert state == "throttled"
     assert until
     assert len(exchange.requests) == 1
+
+
+def test_what_wanders_with_its_folder_or_thrice_or_comes_again_is_neither_lost_nor_told_twice(
+    office: Office, erik: Mailbox
+) -> None:
+    root = erik.folder("msgfolderroot")
+    projects, customers = erik.add_folder("Projekte", parent=root), erik.add_folder("Kunden", parent=root)
+    for number, folder in enumerate((erik.folder("inbox"), projects, erik.folder("inbox")), 1):
+        offer(erik, number, folder)
+    once(office)
+    told = rows(office, "SELECT sequence, kind, activity_id FROM v1_change ORDER BY sequence")
+    assert len(activities(office)) == 3
+    wanderer, _ = erik.held(erik.folder("inbox"))
+    for to in (customers, erik.folder("inbox"), customers):
+        wanderer = erik.move(wanderer, to)
+    projects.parent = customers
+    projects.version += 1
+    for number in (1, 2, 3):  # an archive is put back
+        offer(erik, number, erik.add_folder(f"Archiv {number}", parent=root))
+    once(office)
+    assert rows(office, "SELECT sequence, kind, activity_id FROM v1_change ORDER BY sequence") == told
+    offer(erik, 4, projects)
+    once(office)
+    assert len(activities(office)) == 4
+    assert office.syncd("audit").code == 0
 
 
 def test_an_item_that_moves_tells_nothing_twice(office: Office, erik: Mailbox) -> None:
