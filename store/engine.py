@@ -87,7 +87,12 @@ def _sqlite(url: URL) -> Engine:
     # Threads beyond the pool get a connection of their own rather than wait for each other; the one that was used last
     # goes first, since each has a page cache of its own.
     engine = create_engine(
-        url, pool_size=4, max_overflow=60, pool_use_lifo=True, execution_options={"write_lock": Lock()}
+        url,
+        pool_size=4,
+        max_overflow=60,
+        pool_use_lifo=True,
+        hide_parameters=True,  # somebody's subject or text, in what an error says
+        execution_options={"write_lock": Lock()},
     )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -140,6 +145,7 @@ def _postgresql(url: URL) -> Engine:
         pool_size=5,
         max_overflow=5,
         pool_pre_ping=True,
+        hide_parameters=True,
         connect_args=options,
         execution_options={"write_lock": Lock()},
     )

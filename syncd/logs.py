@@ -3,7 +3,8 @@
     log.info("pass_finished", extra=fields(seen=12, ms=840))
 
 The mailbox and the stream are added from the context. An address that strayed into a text is masked, control characters
-are escaped, and of an exception only its type and place are shown: its text may quote a mail.
+are escaped, and of an exception only its type and place are shown (below INFO: all places), since its text may quote a
+mail.
 """
 
 from __future__ import annotations
@@ -101,7 +102,13 @@ def _clean(value: Value) -> Value:
 
 
 def _traceback(error: BaseException) -> str:
-    return escaped("".join(traceback.format_exception(error)))
+    """The way to each error of the chain, the first one first, without what they say."""
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    before = f"{_traceback(cause)}; then " if cause is not None else ""
+    frames = traceback.extract_tb(error.__traceback__)
+    return before + " > ".join(
+        [*(f"{PurePath(each.filename).name}:{each.lineno} {each.name}" for each in frames), type(error).__name__]
+    )
 
 
 class Json(logging.Formatter):

@@ -21,6 +21,7 @@ from store.writer import Store
 from syncd.deciding import decide, invited, may_invite, occasions, told
 from syncd.errors import CursorExpired, Retryable, SyncError
 from syncd.ledger import Decided, Failed, Handled, Invited, Mark, Nothing, Occasion, Wanted, Whole
+from syncd.logs import place
 from syncd.model import (
     Batch,
     CalendarObject,
@@ -334,7 +335,7 @@ class Pass:
             except SyncError:
                 raise
             except Exception as error:  # our own bug, in one item: it must not stop the stream for ever
-                return [Failed(item, f"{type(error).__name__}: {error}", final=True, version=version)]
+                return [Failed(item, place(error), final=True, version=version)]
 
         self._save(handled, None)
 
