@@ -16,7 +16,7 @@ from connectors.gmail_history import changes_in, labels_in
 from connectors.gmail_labels import Labels
 from connectors.gmail_place import Place, is_below, newest_first, place
 from connectors.gmail_window import came_since
-from connectors.google_api import Fetched, Resource
+from connectors.google_api import BATCH, Fetched, Resource
 from connectors.invitations import invitation_of
 from syncd.errors import CursorExpired, SyncError
 from syncd.model import Batch, Cursor, Invitation, Item, ItemId, Message, Removed, Unreadable
@@ -43,6 +43,8 @@ class MailStream:
         self._now = now
         self._recent: dict[str, Resource] = {}
         """The last batch, if it came whole: its texts may be asked for in a moment."""
+        self._at_once = BATCH
+        """How many messages are asked for in one batch, if the quota lets it."""
         self._left: str | None = None
         """The rest of a backfill, a line for each id, since a list of them takes five times as much."""
 
@@ -62,9 +64,9 @@ class MailStream:
             yield from self._news(here)
 
     def read(self, ids: Sequence[ItemId], *, text: bool) -> Iterator[Item]:
-        for chunk in _chunks(list(dict.fromkeys(ids)), self._gmail.at_once):
+        for chunk in self._chunks(list(dict.fromkeys(ids))):
             known = {id: self._recent[id] for id in chunk if id in self._recent}
-            fetched = self._gmail.messages([id for id in chunk if id not in known], whole=True)
+            fetched = self._messages([id for id in chunk if id not in known], whole=True)
             fetched = Fetched({**known, **fetched.found}, fetched.stopped)
             items = self._items([id for id in chunk if id in fetched.found], fetched)
             yield from (self._whole(item, fetched, text=text) if isinstance(item, Message) else item for item in items)
@@ -155,9 +157,9 @@ class MailStream:
         self, ids: Sequence[str], *, asked: frozenset[str] | None = None
     ) -> Iterator[tuple[Sequence[str], list[Item], SyncError | None]]:
         """Each chunk with its items, and why it had to end sooner. What is not `asked` for has left, as is known."""
-        for chunk in _chunks(ids, self._gmail.at_once):
+        for chunk in self._chunks(ids):
             wanted = chunk if asked is None else [id for id in chunk if id in asked]
-            fetched = self._gmail.messages(wanted, whole=self._gmail.fetches_whole)
+            fetched = self._messages(wanted, whole=self._gmail.fetches_whole)
             if self._gmail.fetches_whole:
                 self._recent = {id: each for id, each in fetched.found.items() if not isinstance(each, SyncError)}
             gone: Mapping[str, Resource | SyncError] = {id: _GONE for id in chunk if id not in wanted}
@@ -166,6 +168,25 @@ class MailStream:
             yield done, self._items(done, known), fetched.stopped
             if fetched.stopped is not None:
                 return
+
+    def _chunks(self, ids: Sequence[str]) -> Iterator[Sequence[str]]:
+        """For one batch each."""
+        start = 0
+        while chunk := ids[start : start + min(self._at_once, self._gmail.at_once)]:
+            yield chunk
+            start += len(chunk)
+
+    def _messages(self, ids: Sequence[str], *, whole: bool) -> Fetched:
+        """What came of a batch that Google stopped is lost if its texts are wanted, which may not be asked for then. So
+        that it is not stopped for ever at the same place, the next one is smaller, and they grow again one by one."""
+        try:
+            fetched = self._gmail.messages(ids, whole=whole)
+        except errors.TooFast:
+            self._at_once = max(1, len(ids) // 2)
+            raise
+        stopped = fetched.stopped is not None
+        self._at_once = max(1, len(fetched.found) // 2) if stopped else min(BATCH, self._at_once + 1)
+        return fetched
 
     def _items(self, ids: Sequence[str], fetched: Fetched) -> list[Item]:
         resources = [found for id in ids if not isinstance(found := fetched.found[id], SyncError)]
@@ -220,8 +241,3 @@ def _within(items: Sequence[Item], since: datetime) -> tuple[Item, ...]:
 
 def _is_older(message: Message, since: datetime) -> bool:
     return message.received_at is not None and message.received_at < since
-
-
-def _chunks(ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    for start in range(0, len(ids), size):
-        yield ids[start : start + size]

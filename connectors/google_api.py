@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
@@ -20,7 +20,7 @@ from googleapiclient.http import BatchHttpRequest
 
 from connectors import google_errors as errors
 from connectors.google_http import Http
-from connectors.google_quota import Quota
+from connectors.google_quota import Bucket, Quota
 from connectors.retry import persistently
 from syncd.errors import Permanent, Retryable, SyncError
 
@@ -94,8 +94,9 @@ class Caller:
         """One call. Raises the four errors, and of them errors.Missing for a 404 or 410."""
 
         def once() -> Resource:
+            words = self._words(api)
             self.quota.spend(cost)
-            found = self._plain(_Words(api.title, self.owner, self.now()), request)
+            found = self._plain(words, request)
             if isinstance(found, SyncError):
                 raise found
             return found
@@ -127,7 +128,7 @@ class Caller:
         return Fetched(found, None)
 
     def _batch(self, api: Api, requests: Mapping[str, Request], cost: int) -> Mapping[str, Resource | SyncError]:
-        words = _Words(api.title, self.owner, self.now())
+        words = self._words(api)
         self.quota.spend(cost * len(requests))
         found: dict[str, Resource | SyncError] = {}
 
@@ -156,6 +157,13 @@ class Caller:
             return words.judged(words.attempt(lambda: request.execute(http=self.http)))
         except SyncError as error:
             return error
+
+    def _words(self, api: Api) -> _Words:
+        """For one call. Raises TooFast until the time for which Google asked has passed, whatever was refused then."""
+        if seconds := self.quota.own.shut_for():
+            text = f"{api.title}: Google wants to be left alone for {seconds:.0f} seconds more"
+            raise errors.TooFast(text, retry_after=timedelta(seconds=seconds), cure=errors.SLOWER)
+        return _Words(api.title, self.owner, self.now(), self.quota.own)
 
 
 _UNASKED = Retryable("not asked yet", cure=errors.IT_PASSES)
@@ -186,11 +194,12 @@ def _is_unauthenticated(error: Exception | None) -> bool:
 
 
 class _Words(NamedTuple):
-    """What turns a foreign exception into one of ours."""
+    """What turns a foreign exception into one of ours, and notes for how long Google wants to be left alone."""
 
     title: str
     owner: errors.Owner
     now: datetime
+    bucket: Bucket
 
     def attempt(self, work: Callable[[], Any]) -> Any:
         try:
@@ -209,7 +218,10 @@ class _Words(NamedTuple):
         # With another status, or none, no batch came for a batch.
         if isinstance(error, HttpError) and error.resp is not None and error.resp.status >= 300:
             status, headers, body = errors.details(error)
-            return errors.refused(status, headers, body, what=self.title, owner=self.owner, now=self.now)
+            told = errors.refused(status, headers, body, what=self.title, owner=self.owner, now=self.now)
+            if isinstance(told, Retryable) and told.retry_after is not None and not isinstance(told, errors.SpentToday):
+                self.bucket.shut(told.retry_after.total_seconds())
+            return told
         return errors.Unintelligible(self.title, error)
 
 

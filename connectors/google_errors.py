@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from syncd.errors import Permanent, ReauthNeeded, Retryable, SyncError
 
+SLOWER = "nothing, if it passes: it is tried again; if it lasts, lower units_per_minute of the mailbox"
 IT_PASSES = "nothing, if it passes: it is tried again; if it lasts, see https://www.google.com/appsstatus/dashboard"
 _QUOTA = {"rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded", "RATE_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED"}
 _SCOPE = {"insufficientPermissions", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"}
@@ -31,6 +32,10 @@ class Forbidden(Permanent):
 
 class TooFast(Retryable):
     """The quota is used up, of the user or of the project."""
+
+
+class SpentToday(TooFast):
+    """The quota of a day; Google did not say when to come back, and a person may have it raised."""
 
 
 class Misunderstood(Permanent):
@@ -81,8 +86,7 @@ def refused(
     user = owner.user
     text = f"{what}: {message or f'HTTP status {status}'}"
     if status == 429 or (status == 403 and reasons & _QUOTA and "dailyLimitExceeded" not in reasons):
-        cure = "nothing, if it passes: it is tried again; if it lasts, lower units_per_minute of the mailbox"
-        return TooFast(text, retry_after=wish(headers, message, now), cure=cure)
+        return TooFast(text, retry_after=wish(headers, message, now), cure=SLOWER)
     if status >= 500 or status == 408:
         return Retryable(text, retry_after=wish(headers, message, now), cure=IT_PASSES)
     if status == 401:
@@ -102,7 +106,7 @@ def refused(
 def _forbidden(message: str, reasons: frozenset[str], what: str, owner: Owner, now: datetime) -> SyncError:
     user = owner.user
     if "dailyLimitExceeded" in reasons:
-        return TooFast(f"{what}: {message}", retry_after=_until_tomorrow(now), cure="ask Google for a higher quota")
+        return SpentToday(f"{what}: {message}", retry_after=_until_tomorrow(now), cure="ask Google for a higher quota")
     if reasons & _DISABLED:
         page = _PAGE.search(message)
         where = page[0] if page else "APIs & Services > Library in the Google Cloud console"

@@ -19,6 +19,7 @@ class Bucket:
         self._clock = clock
         self._left = self.capacity
         self._seen_at = clock()
+        self._shut_until = self._seen_at
         self._lock = Lock()
 
     @property
@@ -32,6 +33,16 @@ class Bucket:
             self._left = min(self.capacity, self._left + (now - self._seen_at) * self._rate) - units
             self._seen_at = now
             return max(0.0, -self._left / self._rate)
+
+    def shut(self, seconds: float) -> None:
+        """Google wants to be left alone for so long."""
+        with self._lock:
+            self._shut_until = max(self._shut_until, self._clock() + seconds)
+
+    def shut_for(self) -> float:
+        """Seconds for which it still does; what a clock may lose between two looks is not counted."""
+        left = self._shut_until - self._clock()
+        return left if left > 0.001 else 0.0
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ import gzip
 import socket
 import tracemalloc
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from threading import Thread
@@ -91,6 +91,43 @@ def test_what_came_before_a_lasting_refusal_is_saved_and_the_next_pass_goes_on_t
     reader.whole_pass()
     assert reader.keys == sorted(keys)
     assert len(world.fake.of(GET)) == 4
+
+
+def test_nothing_is_asked_for_while_google_wants_to_be_left_alone(world: GmailWorld) -> None:
+    """Not even the texts of what came before it said so."""
+    keys = world.add(10)
+    parts_that_fail(world, {world.id_of(key) for key in keys[:4]}, errors.too_fast(code=429, after="600"), times=99)
+    stream = world.stream(world.account())
+    batch = next(iter(stream.changes(None)))
+    assert len(batch.items) == 6
+    asked = len(world.fake.calls)
+    with pytest.raises(Retryable, match="left alone for 600 seconds more"):
+        list(stream.read([item.id for item in batch.items], text=True))
+    assert len(world.fake.calls) == asked
+
+
+def test_a_batch_that_is_always_stopped_becomes_smaller_until_it_is_not(world: GmailWorld) -> None:
+    keys = world.add(20)
+    account = world.account()
+
+    def plan(call: Call) -> errors.Refusal | None:
+        """Of the messages that are asked for at one moment, no more than five are given."""
+        same = sum(1 for other in world.fake.of(GET) if other.at == call.at)
+        return errors.too_fast(code=429, after="60") if same > 5 else None
+
+    world.fake.plan = plan
+    texts: set[str] = set()
+    cursor = None
+    for _ in range(30):
+        stream = world.stream(account)
+        with suppress(Retryable):
+            for batch in stream.changes(cursor):
+                texts |= {item.id for item in stream.read([item.id for item in batch.items], text=True)}
+                cursor = batch.cursor
+                world.fake.clock.sleep(1)
+            break
+        world.fake.clock.sleep(60)
+    assert texts == {world.id_of(key) for key in keys}
 
 
 @pytest.mark.parametrize("fault", [errors.too_fast(code=429, after="3"), errors.UNAVAILABLE, Cut(60), b"<html>"])
