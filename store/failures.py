@@ -13,12 +13,15 @@ from syncd.errors import Permanent, Retryable, SyncError
 _RESTORE = "stop syncd and bring back the newest backup: syncd db restore FILE"
 _FULL = "make room on the disk that holds the store; nothing is lost, syncd goes on by itself"
 _UPGRADE = "bring the store to this version: syncd db upgrade"
+_PASSES = "nothing, if it passes: it is tried again; if it lasts, see the database server's log"
+_HELD = "look for the program that keeps it locked (fuser -v FILE), and let it commit sooner; nothing is lost"
+_OPEN = "look for what keeps a transaction open: SELECT * FROM pg_stat_activity WHERE state LIKE 'idle in%'"
 _PERMISSION = "let the user that runs syncd read and write the store file and its directory"
 
 # The primary result codes, https://www.sqlite.org/rescode.html; the extended ones carry them in their low byte.
 _SQLITE: dict[int, tuple[type[SyncError], str, str]] = {
-    sqlite3.SQLITE_BUSY: (Retryable, "the store is locked by another process", ""),
-    sqlite3.SQLITE_LOCKED: (Retryable, "the store is locked by another connection", ""),
+    sqlite3.SQLITE_BUSY: (Retryable, "the store is locked by another process", _HELD),
+    sqlite3.SQLITE_LOCKED: (Retryable, "the store is locked by another connection", _HELD),
     sqlite3.SQLITE_FULL: (Retryable, "no space is left for the store", _FULL),
     sqlite3.SQLITE_IOERR: (Retryable, "the disk that holds the store fails to read or write", _FULL),
     sqlite3.SQLITE_CORRUPT: (Permanent, "the store file is damaged", _RESTORE),
@@ -33,11 +36,11 @@ _POSTGRESQL: tuple[tuple[str, type[SyncError], str, str], ...] = (
     ("53100", Retryable, "no space is left for the store", _FULL),
     ("53", Retryable, "the database server is out of resources", "see its log; max_connections may be too low"),
     ("08", Retryable, "the database cannot be reached", "is the server running? check host and port in [store] url"),
-    ("57P", Retryable, "the database server is shutting down or starting", ""),
-    ("57014", Retryable, "the database server cancelled the statement", ""),
-    ("25P03", Retryable, "the database server ended an idle transaction", ""),
-    ("40", Retryable, "another transaction was in the way", ""),
-    ("55P03", Retryable, "the store is locked by another process", ""),
+    ("57P", Retryable, "the database server is shutting down or starting", _PASSES),
+    ("57014", Retryable, "the database server cancelled the statement", _PASSES),
+    ("25P03", Retryable, "the database server ended an idle transaction", _PASSES),
+    ("40", Retryable, "another transaction was in the way", _PASSES),
+    ("55P03", Retryable, "the store is locked by another process", _OPEN),
     ("58", Retryable, "the database server's disk fails to read or write", "see the server's log"),
     (
         "28",
@@ -81,7 +84,9 @@ def _of_postgresql(state: str | None, words: str, disconnected: bool) -> SyncErr
     for prefix, kind, message, cure in _POSTGRESQL:
         if state is not None and state.startswith(prefix):
             return kind(f"{message} ({words})", cure=cure)
-    return Retryable(f"the connection to the database was lost ({words})") if disconnected else None
+    if not disconnected:
+        return None
+    return Retryable(f"the connection to the database was lost ({words})", cure=_PASSES)
 
 
 def translate(error: exc.SQLAlchemyError | sqlite3.Error) -> SyncError | None:
@@ -89,7 +94,7 @@ def translate(error: exc.SQLAlchemyError | sqlite3.Error) -> SyncError | None:
     if isinstance(error, sqlite3.Error):
         return _of_sqlite(error)
     if isinstance(error, exc.TimeoutError):
-        return Retryable("no database connection became free in time")
+        return Retryable("no database connection became free in time", cure="fewer daemon.workers; nothing is lost")
     if not isinstance(error, exc.DBAPIError) or error.orig is None:
         return None
     if isinstance(error.orig, sqlite3.Error):

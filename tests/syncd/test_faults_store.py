@@ -82,6 +82,20 @@ def _health(port: int) -> int:
             return error.code
 
 
+def test_a_store_that_another_program_keeps_locked_is_told_and_gone_on_with_once_it_is_free(office: Office) -> None:
+    with started(office) as daemon:
+        daemon.wait_for("mailbox_state_changed", now="ok")
+        with closing(sqlite3.connect(office.database, isolation_level=None)) as crm:
+            crm.execute("BEGIN IMMEDIATE")
+            office.deliver("anna", 1)
+            told = daemon.wait_for("stream_failed", state="retrying")
+            assert "syncd.db: the store is locked by another process" in str(told["error"])
+            assert "fuser" in str(told["cure"])
+            crm.execute("COMMIT")
+        eventually(lambda: office.subjects() == ["Offer 1"])
+        assert daemon.stop() == 0
+
+
 def test_a_store_that_is_removed_under_the_daemon_ends_it_and_the_next_start_reads_all_anew(office: Office) -> None:
     office.deliver("anna", 1)
     with started(office) as daemon:
