@@ -34,7 +34,7 @@ from bench.maildir import make
 from bench.mbsync import Mbsync
 from bench.measure import Failed
 from bench.ours import prepared
-from bench.race import Run, Tool, Track
+from bench.race import NOTHING, Run, Tool, Track
 from bench.vdirsyncer import Vdirsyncer
 
 Answer = tuple[str, object]
@@ -84,7 +84,9 @@ def calendars(options: argparse.Namespace) -> Answer:
         )
     figures = report.medians(calendar_race.with_traffic(runs, counted))
     size = f"{shape.calendars} calendars of {shape.meetings:,} events; medians of {rounds} rounds"
-    text = f"{size}\n\n{report.table(figures, 'vdirsyncer', 'calendars')}\n\n{quiet.line}"
+    part = quiet.wall / figures[shape.calendars, NOTHING, "vdirsyncer"].wall
+    table = report.table(figures, "vdirsyncer", "calendars")
+    text = f"{size}\n\n{table}\n\n{quiet.line}, {part:.2f} of vdirsyncer's wall for the same"
     return text, {**report.as_json(figures, "vdirsyncer"), "daemon": asdict(quiet)}
 
 

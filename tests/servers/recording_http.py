@@ -20,6 +20,8 @@ _REFUSED = Told(401, b"Who are you?\n", (("WWW-Authenticate", 'Basic realm="cale
 class Exchange:
     asked: Asked
     told: Told
+    began: float
+    """On the monotonic clock."""
     seconds: float
     """How long the answer took."""
 
@@ -68,7 +70,7 @@ class Recording:
     def answer(self, asked: Asked) -> Told:
         began = time.monotonic()
         told = self._told(asked)
-        self.exchanges.append(Exchange(asked, told, time.monotonic() - began))
+        self.exchanges.append(Exchange(asked, told, began, time.monotonic() - began))
         return told
 
     def _told(self, asked: Asked) -> Told:
