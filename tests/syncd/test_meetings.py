@@ -8,7 +8,7 @@ from itertools import permutations
 
 import pytest
 
-from store.occasions import settle
+from store.occasions import settle, unsettle
 from syncd.model import Event, EventStatus, ItemId, Level, Note, Participant, Role, Task
 from syncd.sync import Pass
 from tests.syncd.calendars import HOUR, Office, address, meeting
@@ -113,6 +113,20 @@ def test_a_meeting_becomes_held_when_its_end_passes_although_no_server_said_anyt
     written = len(office.world.points)
     assert settle(store.engine, SOON + HOUR) == 0
     assert len(office.world.points) == written
+
+
+def test_a_meeting_that_was_held_by_a_clock_ahead_alone_is_planned_again(office: Office) -> None:
+    office.calendar("rita").put("a", _call())
+    office.sync()
+    store = office.world.store
+    assert unsettle(store.engine, SOON) == 0
+    settle(store.engine, SOON + DAY)
+    told = office.feed()
+    assert unsettle(store.engine, SOON) == 1
+    assert office.statuses() == ["planned"]
+    assert office.feed() == told + 1
+    assert settle(store.engine, SOON + HOUR) == 1
+    assert unsettle(store.engine, SOON + HOUR) == 0
 
 
 @pytest.mark.parametrize("status", [EventStatus.CANCELLED, EventStatus.TENTATIVE])
