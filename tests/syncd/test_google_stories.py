@@ -18,7 +18,7 @@ from tests.connectors.test_google_calendar import GoogleCalendarWorld
 from tests.servers.fake_google import FakeGoogle
 from tests.syncd.worlds import POLICY, World
 
-SEEDS = range(30)
+SEEDS = range(20)
 SENDER = "bert@example.org"
 ITS = replace(POLICY, own_domains=frozenset({"example.com"}), own_addresses=frozenset({USER}))
 
