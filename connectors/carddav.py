@@ -58,9 +58,11 @@ class CardDavAddressBook:
         try:
             found = self._found = self._found or find(self._session, self._settings.address, ADDRESS_BOOKS)
             books = {url: self._current(url, name) for url, name in self._listed(found)}
-        except SyncError:
+        except SyncError as error:
             # The server may have moved: the next time it is looked for from the beginning.
             self._found = None
+            if self._wanted.url:
+                error.cure = error.cure.replace("`url` of the mailbox", "`url` of [directory]")
             raise
         self._books = books
         return [held.card for book in books.values() for held in book.cards.values() if held.card is not None]
@@ -100,7 +102,8 @@ class CardDavAddressBook:
         )
         if not listed.rows:
             # The book itself is always among them: nothing may be concluded from a list without it.
-            raise Retryable(f"the list of {name} is empty", cure="nothing, if it passes; else check `url`")
+            cure = "nothing, if it passes; else check `url` of the mailbox"
+            raise Retryable(f"the list of {name} is empty", cure=cure)
         members = [row for row in listed.rows if not row.has(_TYPE, f"{DAV}collection")]
         return {path(row.href): row.text(_ETAG) for row in members if path(row.href) != path(base)}
 

@@ -106,6 +106,10 @@ def test_a_book_at_another_host_than_the_calendars_is_read_with_the_same_passwor
     with pytest.raises(Permanent, match="in clear") as caught:
         owner.open()
     assert "[directory]" in caught.value.cure
+    owner.wanted = ContactsWanted(url="http://localhost:1/")
+    with pytest.raises(Retryable, match="refuses connections") as refused:
+        names(owner.open())
+    assert "`url` of [directory]" in refused.value.cure
 
 
 def test_groups_are_nobody(owner: Owner) -> None:
