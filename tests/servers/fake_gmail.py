@@ -200,7 +200,7 @@ class Mailbox:
     def history(self, query: Query) -> dict[str, Any] | Refusal:
         start = query.get("startHistoryId", [""])[0]
         if not start.isdecimal():
-            return errors.bad_request("Invalid startHistoryId")
+            return errors.bad_request("Missing/invalid parameter: startHistoryId")
         horizon = self.clock() - self.history_days * 86400
         old = [record.id for record in self.records if record.at < horizon]
         self.forgotten = max([self.forgotten, *old])

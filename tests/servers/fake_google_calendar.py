@@ -14,9 +14,19 @@ from tests.servers.google_errors import Refusal
 
 Event = dict[str, Any]
 
-SYNC_TOKEN_IS_OVER = errors.refusal(
-    410, "Sync token is no longer valid, a full sync is required.", "fullSyncRequired", "GONE", domain="calendar"
+_OVER = "Sync token is no longer valid, a full sync is required."
+_WHERE = {"locationType": "parameter", "location": "syncToken"}
+SYNC_TOKEN_IS_OVER = Refusal(
+    410,
+    {
+        "error": {
+            "code": 410,
+            "message": _OVER,
+            "errors": [{"domain": "calendar", "reason": "fullSyncRequired", "message": _OVER, **_WHERE}],
+        }
+    },
 )
+"""As it was seen (KeepSoftwareSimple/compass-calendar issue 1239): the calendar's errors have no `status`."""
 _NOT_WITH_A_TOKEN = {"iCalUID", "orderBy", "q", "timeMin", "timeMax", "updatedMin"}
 _SAME_WITH_A_TOKEN = ("singleEvents", "eventTypes", "maxAttendees", "showHiddenInvitations")
 
