@@ -30,10 +30,11 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\
 _ADDRESS = re.compile(r"[^\s@<>\"'(),:;=\[\]]{1,64}@[^\s@<>\"'(),:;=\[\]]{1,253}")
 _PLAIN = re.compile(r"[^\s\"=\\]+")
 _PRIORITY = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
-# They log commands, statements and their parameters: below these levels they are never heard, whatever ours is.
-_LOUD = {"apscheduler": logging.ERROR, "alembic": logging.WARNING, "imapclient": logging.WARNING}
-_LOUD |= {"googleapiclient": logging.ERROR}  # of each refusal that is told or tried again anyway
-_LOUD |= {"sqlalchemy": logging.WARNING, "urllib3": logging.WARNING, "httpcore2": logging.WARNING}
+_OURS = ("syncd", "connectors", "matching", "store")
+# A library logs commands, statements with their parameters, addresses and sign-ins: none is heard below a warning,
+# whatever our own level is, and of that only where it comes from.
+_LIBRARIES = {"": logging.WARNING, "apscheduler": logging.ERROR}
+_LIBRARIES |= {"googleapiclient": logging.ERROR}  # of each refusal that is told or tried again anyway
 
 
 def fields(**values: Value) -> dict[str, Mapping[str, Value]]:
@@ -56,11 +57,11 @@ def set_up(*, form: str, level: str, out: TextIO | None = None, journal: bool = 
     handler = logging.StreamHandler(out or sys.stderr)
     handler.setFormatter(Json() if form == "json" else Human(journal=journal))
     handler.addFilter(_add_context)
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(level.upper())
-    for name, least in _LOUD.items():
-        logging.getLogger(name).setLevel(max(least, root.level))
+    logging.getLogger().handlers[:] = [handler]
+    own = logging.getLevelNamesMapping()[level.upper()]
+    levels = {name: max(least, own) for name, least in _LIBRARIES.items()} | dict.fromkeys(_OURS, own)
+    for name, heard in levels.items():
+        logging.getLogger(name).setLevel(heard)
 
 
 def _add_context(record: logging.LogRecord) -> bool:
@@ -88,6 +89,8 @@ def event(record: logging.LogRecord) -> dict[str, Value]:
     context: Mapping[str, Value] = getattr(record, "context", {})
     extra: Mapping[str, Value] = getattr(record, "fields", {})
     values: dict[str, Value] = {"event": _clean(record.getMessage())}
+    if record.name.partition(".")[0] not in _OURS:
+        values = {"event": "library_warned", "library": record.name, "place": f"{record.filename}:{record.lineno}"}
     values |= {name: escaped(value) if isinstance(value, str) else value for name, value in context.items()}
     values |= {name: _clean(value) for name, value in extra.items()}
     if record.exc_info and record.exc_info[1] is not None:

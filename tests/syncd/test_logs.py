@@ -20,9 +20,12 @@ log = logging.getLogger("syncd.test")
 @pytest.fixture(autouse=True)
 def own_logging() -> Iterator[None]:
     root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    heard = [root, *map(logging.getLogger, ("syncd", "connectors", "matching", "store"))]
+    handlers, levels = root.handlers[:], [each.level for each in heard]
     yield
-    root.handlers[:], root.level = handlers, level
+    root.handlers[:] = handlers
+    for each, level in zip(heard, levels, strict=True):
+        each.setLevel(level)
 
 
 def lines(form: str, *, level: str = "info", journal: bool = False) -> io.StringIO:
@@ -105,5 +108,15 @@ def test_the_libraries_are_not_heard_below_a_warning_even_when_we_are() -> None:
     logging.getLogger("imapclient.imaplib").debug("> b'LOGIN anna secret'")
     logging.getLogger("sqlalchemy.engine").info("INSERT INTO activity")
     logging.getLogger("apscheduler.scheduler").warning("skipped: maximum number of running instances reached")
+    logging.getLogger("spnego._ntlm").debug("NTLM step output: c2VjcmV0")
     log.debug("batch_saved")
     assert [line.split()[-1] for line in out.getvalue().splitlines()] == ["batch_saved"]
+
+
+def test_of_what_a_library_warns_the_place_is_told_and_not_the_words() -> None:
+    out = lines("json")
+    logging.getLogger("exchangelib.util").error("ValueError: %s", "Quarterly figures of Umbrella")
+    told = json.loads(out.getvalue())
+    assert (told["event"], told["level"], told["library"]) == ("library_warned", "error", "exchangelib.util")
+    assert told["place"].startswith("test_logs.py:")
+    assert "Umbrella" not in out.getvalue()
