@@ -57,11 +57,12 @@ test: install-dev lint
 	@.ci/debian dovecot-imapd postgresql isync systemd procps faketime
 	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
-# Stories of faults (docs/TESTS.md): SEEDS=2000 of them, from FIRST=0 on.
+# Stories of faults (docs/TESTS.md): SEEDS=2000 of them, from FIRST=0 on; DATABASE=--postgresql.
 SEEDS ?= 2000
 FIRST ?= 0
+DATABASE ?=
 soak: install-dev
-	@$(BIN)/python -m tests.simulation --soak $(SEEDS) $(FIRST)
+	@$(BIN)/python -m tests.simulation --soak $(SEEDS) $(DATABASE) $(FIRST)
 
 bench: install-dev
 	@.ci/debian dovecot-imapd isync

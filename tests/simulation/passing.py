@@ -138,6 +138,9 @@ ACTS: dict[str, Act] = {
     **{act.__name__: act for act in (planning.hide, planning.remove, planning.jump)},
     **{act.__name__: act for act in (recurring.series, recurring.repeat, recurring.cut, inviting.invite)},
     **{act.__name__: act for act in (jotting.jot, jotting.work_on, keeping.retain, keeping.shut)},
-    **{act.__name__: act for act in (ruling.know, ruling.forget, ruling.merge, ruling.rehouse, ruling.domain)},
+    **{
+        act.__name__: act
+        for act in (ruling.know, ruling.hear, ruling.forget, ruling.merge, ruling.rehouse, ruling.domain)
+    },
     **{act.__name__: act for act in (ruling.deal, ruling.rule, ruling.link, ruling.vandal, ruling.erase, ruling.close)},
 }

@@ -10,7 +10,7 @@ from store.trail import Doer
 from syncd import erase as erasure
 from syncd.model import Link, LinkState
 from tests.simulation import jotting
-from tests.simulation.cast import DOMAINS, KEY, OUTSIDE, of
+from tests.simulation.cast import DOMAINS, KEY, OUTSIDE, REPS, of
 from tests.simulation.planning import note as note_meetings
 from tests.simulation.story import Step
 from tests.simulation.truth import SUBJECT, Deal, Hand, is_own
@@ -30,8 +30,11 @@ def note(world: World) -> None:
 
 
 def somebody(world: World, number: int) -> str:
-    """Of those who wrote or were written to, if anybody did."""
+    """Of those who wrote or were written to, if anybody did; rather of those whose mail a pass has in hand."""
+    in_hand = [each for rep in REPS if rep in world.busy for each in world.lines[rep].in_hand if not is_own(each)]
     people = [each for mail in world.truth.mails.values() for each in mail.people if not is_own(each)]
+    if in_hand and number % 4:
+        return of(tuple(in_hand), number // 4)
     return of((*people, *OUTSIDE[number % 7 :][:1]), number // 7)
 
 
@@ -44,6 +47,12 @@ def know(world: World, step: Step) -> None:
     world.tell(f"{person} becomes a contact{f' of {account}' if account else ''}")
     world.know(person, account)
     note(world)
+
+
+def hear(world: World, step: Step) -> None:
+    """Somebody becomes known, and syncd hears of it at once."""
+    know(world, step)
+    world.catch_up()
 
 
 def _contact(world: World, number: int) -> str:

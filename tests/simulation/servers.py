@@ -60,6 +60,9 @@ class Line:
     patient: bool = False
     """It happens only while items are read, which is when they are decided on and not yet saved."""
 
+    in_hand: list[str] = field(default_factory=list)
+    """Whose mail was given last."""
+
     def call(self, *, reading: bool = False) -> None:
         if not self.coming or reading != self.patient:
             return
@@ -75,6 +78,10 @@ class Line:
         if event == "partial":
             self.partial = True
 
+    def gave(self, batch: Batch) -> Batch:
+        self.in_hand = [each.address for item in batch.items if isinstance(item, Message) for each in item.participants]
+        return batch
+
     def listing(self, stream: str, items: Sequence[ItemId]) -> list[ItemId]:
         partial, self.partial = self.partial, False
         if partial:
@@ -87,7 +94,8 @@ class Line:
 
     def over(self) -> None:
         """The faults stop."""
-        self.coming, self.partial, self.jumbled, self.patient = [], False, False, False
+        self.coming, self.in_hand = [], []
+        self.partial, self.jumbled, self.patient = False, False, False
 
 
 @dataclass(slots=True)
@@ -112,9 +120,9 @@ class MailStream(MemoryStream):
                 mixed = [*batch.items, *batch.items[:1], *again[-2:]]
                 self.line.order.shuffle(mixed)
                 earlier += batch.items
-                yield replace(batch, items=tuple(mixed))
+                yield self.line.gave(replace(batch, items=tuple(mixed)))
             else:
-                yield batch
+                yield self.line.gave(batch)
 
     def read(self, ids: Sequence[ItemId], *, text: bool) -> Iterator[Item]:
         self.line.call(reading=True)

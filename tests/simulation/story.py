@@ -18,19 +18,19 @@ _THEMES: Mapping[str, Mapping[str, int]] = {
     "series": {"series": 4, "repeat": 1, "cut": 2, "meet": 1, "move_meeting": 5, "hide": 2, "remove": 4, "jump": 5},
     "invitations": {"invite": 9, "meet": 3, "move_meeting": 2, "hide": 1, "remove": 2, "jump": 1},
     "lists": {"jot": 5, "work_on": 6, "know": 3},
-    "directory": {"know": 6, "forget": 2, "merge": 1, "rehouse": 1, "domain": 2, "deal": 3, "catch_up": 4},
+    "directory": {"know": 5, "hear": 2, "forget": 2, "merge": 1, "rehouse": 1, "domain": 2, "deal": 3, "catch_up": 4},
     "rules": {"rule": 7, "replay": 3},
-    "privacy": {"erase": 4, "close": 1, "know": 3},
+    "privacy": {"erase": 4, "close": 1, "know": 2, "hear": 1},
     "keeping": {"retain": 4, "shut": 5, "jump": 1},
     "hands": {"link": 7, "vandal": 1, "deal": 2},
 }
 _PASS = {"pass": 12}
 # What may happen while a pass waits for an answer.
 _MEANWHILE = (
-    *("deliver", "copy", "delete", "know", "catch_up", "erase", "close", "pass", "meet", "link", "replay"),
+    *("deliver", "copy", "delete", "know", "hear", "catch_up", "erase", "close", "pass", "meet", "link", "replay"),
     *("series", "move_meeting", "remove", "invite", "jot", "work_on", "retain", "shut", "jump"),
 )
-_CONCERNING = ("know", "catch_up", "erase", "close", "shut")
+_CONCERNING = ("hear", "erase", "close", "shut")
 _MAY_DIE = ("pass", "replay", "catch_up", "erase", "retain", "shut")
 
 _NUMBERS = 4
