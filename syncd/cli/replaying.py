@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from store import trail
+from store import erasure, trail
 from syncd.cli import progress, render
 from syncd.cli.doer import doer
 from syncd.cli.options import ConfigOption, JsonOption, MailboxArguments, chosen, opened
@@ -52,9 +52,11 @@ def replay(
         results, judged = [told for told, _ in done], [each for _, each in done]
         raised = raise_levels(store, rules, periods(loaded), judged, now, dry_run=dry_run)
         links = relinked(store, common_policy(loaded, store.key), now, dry_run=dry_run)
-        rest = {"raised": raised, "relinked": links}
+        rest, sums = {"raised": raised, "relinked": links}, _sums(results)
         if not dry_run:
-            trail.note(store.engine, doer().did("replayed", **_sums(results), **rest), datetime.now(UTC))
+            trail.note(store.engine, doer().did("replayed", **sums, **rest), datetime.now(UTC))
+            if sums["closed"] or sums["unlogged"]:
+                erasure.scrub(store.engine)
     render.as_json({"mailboxes": results, **rest}) if json else _show(results, raised, links, dry_run)
     if any(each.error for each in results):
         raise typer.Exit(1)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -148,6 +150,20 @@ def test_a_lower_level_erases_what_it_no_longer_allows(desk: Desk) -> None:
         found = b"".join(path.read_bytes() for path in desk.office.folder.glob("syncd.db*"))
         assert b"Letter 0" not in found
         assert b"Good day" not in found
+
+
+def test_what_is_erased_beside_the_daemon_is_not_left_in_the_log_of_the_database(
+    tmp_path: Path, dovecot: Dovecot
+) -> None:
+    desk = Desk(Office(tmp_path), dovecot)
+    desk.rules('level = "metadata"')
+    with closing(sqlite3.connect(tmp_path / "syncd.db")) as daemon:  # while somebody has it open, its log stays
+        daemon.execute("UPDATE meta SET value = value")
+        daemon.commit()
+        assert desk.office.syncd("replay").code == 0
+        files = {path.name: path.read_bytes() for path in tmp_path.glob("syncd.db*")}
+        assert "syncd.db-wal" in files
+        assert [name for name, content in files.items() if b"Letter 0" in content or b"Good day" in content] == []
 
 
 def test_whom_the_organisation_protects_from_now_on_is_protected_in_the_past_too(desk: Desk) -> None:
