@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from signal import SIGHUP
 
-from store import trail
+from store import erasure, trail
 from store.engine import hold
 from store.occasions import settle, unsettle
 from store.retention import expire
@@ -45,6 +45,8 @@ SETTLE = timedelta(minutes=1)
 """How soon after its end a meeting is held."""
 RETAIN, RETAIN_FIRST = timedelta(hours=6), timedelta(minutes=5)
 """How often what was kept long enough is taken out, and how soon after the start."""
+EMPTY = timedelta(minutes=1)
+"""How soon the database's log holds nothing more of what a copy that is private closed, say."""
 GRACE = timedelta(seconds=20)
 """For passes to come to their next batch. One that is ended in the middle loses nothing either."""
 JUMP = timedelta(seconds=5)
@@ -99,6 +101,7 @@ class Daemon:
         self._schedule.put("members", self._keep_members, first=timedelta(hours=1))
         self._schedule.put("retention", self._retain, first=RETAIN_FIRST)
         self._schedule.put("meetings", self._settle_meetings, first=timedelta(0))
+        self._schedule.put("log", self._empty_log, first=EMPTY)
         self._schedule.start()
         self._told.ready()
         head = trail.head(self._store.engine)  # what comes last of it can only be proved by who noted that elsewhere
@@ -230,6 +233,10 @@ class Daemon:
             self._was_ahead = self._was_ahead or ahead
             log.warning("meetings_not_settled", extra=fields(error=str(error), cure=error.cure))
         return SETTLE
+
+    def _empty_log(self, alive: Alive) -> timedelta:
+        erasure.empty_log(self._store.engine)
+        return EMPTY
 
 
 # ----------------------------------------------------------------------------------------------------- the process

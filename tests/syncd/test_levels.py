@@ -258,3 +258,20 @@ def test_a_conversation_stays_closed_when_all_that_was_stored_of_it_is_erased(ei
     world.folder().deliver(letter(2, 1))
     world.run()
     assert levels(world) == {"2": -1}
+
+
+def test_what_a_private_copy_closes_is_not_left_in_the_log_of_the_database(world: World) -> None:
+    """While the daemon has the file open, its log keeps what the pages were before."""
+    world.folder().deliver(canary())
+    world.run()
+    world.folder("rolf").deliver(canary()._replace(headers={"sensitivity": "private"}))
+    world.run("rolf")
+    assert traces(world) == list(CANARIES), "it is there for whoever looks into the files"
+    assert erasure.empty_log(world.store.engine)
+    assert traces(world) == []
+
+
+def test_the_log_of_the_database_is_emptied_only_where_nobody_must_wait_for_it(world: World) -> None:
+    with world.store.transaction():
+        assert not erasure.empty_log(world.store.engine)
+    assert erasure.empty_log(world.store.engine)
