@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
+from inspect import isfunction, signature
+from pkgutil import iter_modules
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, delete
 
+import store.queries
 from store.engine import write
 from store.erasure import Person
 from store.queries import (
@@ -132,6 +136,20 @@ def answers(engine: Engine, viewer: Viewer, count: int) -> str:
         asked += entities(engine, stranger, viewer=viewer, address_key=stranger)
         asked += timeline(engine, Entity("address", stranger, ""), viewer=viewer, limit=99)
     return repr(asked)
+
+
+def test_every_question_that_takes_a_viewer_is_asked_here() -> None:
+    """So that none is forgotten that comes later."""
+    modules = [import_module(f"store.queries.{each.name}") for each in iter_modules(store.queries.__path__)]
+    questions = {
+        name
+        for module in modules
+        for name, one in vars(module).items()
+        if isfunction(one) and one.__module__ == module.__name__ and not name.startswith("_")
+        if {"engine", "viewer"} <= signature(one).parameters.keys()
+    }
+    assert len(questions) > 8
+    assert questions <= set(answers.__code__.co_names)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
