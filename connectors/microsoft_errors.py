@@ -154,6 +154,9 @@ _WORDS: tuple[tuple[tuple[int, ...], str, str], ...] = (
     ),
 )
 _CAUSES = {number: (cause, cure) for numbers, cause, cure in _WORDS for number in numbers}
+_WORKLOAD = f"{_POLICIES} for workload identities; then {_AGAIN}"
+_OF_APPS = dict.fromkeys((53003, 530032), ("Conditional Access forbids the app to sign in", _WORKLOAD))
+"""What an app is told otherwise than a person: nobody sits before it."""
 _NAMES = {
     "access_denied": _CAUSES[65004],
     "authorization_declined": _CAUSES[70018],
@@ -170,8 +173,9 @@ def refused(said: Mapping[str, Any], settings: Settings, context: Context) -> Sy
     error = str(said.get("error", ""))
     description = str(said.get("error_description", ""))
     number = _number(said, description)
-    cause, cure = _CAUSES.get(number) or _NAMES.get(error) or (_first_sentence(description) or error or _SILENT, "")
     by_person = settings.sign_in == "user"
+    known = (None if by_person else _OF_APPS.get(number)) or _CAUSES.get(number) or _NAMES.get(error)
+    cause, cure = known or (_first_sentence(description) or error or _SILENT, "")
     cure = cure.replace(_AGAIN, context.sign_in if by_person else f"syncd check {shlex.quote(context.mailbox)}")
     code = f" (AADSTS{number})" if number else ""
     message = f"Microsoft does not let {_who(settings)} sign in: {cause}{code}"

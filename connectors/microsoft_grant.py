@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 from connectors.base import Grant
 from connectors.graph_client import Graph
 from connectors.graph_errors import Forbidden
-from connectors.microsoft_login import Granted, Login
+from connectors.microsoft_login import Granted, Login, certificate_ends
 from connectors.microsoft_settings import Settings
 from syncd.errors import Permanent, SyncError
 
@@ -22,6 +23,7 @@ _PLACES = {"Mail.Read": "mailFolders/inbox?$select=id", "Calendars.Read": "calen
 """What shows whether a right is there: rights that Exchange can grant for some mailboxes only."""
 _SCOPED = ("Mail", "Calendars", "Contacts")
 """Of the rights to mailboxes, those that it can."""
+_AHEAD = timedelta(days=30)
 _PERMISSIONS = "Entra admin center > Enterprise applications > this app > Permissions"
 
 
@@ -34,7 +36,7 @@ def grant(settings: Settings, login: Login, lacking: Mapping[str, SyncError]) ->
     if settings.sign_in == "user":
         return Grant(by=granted.person or settings.person, permissions=told, warnings=warnings)
     by_exchange = tuple(_by_exchange(settings, login, granted.permissions))
-    warnings = (*warnings, *_reach(settings, login, granted))
+    warnings = (*warnings, *_ends(login), *_reach(settings, login, granted, by_exchange))
     return Grant(by=f"the app {settings.client_id}", permissions=(*told, *by_exchange), warnings=warnings)
 
 
@@ -61,8 +63,16 @@ def _writes(permissions: frozenset[str]) -> Iterator[tuple[str, str]]:
         yield f"it could also write ({', '.join(writing)}), which syncd never does", f"take it away in {_PERMISSIONS}"
 
 
-def _reach(settings: Settings, login: Login, granted: Granted) -> Iterator[tuple[str, str]]:
-    """That a policy of Exchange narrows the consent of Entra is seen only by trying."""
+def _ends(login: Login) -> Iterator[tuple[str, str]]:
+    """Entra tells nobody beforehand."""
+    ends = certificate_ends(login.context.secret())
+    if ends is not None and ends - login.context.now() < _AHEAD:
+        cure = "make another, upload it beside the old one, and put it in its place (docs/microsoft.md, section 2)"
+        yield f"the app's certificate ends on {ends:%Y-%m-%d}", cure
+
+
+def _reach(settings: Settings, login: Login, granted: Granted, by_exchange: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """That a policy of Exchange narrows the consent of Entra, and how far its own grants go, is seen only by trying."""
     everybody = sorted(each for each in granted.permissions if each.startswith((*_SCOPED, "Tasks.")))
     if settings.unreachable:
         yield from _tried(settings, login, granted, everybody)
@@ -70,6 +80,9 @@ def _reach(settings: Settings, login: Login, granted: Granted) -> Iterator[tuple
         words = f"Entra lets the app read every mailbox of the organisation ({', '.join(everybody)})"
         cure = _narrow(settings, granted, everybody)
         yield words, f"{cure}; if a policy narrows it already, name a mailbox outside as `unreachable`"
+    elif by_exchange:
+        cure = "name one that the app must not be able to read as `unreachable`: syncd check tries it"
+        yield "which mailboxes Exchange lets the app read is told nowhere", cure
 
 
 def _tried(settings: Settings, login: Login, granted: Granted, everybody: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -229,6 +230,21 @@ def _credential(secret: str) -> str | dict[str, str]:
         cure = "put both into one file: cat key.pem certificate.pem > app.pem"
         raise Permanent("what `secret` names holds not both a private key and its certificate", cure=cure)
     return {"private_key": key, "public_certificate": certificate}
+
+
+def certificate_ends(secret: str) -> datetime | None:
+    """When the certificate in an app's credential ends; None for a secret, and for a certificate that is no authority's
+    own: `openssl req -x509` makes such a one, and of others Python's ssl does not tell it."""
+    found = next((block[0] for block in _PEM.finditer(secret) if block[1] == "CERTIFICATE"), "")
+    if not found:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_verify_locations(cadata=found)
+    except ssl.SSLError:
+        return None
+    told = [each.get("notAfter") for each in context.get_ca_certs()]
+    return next((datetime.fromtimestamp(ssl.cert_time_to_seconds(at), UTC) for at in told if isinstance(at, str)), None)
 
 
 def asked(settings: Settings, call: Callable[[], Any]) -> Any:

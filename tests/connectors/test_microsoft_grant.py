@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509 import BasicConstraints, CertificateBuilder, Name, NameAttribute, random_serial_number
+from cryptography.x509.oid import NameOID
 
+from connectors.microsoft_login import certificate_ends
 from tests.connectors.graph_worlds import GraphWorld, graph_world
 from tests.servers.fake_graph import Cloud
 from tests.servers.fake_graph_login import CLIENT, ENTERPRISE
@@ -84,7 +91,35 @@ def test_a_mailbox_that_is_not_there_proves_nothing(world: GraphWorld) -> None:
 def test_what_exchange_grants_and_no_token_tells_is_told(world: GraphWorld) -> None:
     world.cloud.login.roles = frozenset()
     world.cloud.graph.scope = {"anna@example.com"}
-    assert world.account().grant().permissions == ("Mail.Read by Exchange", "Calendars.Read by Exchange")
+    found = world.account().grant()
+    assert found.permissions == ("Mail.Read by Exchange", "Calendars.Read by Exchange")
+    ((warning, cure),) = found.warnings
+    assert "told nowhere" in warning
+    assert "`unreachable`" in cure
+
+
+@pytest.mark.parametrize(("days", "warned"), [(20, True), (90, False)])
+def test_a_certificate_that_ends_soon_is_a_warning_with_its_date(
+    world: GraphWorld, microsoft: Cloud, days: int, warned: bool
+) -> None:
+    now = datetime(2026, 11, 25, 12, tzinfo=UTC)
+    pem = _self_signed(now + timedelta(days=days))
+    assert certificate_ends(pem) == now + timedelta(days=days)
+    microsoft.login.certificates.append(pem[pem.index("-----BEGIN CERTIFICATE") :].encode())
+    world.secret, world.now = pem, now
+    told = [warning for warning, _ in _warnings(world) if "certificate ends on" in warning]
+    assert told == ([f"the app's certificate ends on {now + timedelta(days=days):%Y-%m-%d}"] if warned else [])
+
+
+def _self_signed(ends: datetime) -> str:
+    """A key and its certificate, as `openssl req -x509` makes them."""
+    key = generate_private_key(65537, 2048)
+    name = Name([NameAttribute(NameOID.COMMON_NAME, "syncd")])
+    begins = ends - timedelta(days=730)
+    made = CertificateBuilder(name, name, key.public_key(), random_serial_number(), begins, ends)
+    made = made.add_extension(BasicConstraints(ca=True, path_length=None), critical=True)
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return (private + made.sign(key, SHA256()).public_bytes(Encoding.PEM)).decode()
 
 
 def test_what_could_write_is_named(world: GraphWorld) -> None:

@@ -99,6 +99,7 @@ def test_an_app_that_a_policy_shuts_out_is_not_told_to_sign_in_as_a_person(world
     world.account().streams()
     found = _refused(world, Refusal(400, "access_denied", 53003, "Blocked by Conditional Access."), Permanent)
     assert "syncd auth" not in found.cure
+    assert "workload identities" in found.cure
     assert found.cure.endswith("then syncd check anna")
 
 
