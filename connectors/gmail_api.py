@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
+from urllib.parse import quote
 
 from connectors.gmail_messages import decoded, received_at
-from connectors.google_api import Caller, Fetched, Resource, api, pages
+from connectors.google_api import Caller, Fetched, Request, Resource, api, pages
 from connectors.google_errors import require_owner
 from connectors.google_settings import Settings
 from connectors.mime import HEADER_FIELDS
@@ -82,24 +84,27 @@ class Gmail:
         if not ids:
             return Fetched({}, None)
         form = {"format": "full"} if whole and self.searches else {"format": "metadata", "metadataHeaders": _HEADERS}
-        requests = {id: self._messages.get(userId="me", id=id, fields=_MESSAGE, **form) for id in ids}
-        return self._caller.fetch(self._api, requests, cost=self._cost)
+        return self._caller.fetch(self._api, self._gets(ids, fields=_MESSAGE, **form), cost=self._cost)
 
     def dates(self, ids: Sequence[str]) -> Mapping[str, datetime]:
         """When these came; without those that are gone, or of which Gmail does not say it."""
         found: dict[str, datetime] = {}
         for start in range(0, len(ids), self.at_once):
             some = ids[start : start + self.at_once]
-            form = {"format": "minimal", "fields": "id,internalDate"}
-            fetched = self._caller.fetch(
-                self._api, {id: self._messages.get(userId="me", id=id, **form) for id in some}, cost=self._cost
-            )
+            requests = self._gets(some, format="minimal", fields="id,internalDate")
+            fetched = self._caller.fetch(self._api, requests, cost=self._cost)
             if fetched.stopped is not None:
                 raise fetched.stopped
             for id, each in fetched.found.items():
                 if not isinstance(each, SyncError) and (came := received_at(each)) is not None:
                     found[id] = came
         return found
+
+    def _gets(self, ids: Sequence[str], **parameters: Any) -> dict[str, Request]:
+        """A request for each. To build one takes the library a quarter of all the time that a message takes; so one is
+        built, and copied."""
+        model = self._messages.get(userId="me", id=_ANY, **parameters)
+        return {id: _copied(model, id) for id in ids}
 
     def attachment(self, message_id: str, id: str) -> bytes:
         """Raises Missing when it is gone."""
@@ -109,4 +114,13 @@ class Gmail:
         return decoded(str(self._caller.call(self._api, request, cost=self._cost).get("data", "")))
 
 
+def _copied(model: Any, id: str) -> Request:
+    """`model` is a googleapiclient.http.HttpRequest. Its headers are the same for all: Http adds them, once a batch."""
+    one = copy(model)
+    one.uri = model.uri.replace(_ANY, quote(id, safe=""), 1)
+    one.headers = {}
+    return cast(Request, one)
+
+
+_ANY = "ID-OF-A-MESSAGE"
 _HEADERS = list(HEADER_FIELDS)

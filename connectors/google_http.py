@@ -180,6 +180,11 @@ class SignedIn(Protocol):
         ...
 
 
+_PACKED = {"accept-encoding": "gzip", "user-agent": "syncd (gzip)"}
+"""Google packs no answer without that word in the agent's name
+(https://developers.google.com/workspace/drive/api/guides/performance)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Http:
     """What google-api-python-client takes for httplib2.Http, of one account."""
@@ -200,6 +205,6 @@ class Http:
         return response, answer.body
 
     def _once(self, uri: str, method: str, body: str | None, headers: Mapping[str, str]) -> Answer:
-        signed = {**headers, "authorization": f"Bearer {self.sign_in.access_token()}"}
+        signed = {**_PACKED, **headers, "authorization": f"Bearer {self.sign_in.access_token()}"}
         content = None if body is None else body.encode()
         return CONNECTIONS.request(method, uri, content, signed, self.timeout)

@@ -78,7 +78,7 @@ def test_mail_is_stored_whole_and_announced_once(google: FakeGoogle, world: Worl
     keys = [row[0] for row in world.rows("SELECT message_id FROM activity")]
     assert len(keys) == len(set(keys)) == len(syncd.told())
     assert set(keys) >= set(letters.truth())
-    assert {count for _, count in syncd.told()} == {1}
+    assert {count for _, count in syncd.told()} <= {1}
 
 
 @pytest.mark.parametrize("seed", SEEDS)
