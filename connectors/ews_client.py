@@ -51,6 +51,14 @@ class _Service(EWSAccountService):  # type: ignore[misc]  # exchangelib ships no
         header, body = super()._get_soap_parts(DummyResponse(content=response.content))
         return header, body
 
+    def _get_soap_messages(self, body: Element) -> list[Element]:
+        """The library would take a request that is refused for one to a server that is too old."""
+        try:
+            messages: list[Element] = super()._get_soap_messages(body)
+        except errors.ErrorInvalidRequest as error:
+            raise errors.ResponseMessageError(f"ErrorInvalidRequest: {error}") from error
+        return messages
+
     def _api_versions_to_try(self) -> tuple[str, ...]:
         """The library would send what a server does not understand once more by each schema that there ever was."""
         return (API_VERSION,)

@@ -202,7 +202,8 @@ class Story:
             case 8 | 9:
                 self.happen()
             case 10 | 11 if mailbox.items:
-                exchange.lost = {dice.choice([*mailbox.items]): dice.choice(["ErrorServerBusy", "ErrorItemCorrupt"])}
+                code = dice.choice(["ErrorServerBusy", "ErrorItemCorrupt"])
+                exchange.lost = {dice.choice([*mailbox.items]): Fault(code)}
             case 12:
                 mailbox.repeats = dice.randrange(3)
 

@@ -71,6 +71,7 @@ class TestTheServer:
             (Fault("ErrorInvalidServerVersion"), Permanent, "older than Exchange 2013"),
             (Fault("ErrorInternalServerError"), Retryable, "is busy"),
             (Fault("ErrorSomethingNew"), Retryable, "ErrorSomethingNew"),
+            (Fault("ErrorInvalidRequest"), Retryable, "ErrorInvalidRequest"),
         ],
     )
     def test_whatever_the_server_answers_is_one_of_our_errors(

@@ -27,6 +27,7 @@ from tests.connectors.ews_worlds import (
 )
 from tests.servers.fake_ews import FakeEws
 from tests.servers.fake_ews_items import Occurrence, Person, Raw
+from tests.servers.fake_ews_soap import Fault
 
 VIENNA = Raw('<t:StartTimeZone Id="W. Europe Standard Time" Name="(UTC+01:00) Amsterdam, Berlin, Bern, Rome, Vienna"/>')
 NEW_YORK = Raw('<t:StartTimeZone Id="Eastern Standard Time"/>')
@@ -224,7 +225,7 @@ class TestASeries:
     ) -> None:
         master = series(world.mailbox, utc("2026-11-02T08:00"), MONDAYS, FOR_EVER)
         changed = exception(world.mailbox, master, utc("2026-11-09T08:00"), utc("2026-11-09T09:00"))
-        exchange.lost = {changed.id: "ErrorItemCorrupt"}
+        exchange.lost = {changed.id: Fault("ErrorItemCorrupt")}
         (item,) = world.stream(world.account()).read([ItemId(master.id)], text=True)
         assert isinstance(item, Unreadable)
         assert "ErrorItemCorrupt" in item.reason

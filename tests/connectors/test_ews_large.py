@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from connectors import ews_wire
-from connectors.ews_client import MOST_CHANGES, TEN
 from connectors.ews_mail import PAGE
 from connectors.ews_objects import MOST_TEXT
 from syncd.model import CalendarObject, Event, Item, ItemId, Message, Unreadable
@@ -61,8 +60,8 @@ class TestMail:
         sizes = [len(batch.items) for batch in Reader(world).whole_pass()]
         assert sum(sizes) == len(keys)
         assert max(sizes) == PAGE
-        assert max(asked_for(each) for each in exchange.requests if each.name == "GetItem") == TEN
-        assert max(asked_for(each) for each in exchange.requests if each.name == "SyncFolderItems") == MOST_CHANGES
+        assert max(asked_for(each) for each in exchange.requests if each.name == "GetItem") == 10
+        assert max(asked_for(each) for each in exchange.requests if each.name == "SyncFolderItems") == 512
 
     def test_what_a_server_tells_twice_is_the_same_item_once(self, world: EwsWorld) -> None:
         keys = world.add(PAGE + 20)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from connectors.ews_mail import CHECK_EVERY, PAGE
+from connectors.ews_message import FIELDS
 from syncd.errors import CursorExpired, Retryable
 from syncd.model import Attachment, ItemId, Message, Participant, Removed, Role, Unreadable
 from tests.connectors.contract import Reader, keys_in
 from tests.connectors.ews_worlds import ANNA, NOON, START, USER, ZOE, EwsWorld, deliver, opened, settings
 from tests.servers.fake_ews import FakeEws
 from tests.servers.fake_ews_items import Person
-from tests.servers.fake_ews_soap import Fault
+from tests.servers.fake_ews_soap import NS, Fault
 
 
 @pytest.fixture
@@ -171,6 +173,22 @@ class TestTheStream:
                     item = world.mailbox.move(item, to)
         assert (readers["Inbox"].keys, readers["Archiv"].keys) == ([], ["1@example.org"])
 
+    def test_of_each_message_no_more_is_asked_for_than_is_needed(self, world: EwsWorld, exchange: FakeEws) -> None:
+        world.add(2)
+        reader = Reader(world)
+        reader.whole_pass()
+        list(reader.stream().read(list(reader.seen), text=True))
+        shapes = [
+            each.payload.find("m:ItemShape", NS) for each in exchange.requests if each.name != "SyncFolderHierarchy"
+        ]
+        assert {shape.findtext("t:BaseShape", "", NS) for shape in shapes if shape is not None} == {"IdOnly"}
+        pages = [each.fields for each in exchange.requests if each.name == "SyncFolderItems"]
+        assert pages == [{"item:DateTimeReceived"}, set()]
+        listed, read = [each.fields for each in exchange.requests if each.name == "GetItem"]
+        assert listed == {name.partition(" ")[0] for name in FIELDS}
+        assert listed & {"item:Body", "item:Attachments", "item:MimeContent", "calendar:Start"} == set()
+        assert {"item:Body", "item:Attachments"} <= read
+
     def test_that_a_message_was_read_moves_the_cursor_and_tells_nothing(self, world: EwsWorld) -> None:
         item = deliver(world.mailbox, "1@example.org")
         reader = Reader(world)
@@ -182,7 +200,7 @@ class TestTheStream:
 
     def test_one_item_that_is_gone_or_broken_does_not_stop_its_folder(self, world: EwsWorld, exchange: FakeEws) -> None:
         items = [deliver(world.mailbox, f"{number}@example.org") for number in range(4)]
-        exchange.lost = {items[0].id: "ErrorItemNotFound", items[1].id: "ErrorItemCorrupt"}
+        exchange.lost = {items[0].id: Fault("ErrorItemNotFound"), items[1].id: Fault("ErrorItemCorrupt")}
         found = {item.id: item for batch in Reader(world).whole_pass() for item in batch.items}
         assert isinstance(found[ItemId(items[0].id)], Removed)
         broken = found[ItemId(items[1].id)]
@@ -221,8 +239,11 @@ class TestTheStream:
             list(stream.changes(None))
         assert "Projekt" not in [each.name for each in account.streams()]
 
-    def test_a_busy_server_tells_how_long_it_wants_to_be_left_alone(self, world: EwsWorld, exchange: FakeEws) -> None:
+    def test_a_busy_server_tells_how_long_it_wants_to_be_left_alone(
+        self, world: EwsWorld, exchange: FakeEws, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         world.add(1)
+        monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail(f"the library waits {seconds} s by itself"))
         for where in (0, 3):
             exchange.troubles = [*[None] * where, Fault("ErrorServerBusy", "Try again later.", back_off=297_749)]
             asked = len(exchange.requests)
@@ -230,6 +251,15 @@ class TestTheStream:
                 Reader(world).whole_pass()
             assert raised.value.retry_after == timedelta(milliseconds=297_749)
             assert len(exchange.requests) == asked + where + 1
+
+    def test_a_wait_that_is_asked_for_in_place_of_one_item_is_the_servers(
+        self, world: EwsWorld, exchange: FakeEws
+    ) -> None:
+        items = [deliver(world.mailbox, f"{number}@example.org") for number in range(3)]
+        exchange.lost = {items[1].id: Fault("ErrorServerBusy", "Try again later.", back_off=297_749)}
+        with pytest.raises(Retryable) as raised:
+            Reader(world).whole_pass()
+        assert raised.value.retry_after == timedelta(milliseconds=297_749)
 
     def test_a_short_wait_is_waited_for_at_once(self, world: EwsWorld, exchange: FakeEws) -> None:
         keys = world.add(1)

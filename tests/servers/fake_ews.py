@@ -71,8 +71,8 @@ class FakeEws:
     """What Autodiscover answers before that: (`RedirectAddress` or `RedirectUrl`, where to)."""
     troubles: list[Fault | Answer | None] = field(default_factory=list)
     """For the next operations, one each; None lets one through."""
-    lost: dict[str, str] = field(default_factory=dict)
-    """Id of an item -> the code that GetItem answers for it."""
+    lost: dict[str, Fault] = field(default_factory=dict)
+    """Id of an item -> what GetItem answers for it."""
     hook: Callable[[Request], Answer | None] = lambda request: None
     """Called as each operation comes; what it returns is the answer."""
     requests: list[Request] = field(default_factory=list)
@@ -249,7 +249,7 @@ class FakeEws:
 
     def _item(self, request: Request, id: str) -> str:
         if id in self.lost:
-            raise Fault(self.lost[id])
+            raise self.lost[id]
         if not id.startswith("AAMk"):
             raise Fault("ErrorInvalidIdMalformed", "Id is malformed.")
         if id not in request.mailbox.items:
