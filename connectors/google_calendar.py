@@ -159,18 +159,24 @@ class CalendarStream:
             yield self._item(group) if group is not None else self._single(id)
 
     def inventory(self) -> Iterator[ItemId]:
-        events, _ = self._opened().changes(self._entry.id, "")
+        events, _ = self._listing()
         yield from grouped(events)
 
     def _all(self) -> Iterator[Batch]:
         """The ids and versions of everything, whatever its date, with the token that was valid when it was listed."""
-        events, token = self._opened().changes(self._entry.id, "")
+        events, token = self._listing()
         self._listed = grouped(event for event in events if not _is_tombstone(event))
         versions = {id: group.version for id, group in self._listed.items()}
         try:
             yield Batch(items=(), versions=versions, cursor=_Place(token, self._today()).cursor())
         finally:
             self._listed = {}
+
+    def _listing(self) -> tuple[list[Resource], str]:
+        try:
+            return self._opened().changes(self._entry.id, "")
+        except errors.Missing as error:
+            raise errors.SourceGone(self.name) from error
 
     def _today(self) -> str:
         return self._now().date().isoformat()

@@ -26,6 +26,15 @@ class Missing(Permanent):
     """404 or 410: what was asked for is not there. Whoever asks knows what that means."""
 
 
+class SourceGone(Retryable):
+    """What a stream is read from is no longer there, a calendar or a task list: at the next look at the account, the
+    stream is not there either."""
+
+    def __init__(self, name: str) -> None:
+        cure = "nothing, if its owner took it away: within a quarter of an hour it is not looked for any more"
+        super().__init__(f"Google no longer has {name}", cure=cure)
+
+
 class Forbidden(Permanent):
     """403 without a reason that is known here."""
 

@@ -103,7 +103,7 @@ class TaskStream:
         if place is None or self._is_due(place):
             yield self._all()
             return
-        found = self._opened().changed(self._id, place.updated)
+        found = self._changed(place.updated)
         new = [task for task in found if _key(task) not in place.told]
         if new:
             updated = _latest(found, place.updated)
@@ -118,16 +118,22 @@ class TaskStream:
                 yield Removed(id)
 
     def inventory(self) -> Iterator[ItemId]:
-        yield from map(ItemId, _present(self._opened().changed(self._id, "")))
+        yield from map(ItemId, _present(self._changed("")))
 
     def _all(self) -> Batch:
         """The ids and versions of everything; what has changed since the first page of it is told the next time."""
         began = self._now().astimezone(UTC)
-        found = self._opened().changed(self._id, "")
+        found = self._changed("")
         updated = _latest(found, "")  # by Google's clock alone: ours may be ahead, and what comes now would be missed
         place = _Place(updated, _at(found, updated), began.isoformat())
         versions = {ItemId(id): _version(each) for id, each in _present(found).items()}
         return Batch(items=(), versions=versions, cursor=place.cursor())
+
+    def _changed(self, since: str) -> list[Resource]:
+        try:
+            return self._opened().changed(self._id, since)
+        except errors.Missing as error:
+            raise errors.SourceGone(self.name) from error
 
     def _is_due(self, place: _Place) -> bool:
         """Whether all must be compared; a clock that was set back does not put it off."""

@@ -11,7 +11,7 @@ import pytest
 
 from connectors.google_calendar import CalendarSource
 from connectors.google_sign_in import MAIL
-from syncd.errors import CursorExpired, Permanent
+from syncd.errors import CursorExpired, Permanent, Retryable
 from syncd.model import CalendarObject, Event, EventStatus, ItemId, Removed, Unreadable
 from tests.connectors.calendar_contract import CalendarContract, CalendarWorld
 from tests.connectors.contract import Reader
@@ -349,6 +349,21 @@ def test_calendars_that_were_not_allowed_do_not_stop_the_mail(google: FakeGoogle
         list(calendar.changes(None))
     assert "calendar.events.readonly" in str(raised.value)
     assert "leave calendar out of `read`" in raised.value.cure
+
+
+def test_a_calendar_that_its_owner_takes_away_passes_and_is_gone_at_the_next_look(google: FakeGoogle) -> None:
+    world = GoogleCalendarWorld(google)
+    google.calendar(USER, "team@group.calendar.google.com")
+    account = world.account()
+    own, team = account.streams()
+    (batch,) = team.changes(None)
+    del google.calendars[USER]["team@group.calendar.google.com"]
+    with pytest.raises(CursorExpired):
+        list(team.changes(batch.cursor))
+    with pytest.raises(Retryable, match="no longer has calendar team"):
+        list(team.changes(None))
+    google.clock.sleep(1000)
+    assert [stream.name for stream in account.streams()] == [own.name]
 
 
 def test_calendars_that_cannot_be_listed_for_a_moment_stay_as_they_were(google: FakeGoogle) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from connectors.google_tasks import TaskSource
+from syncd.errors import Retryable
 from syncd.model import CalendarObject, Task
 from tests.connectors.calendar_contract import CalendarContract, CalendarWorld
 from tests.connectors.contract import Reader
@@ -79,6 +80,19 @@ def test_a_task_that_was_done_before_the_window_says_why_it_is_nothing(google: F
     ((item,),) = [batch.items for batch in Reader(world).whole_pass()]
     assert isinstance(item, CalendarObject)
     assert (item.parts, item.nothing) == ((), "it was done before the time that is read")
+
+
+def test_a_list_that_its_owner_takes_away_passes(google: FakeGoogle) -> None:
+    world = TaskWorld(google)
+    account = world.account()
+    stream = world.stream(account)
+    (batch,) = stream.changes(None)
+    google.task_lists[USER].clear()
+    for cursor in (batch.cursor, None):
+        with pytest.raises(Retryable, match="no longer has tasks list1"):
+            list(stream.changes(cursor))
+    google.clock.sleep(1000)
+    assert list(account.streams()) == []
 
 
 def test_once_a_day_all_tasks_are_compared(google: FakeGoogle) -> None:
