@@ -53,7 +53,17 @@ def among(connection: Connection, statement: Select[Any], wanted: Iterable[objec
         yield from connection.exec_driver_sql(text, parameters(filled, more)).fetchall()
 
 
+def rows(connection: Connection, statement: Select[Any]) -> Sequence[Any]:
+    """Run a statement that has no parameters and is there for as long as the program."""
+    return connection.exec_driver_sql(_plain(statement, connection.dialect)).fetchall()
+
+
 @cache
+def _plain(statement: Select[Any], dialect: Dialect) -> str:
+    return str(statement.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+
+
+@lru_cache(maxsize=1024)
 def _compiled(statement: Select[Any], dialect: Dialect, size: int, others: tuple[str, ...]) -> tuple[str, Parameters]:
     """The statement as text for lists of this size, and what makes the parameters for it."""
     given = statement.params(keys=list(range(size)), **dict.fromkeys(others))

@@ -14,6 +14,9 @@ from syncd.model import Level
 
 _KEYS = keys()
 
+_OPEN = select(activity.c.id).where(activity.c.thread_id.in_(_KEYS), activity.c.level > Level.PRIVATE)
+"""Of conversations."""
+
 
 def close(connection: Connection, ids: Sequence[int], level: Level, now: datetime) -> None:
     """Keep of these no more than the level allows; no copy that comes later opens them again."""
@@ -67,8 +70,7 @@ def close_threads(connection: Connection, ids: Sequence[int], now: datetime) -> 
 
 def close_joined(connection: Connection, thread_ids: Collection[int], now: datetime) -> None:
     """What was stored before it was known that it belongs to one of these, which are closed."""
-    open_ = select(activity.c.id).where(activity.c.thread_id.in_(_KEYS), activity.c.level > Level.PRIVATE)
-    ids = sorted({own for (own,) in among(connection, open_, thread_ids)})
+    ids = sorted({own for (own,) in among(connection, _OPEN, thread_ids)})
     if ids:
         close(connection, ids, Level.PRIVATE, now)
 

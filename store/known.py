@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Column, Connection, bindparam, func, or_, select, text
+from sqlalchemy import Column, Connection, Select, bindparam, func, or_, select, text
 
 from store import known_occasions
-from store.bulk import among, keys, stamp, unstamp
+from store.bulk import among, keys, rows, stamp, unstamp
 from store.inventory import LONG_AGO
 from store.schema import (
     account_domain,
@@ -103,12 +103,34 @@ _WITH_TEXT = select(activity.c.identity, activity.c.sender_hash, activity.c.subj
     activity.c.identity.in_(_KEYS), or_(activity.c.text.is_not(None), activity.c.level < Level.FULL)
 )
 
+_ERASED, _CLOSED_PEOPLE = select(tombstone.c.hash), select(closed_person.c.hash)
+_ANY_CLOSED_THREAD = select(closed_thread.c.key).limit(1)
+_CLOSED_NODES = select(closed_thread.c.key).where(closed_thread.c.key.in_(_KEYS))
+_CLOSED_THREADS = (
+    select(thread.c.thread_id)
+    .join(closed_thread, closed_thread.c.key == thread.c.key)
+    .where(thread.c.thread_id.in_(_KEYS))
+)
+
 AGAIN = 1_000
 """Items of one mailbox that one pass reads again: when somebody becomes known whom many mails concern, new mail and the
 provider are not kept waiting for all of them at once."""
 
 CAUGHT_UP = "caught_up"
 """The row of `meta` with how often the directory was caught up with."""
+
+
+def _largest(*columns: Column[int]) -> Select[Any]:
+    return select(*(func.coalesce(select(func.max(column)).scalar_subquery(), 0) for column in columns))
+
+
+_LARGEST_ACTIVITY = _largest(activity.c.id, sighting.c.activity_id, participant.c.activity_id, link.c.activity_id)
+_LARGEST_SIGHTING = _largest(sighting.c.id)
+_TURNS = select(
+    select(func.count()).select_from(tombstone).scalar_subquery(),
+    select(func.count()).select_from(closed_person).scalar_subquery(),
+    select(meta.c.value).where(meta.c.name == CAUGHT_UP).scalar_subquery(),
+)
 
 _MARKS = select(
     stream.c.id, stream.c.cursor, stream.c.epoch, stream.c.strikes, stream.c.suspect, stream.c.doubted
@@ -160,17 +182,16 @@ def directory(connection: Connection, addresses: Iterable[str], domains: Iterabl
         accounts=_grouped(accounts),
         users=dict(among(connection, _USERS, addresses)),
         opportunities=tuple(_opportunities(connection, contact_ids, account_ids)),
-        erased=frozenset(connection.execute(select(tombstone.c.hash)).scalars()),
-        closed=frozenset(connection.execute(select(closed_person.c.hash)).scalars()),
+        erased=frozenset([each for (each,) in rows(connection, _ERASED)]),
+        closed=frozenset([each for (each,) in rows(connection, _CLOSED_PEOPLE)]),
         turns=turns(connection),
     )
 
 
 def turns(connection: Connection) -> int:
     """Directory.turns"""
-    marks = (select(func.count()).select_from(table).scalar_subquery() for table in (tombstone, closed_person))
-    caught_up = select(meta.c.value).where(meta.c.name == CAUGHT_UP).scalar_subquery()
-    return sum(int(count or 0) for count in connection.execute(select(*marks, caught_up)).one())
+    ((erased, closed, caught_up),) = rows(connection, _TURNS)
+    return int(erased) + int(closed) + int(caught_up or 0)
 
 
 def _grouped(pairs: Iterable[tuple[A, B]]) -> dict[A, tuple[B, ...]]:
@@ -200,7 +221,7 @@ def stored(connection: Connection, stream_id: int, wanted: Wanted) -> Stored:
     concerned = {each.activity_id for each in of_objects.values() if each.activity_id is not None}
     return Stored(
         next_activity=next_activity(connection),
-        next_sighting=_after(connection, sighting.c.id),
+        next_sighting=_after(connection, _LARGEST_SIGHTING),
         sightings=_sightings(connection, stream_id, wanted.items) | of_objects,
         activities=_activities(connection, wanted.identities),
         threads=threads,
@@ -219,25 +240,22 @@ def _closed_items(connection: Connection, identities: Iterable[bytes]) -> frozen
 
 def _closed_nodes(connection: Connection, keys: Iterable[bytes], threads: Mapping[bytes, int]) -> frozenset[bytes]:
     """Those that were closed themselves (also if all that was stored is erased), or whose thread has one that was."""
-    if connection.execute(select(closed_thread.c.key).limit(1)).first() is None:
+    if not rows(connection, _ANY_CLOSED_THREAD):
         return frozenset()
-    own = select(closed_thread.c.key).where(closed_thread.c.key.in_(_KEYS))
-    shut = {key for (key,) in among(connection, own, keys)}
-    of_threads = select(thread.c.thread_id).join(closed_thread, closed_thread.c.key == thread.c.key)
-    closed = {own for (own,) in among(connection, of_threads.where(thread.c.thread_id.in_(_KEYS)), threads.values())}
+    shut = {key for (key,) in among(connection, _CLOSED_NODES, keys)}
+    closed = {own for (own,) in among(connection, _CLOSED_THREADS, threads.values())}
     return frozenset(shut | {key for key, own in threads.items() if own in closed})
 
 
 def next_activity(connection: Connection) -> int:
     """A number that nothing has. SQLite lets a program that does not ask for it delete an activity and leave behind
     what hung on it, which would then be another's."""
-    held = (activity.c.id, sighting.c.activity_id, participant.c.activity_id, link.c.activity_id)
-    return _after(connection, *held)
+    return _after(connection, _LARGEST_ACTIVITY)
 
 
-def _after(connection: Connection, *columns: Column[int]) -> int:
-    largest = (func.coalesce(select(func.max(column)).scalar_subquery(), 0) for column in columns)
-    found: tuple[int, ...] = tuple(connection.execute(select(*largest)).one())
+def _after(connection: Connection, largest: Select[Any]) -> int:
+    found: tuple[int, ...]
+    (found,) = rows(connection, largest)
     return 1 + max(found)
 
 

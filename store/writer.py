@@ -18,6 +18,8 @@ from store.trail import Doer
 from syncd.ledger import ActivityChange, Mark, Plan, SightingRow, Stored, Wanted
 from syncd.model import PARSER_VERSION, Cursor, Directory, Entry, Identity, ItemId, Level, Link
 
+_LAST_CHANGE = select(func.coalesce(func.max(change.c.sequence), 0))
+
 
 def open_store(url: str, key: bytes) -> Store:
     return Store(connect(url), key)
@@ -115,10 +117,8 @@ class Transaction:
 
     def save_cursor(self, stream_id: int, cursor: Cursor, *, epoch: str | None = None) -> None:
         """`epoch` is given with a complete listing only."""
-        values: dict[str, object] = {"cursor": cursor, "strikes": 0, "suspect": None, "doubted": 0}
-        if epoch is not None:
-            values["epoch"] = epoch
-        self.connection.execute(update(stream).where(stream.c.id == stream_id).values(values))
+        saved = "UPDATE stream SET cursor = ?, epoch = COALESCE(?, epoch), strikes = 0, suspect = NULL, doubted = 0"
+        bulk.run(self.connection, f"{saved} WHERE id = ?", [(cursor, epoch, stream_id)])
 
     def turns(self) -> int:
         """Directory.turns, now."""
@@ -246,7 +246,7 @@ class Transaction:
         changes += [("updated", activity_id) for activity_id in sorted(plan.touched)]
         if not changes:
             return
-        last = self.connection.execute(select(func.coalesce(func.max(change.c.sequence), 0))).scalar_one()
+        ((last,),) = bulk.rows(self.connection, _LAST_CHANGE)
         at = bulk.stamp(self.connection)(now)
         rows = [(last + 1 + place, kind, activity_id, at) for place, (kind, activity_id) in enumerate(changes)]
         bulk.insert(self.connection, "change", "sequence, kind, activity_id, changed_at", rows)

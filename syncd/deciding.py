@@ -62,17 +62,22 @@ def _name(message: Message, key: bytes) -> Identity:
 _KEPT_OUT = frozenset({"never_log", "never_log_personal", PRIVATE, "erased"})
 _ABOUT_A_MEETING = frozenset({"", "REQUEST", "ADD", "CANCEL", "REPLY", "COUNTER", "DECLINECOUNTER", "REFRESH"})
 _BY_ORGANIZER = frozenset({"REQUEST", "ADD", "CANCEL"})
+_OF_PROGRAMS = frozenset({"automated", "invitation"})
+"""The rules that skip what calendar programs send."""
 
 
 def may_invite(decided: Decided, parties: Parties) -> bool:
     """Whether the mail may hold an invitation that concerns a known contact: worth a look at its structure."""
+    is_logged = decided.decision.verdict is _LOGGED
+    if not is_logged and decided.decision.rule not in _OF_PROGRAMS:
+        return False
     kind = decided.message.headers.get("content-type", "").lstrip().lower()
     if not kind.startswith(("multipart/", "text/calendar", "application/ics")):
         return False
-    if decided.decision.verdict is _LOGGED:
+    if is_logged:
         return True
     people = [parties[each.address] for each in decided.message.participants]
-    return decided.decision.rule in ("automated", "invitation") and any(one.contacts or one.accounts for one in people)
+    return any(one.contacts or one.accounts for one in people)
 
 
 def invited(decided: Decided, parties: Parties, stream_id: int, now: datetime) -> Decided | Invited:
