@@ -68,7 +68,8 @@ class RuleCount:
 
 _STREAMS = text(
     "SELECT mailbox, stream, kind, state, excluded, last_success_at, lag, seen, logged, skipped, pending, quarantined,"
-    " error, cure, audited_at, held, missing, texts_pending FROM v1_mailbox_health WHERE stream IS NOT NULL ORDER BY mailbox, stream"
+    " error, cure, audited_at, held, missing, texts_pending"
+    " FROM v1_mailbox_health WHERE stream IS NOT NULL ORDER BY mailbox, stream"
 ).columns(last_success_at=Instant, audited_at=Instant)
 
 _DOUBTED = select(mailbox.c.name, stream.c.name, stream.c.doubted).join(mailbox).where(stream.c.doubted > 0)
