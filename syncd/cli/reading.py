@@ -36,6 +36,8 @@ def status(user: AsOption = None, config: ConfigOption = None, json: JsonOption 
     wrong = troubles(found, directory, loaded.daemon.interval_max, datetime.now(UTC), findings)
     render.as_json({"mailboxes": found, "troubles": wrong}) if json else render.status(found, wrong, nobody_known)
     if any(not trouble.is_warning for trouble in wrong):
+        if not json and viewer == ADMIN:
+            render.lines(f"What is to be written goes into {loaded.path}; then: systemctl reload syncd")
         raise typer.Exit(1)
 
 

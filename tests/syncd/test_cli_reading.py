@@ -70,7 +70,8 @@ def test_status_fails_for_a_mailbox_that_stands_still_and_says_what_to_do(office
     assert shown.code == 1
     assert "closed: retrying" in shown.out
     assert "refuses connections" in shown.out
-    assert "try: check `port`" in shown.out
+    assert "try: check `port` of mailbox closed" in shown.out
+    assert f"goes into {office.config}; then: systemctl reload syncd" in shown.out
 
 
 def test_a_mailbox_that_nobody_reads_any_more_is_late_and_not_well(office: Office, dovecot: Dovecot, user: str) -> None:
