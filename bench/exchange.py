@@ -10,7 +10,7 @@ import random
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
@@ -20,11 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import trustme
-from exchangelib import DELEGATE, Account, Configuration, Credentials, FailFast
-from exchangelib import UTC as EWS_UTC
-from exchangelib.protocol import BaseProtocol
-from exchangelib.version import EXCHANGE_2016, Version
-from requests.adapters import HTTPAdapter
 
 from bench.cast import OWN_DOMAIN, Person, cast
 from bench.letters import Letter, Writer, subject_words
@@ -37,11 +32,12 @@ from store.writer import Store, open_store
 from syncd.model import Cursor, Level, Policy
 from syncd.sync import Pass
 from tests.connectors.contexts import MemoryTokens
+from tests.connectors.ews_worlds import PASSWORD, library
 from tests.servers.fake_ews import EWS, hosting
 from tests.servers.fake_ews_items import Person as Named
 from tests.servers.fake_ews_mailbox import Mailbox
 
-USER, PASSWORD = f"rep0@{OWN_DOMAIN}", "a password"
+USER = f"rep0@{OWN_DOMAIN}"
 _PAGE, _TEN = 100, 10
 _FIELDS = [
     "item_class", "subject", "sensitivity", "datetime_received", "datetime_sent", "categories", "in_reply_to",
@@ -99,6 +95,13 @@ class Exchange:
     host: str
     ca_file: Path
 
+    @property
+    def url(self) -> str:
+        return f"https://{self.host}{EWS}"
+
+    def library(self) -> AbstractContextManager[Any]:
+        return library(self.url, self.ca_file, USER)
+
     def account(self) -> ExchangeAccount:
         context = Context(
             mailbox="rep0",
@@ -121,30 +124,6 @@ def served(directory: Path, messages: int) -> Iterator[Exchange]:
     finally:
         ours.send(None)
         process.join()
-
-
-@contextmanager
-def bare(exchange: Exchange) -> Iterator[Any]:
-    """The library's own account, as its guide shows it, which trusts the fake's authority."""
-
-    class Adapter(HTTPAdapter):
-        def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
-            super().cert_verify(conn, url, str(exchange.ca_file), cert)
-
-    before, BaseProtocol.HTTP_ADAPTER_CLS = BaseProtocol.HTTP_ADAPTER_CLS, Adapter
-    config = Configuration(
-        service_endpoint=f"https://{exchange.host}{EWS}",
-        credentials=Credentials(USER, PASSWORD),
-        auth_type="basic",
-        version=Version(EXCHANGE_2016),
-        retry_policy=FailFast(),
-    )
-    account = Account(USER, config=config, access_type=DELEGATE, default_timezone=EWS_UTC)
-    try:
-        yield account
-    finally:
-        account.protocol.close()
-        BaseProtocol.HTTP_ADAPTER_CLS = before
 
 
 def _loop(account: Any) -> None:
@@ -178,7 +157,11 @@ class Figures:
 
 def first_sync(directory: Path, messages: int, *, rounds: int) -> Figures:
     directory.mkdir(parents=True, exist_ok=True)
-    with served(directory, messages) as exchange, bare(exchange) as theirs, _store(directory) as store:
+    with (
+        served(directory, messages) as exchange,
+        library(exchange.url, exchange.ca_file, USER) as theirs,
+        _store(directory) as store,
+    ):
         client = _milliseconds(lambda: _loop(theirs))
         account = exchange.account()
         streams = [stream for stream in account.streams() if not stream.excluded]

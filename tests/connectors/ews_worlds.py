@@ -8,7 +8,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Literal
+
+from exchangelib import DELEGATE, Account, Configuration, Credentials, FailFast
+from exchangelib import UTC as EWS_UTC
+from exchangelib.protocol import BaseProtocol, CachingProtocol
+from exchangelib.version import EXCHANGE_2016, Version
+from requests.adapters import HTTPAdapter
 
 from connectors.base import Context, Stream
 from connectors.ews import ExchangeAccount, open_account
@@ -216,3 +223,28 @@ def opened(world: EwsWorld) -> Iterator[EwsWorld]:
     yield world
     for account in world.opened:
         account.close()
+
+
+@contextmanager
+def library(url: str, ca_file: Path, user: str) -> Iterator[Any]:
+    """exchangelib's own account of a mailbox, as its guide shows it, by Basic; it trusts the fake's authority."""
+
+    class Adapter(HTTPAdapter):
+        def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+            super().cert_verify(conn, url, str(ca_file), cert)
+
+    before, BaseProtocol.HTTP_ADAPTER_CLS = BaseProtocol.HTTP_ADAPTER_CLS, Adapter
+    config = Configuration(
+        service_endpoint=url,
+        credentials=Credentials(user, PASSWORD),
+        auth_type="basic",
+        version=Version(EXCHANGE_2016),
+        retry_policy=FailFast(),
+    )
+    account = Account(user, config=config, access_type=DELEGATE, default_timezone=EWS_UTC)
+    try:
+        yield account
+    finally:
+        account.protocol.close()
+        CachingProtocol.clear_cache()
+        BaseProtocol.HTTP_ADAPTER_CLS = before

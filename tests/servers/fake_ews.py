@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import base64
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,13 @@ from spnego.exceptions import SpnegoError
 from tests.servers import fake_ews_items as written
 from tests.servers.fake_ews_mailbox import Folder, Item, Mailbox, Told
 from tests.servers.fake_ews_soap import NS, Fault, discovered, envelope, fault, message, synced
+from tests.servers.fake_ews_view import view
 from tests.servers.loopback_http import Asked, serve
 from tests.servers.loopback_http import Told as Answer
 
 EWS, AUTODISCOVER = "/EWS/Exchange.asmx", "/autodiscover/autodiscover.svc"
 MOST_IN_GET = 100
+MOST_IN_VIEW = 1000
 VERSIONS = ("Exchange2007_SP1", "Exchange2010_SP2", "Exchange2013", "Exchange2013_SP1", "Exchange2016")
 
 
@@ -257,17 +260,18 @@ class FakeEws:
         return f"<m:Items>{written.item(request.mailbox.items[id], request.fields)}</m:Items>"
 
     def _find(self, request: Request) -> str:
-        """By what was received from an instant on, the newest first."""
+        """A view of a calendar; or by what was received from an instant on, the newest first."""
         folder = _folder_of(request.mailbox, request.payload.find("m:ParentFolderIds", NS)[0], "ErrorFolderNotFound")
+        if (wanted := request.payload.find("m:CalendarView", NS)) is not None:
+            begins, ends = (datetime.fromisoformat(wanted.get(name)) for name in ("StartDate", "EndDate"))
+            shown = view(request.mailbox, folder, begins, ends)
+            return _found(shown, request.fields, 0, int(wanted.get("MaxEntriesReturned", MOST_IN_VIEW)), paged=False)
         since = _attribute(request.payload, "m:Restriction//t:Constant", "Value")
         there = [each for each in request.mailbox.held(folder) if written.instant(each.received_at) >= since]
         there.sort(key=lambda each: each.received_at, reverse=True)
-        view = request.payload.find("m:IndexedPageItemView", NS)
-        start, most = int(view.get("Offset")), int(view.get("MaxEntriesReturned"))
-        some = "".join(written.item(each, request.fields) for each in there[start : start + most])
-        is_last = str(start + most >= len(there)).lower()
-        place = f'IndexedPagingOffset="{min(start + most, len(there))}" TotalItemsInView="{len(there)}"'
-        return f'<m:RootFolder {place} IncludesLastItemInRange="{is_last}"><t:Items>{some}</t:Items></m:RootFolder>'
+        paged = request.payload.find("m:IndexedPageItemView", NS)
+        start, most = int(paged.get("Offset")), int(paged.get("MaxEntriesReturned"))
+        return _found(there, request.fields, start, most, paged=True)
 
     def _given(self, status: int, body: str) -> Answer:
         self.answers.append(body.encode())
@@ -281,6 +285,14 @@ class FakeEws:
         if kind == "NoError" and address not in self.mailboxes:
             kind = "InvalidUser"
         return Answer(200, discovered(kind, where, self.settings if kind == "NoError" else {}).encode())
+
+
+def _found(there: Sequence[Item], fields: set[str], start: int, most: int, *, paged: bool) -> str:
+    some = "".join(written.item(each, fields) for each in there[start : start + most])
+    place = f'IndexedPagingOffset="{min(start + most, len(there))}" ' if paged else ""
+    is_last = str(start + most >= len(there)).lower()
+    attributes = f'{place}TotalItemsInView="{len(there)}" IncludesLastItemInRange="{is_last}"'
+    return f"<m:RootFolder {attributes}><t:Items>{some}</t:Items></m:RootFolder>"
 
 
 def _refused(name: str, payload: Any, refusal: Fault) -> str:
