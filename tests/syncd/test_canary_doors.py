@@ -168,7 +168,7 @@ def questions(house: House) -> Mapping[str, Sequence[tuple[str, ...]]]:
     letters = [one for one in house.planted if not one.is_meeting]
     messages = [f"<{one.message_id}>" for one in letters]
     activities = [own for (own,) in house.rows("SELECT public_id FROM activity")]
-    items = [item for (item,) in house.rows("SELECT item FROM sighting")][::7]
+    items = [item for (item,) in house.rows("SELECT item FROM sighting")][::20]
     addresses = sorted({one.sender for one in letters})
     whys = [
         *messages,
@@ -287,6 +287,8 @@ def test_no_canary_is_anywhere_that_it_should_not_be(
         one = names.get(asked.words[0]) if asked.door == "why" else None
         if one and asked.viewer and not one.is_known_to(asked.viewer):
             _as_what_never_was(house, asked, told)
+        if asked.viewer not in (None, "rolf"):
+            assert "never_log_personal" not in told.out, "that Rolf has a list of his own is his"
         found[asked.viewer] |= said
         texts.append(told.out + told.err)
     assert found == seen, "what is not hidden is there"
