@@ -43,13 +43,13 @@ class Daemon:
         return f'{seconds}listen = "127.0.0.1:{self.port}"\n'
 
     @contextmanager
-    def running(self, installation: Installation, mailboxes: int) -> Iterator[int]:
-        """Its process id, once each of so many mailboxes has been polled, and for two rounds more."""
+    def running(self, installation: Installation, mailboxes: int, *, within: int = 300) -> Iterator[int]:
+        """Its process id, once each of so many mailboxes has been polled, `within` seconds, and two rounds later."""
         with (installation.directory / "daemon.txt").open("wb") as said:
             command = [str(SYNCD), "run", "--config", str(installation.configuration)]
             process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT)
             try:
-                self._settle(mailboxes)
+                self._settle(mailboxes, within)
                 yield process.pid
             finally:
                 process.terminate()
@@ -64,8 +64,8 @@ class Daemon:
             polls=self._polls(),
         )
 
-    def _settle(self, mailboxes: int) -> None:
-        eventually(lambda: self._polls() >= mailboxes, within=300, every=0.5)
+    def _settle(self, mailboxes: int, within: int) -> None:
+        eventually(lambda: self._polls() >= mailboxes, within=within, every=0.5)
         time.sleep(2 * self.interval)
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health", timeout=30) as answer:
             if answer.status != 200:

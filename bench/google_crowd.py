@@ -24,6 +24,8 @@ from connectors.google_tasks import TaskSource
 from tests.servers import fake_google_wire
 from tests.servers.fake_google import FakeGoogle, WallClock
 
+_PATIENCE = 900
+"""Seconds for the first sync of all: most of it is the fake's, which has one core."""
 LETTERS = 4
 """In each mailbox, beside two meetings and a task."""
 _SECTION = """
@@ -60,7 +62,7 @@ def watch(directory: Path, mailboxes: int, *, interval: int, seconds: int) -> Cr
         key.write_text(office.key)
         key.chmod(0o600)
         installation.reset(_SECTION.format(url=office.url, users=", ".join(f'"{user}"' for user in users)))
-        with daemon.running(installation, mailboxes) as pid:
+        with daemon.running(installation, mailboxes, within=_PATIENCE) as pid:
             before = daemon.moment(pid)
             time.sleep(seconds)
             after = daemon.moment(pid)
