@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,14 @@ from functools import partial
 from threading import Condition
 from typing import TypeAlias
 
-from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, EVENT_JOB_MAX_INSTANCES, JobExecutionEvent
+from apscheduler.events import (
+    EVENT_JOB_ERROR,
+    EVENT_JOB_EXECUTED,
+    EVENT_JOB_MAX_INSTANCES,
+    EVENT_JOB_SUBMITTED,
+    JobExecutionEvent,
+    JobSubmissionEvent,
+)
 from apscheduler.executors.debug import DebugExecutor
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.base import JobLookupError
@@ -65,6 +73,8 @@ class Schedule:
         self._due: dict[str, float] = {}
         """When each is to run next, by a clock that nobody sets."""
         self._running: dict[str, float] = {}
+        self._handed: Counter[str] = Counter()
+        """Runs that the pool was given and that have not ended: they run, or wait for a worker."""
         self._wanted: set[str] = set()
         self._changed = Condition()
         self._stopping = False
@@ -77,6 +87,7 @@ class Schedule:
             # Without a limit on lateness: a run that is late is still wanted (APScheduler drops it after a second).
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
+        self._scheduler.add_listener(self._submitted, EVENT_JOB_SUBMITTED)
         self._scheduler.add_listener(self._ended, EVENT_JOB_EXECUTED | EVENT_JOB_ERROR)
         self._scheduler.add_listener(self._passed_over, EVENT_JOB_MAX_INSTANCES)
 
@@ -114,6 +125,8 @@ class Schedule:
         put off meanwhile.
         """
         for job in self._scheduler.get_jobs():
+            if self._handed[job.id] > 0:
+                continue  # it says itself when it is to run again
             left = self._due.get(job.id, self._clock()) - self._clock()
             due = datetime.now(UTC) + timedelta(seconds=max(0.0, left))
             if job.next_run_time is not None and abs(job.next_run_time - due) > _OFF:
@@ -160,11 +173,18 @@ class Schedule:
         self._progressed(name)
         return work, work(partial(self._progressed, name))
 
+    def _submitted(self, event: JobSubmissionEvent) -> None:
+        """Told after the run was handed over, which may have ended by then: hence a number, and no set."""
+        if event.job_id != _BEAT:
+            with self._changed:
+                self._handed[event.job_id] += 1
+
     def _ended(self, event: JobExecutionEvent) -> None:
         """APScheduler has just counted the run as ended: only from now on can the next one begin."""
         if event.job_id == _BEAT:
             return  # told in the scheduler's thread, which may wait for no other here
         with self._changed:
+            self._handed[event.job_id] -= 1
             if self._running.pop(event.job_id, None) is None:
                 return
             self._changed.notify_all()
@@ -190,7 +210,7 @@ class Schedule:
         with self._changed:
             if event.job_id in self._running:
                 self._wanted.add(event.job_id)
-            else:
+            elif self._handed[event.job_id] <= 0:  # else it waits for a worker, and will run
                 self._move(event.job_id, timedelta(0))
 
     def _progressed(self, name: str) -> None:

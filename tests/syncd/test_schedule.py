@@ -70,9 +70,17 @@ def test_more_work_than_workers_is_late_but_never_dropped(schedule: Schedule) ->
     for number, work in enumerate(works):
         schedule.put(str(number), work, first=NOW)
     eventually(lambda: sum(work.runs for work in works) == 4)
+    soon = datetime.now(UTC) + HOUR / 2
+    eventually(lambda: all(due > soon for due in _due(schedule, len(works))))
+    schedule.follow_the_clock()  # what waits for a worker was not put off by a clock
+    assert all(due > soon for due in _due(schedule, len(works)))
     for work in works:
         work.gate.set()
     eventually(lambda: all(work.runs == 1 for work in works))
+
+
+def _due(schedule: Schedule, number: int) -> list[datetime]:
+    return [due for each in range(number) if (due := schedule.next_run(str(each)))]
 
 
 def test_work_that_is_replaced_while_it_runs_ends_first_and_its_successor_follows_at_once(schedule: Schedule) -> None:
