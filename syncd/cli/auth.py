@@ -46,8 +46,8 @@ class _Terminal:
 
     def open(self, address: str) -> None:
         if self.has_browser:
-            webbrowser.open(address)
             self.say(f"A browser should open. If none does, open this on this machine:\n\n{address}\n")
+            webbrowser.open(address)
         else:
             self.say(f"Open this address in any browser, and sign in:\n\n{address}\n")
             self.say("It ends at a page that cannot be opened: copy the address of that page.")
