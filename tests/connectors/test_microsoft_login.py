@@ -14,6 +14,7 @@ from connectors.microsoft_login import Login
 from connectors.microsoft_settings import Settings
 from connectors.microsoft_sign_in import sign_in
 from syncd.errors import Permanent, ReauthNeeded, Retryable, SyncError
+from tests.connectors.contexts import MemoryTokens
 from tests.connectors.graph_worlds import GraphWorld, graph_world
 from tests.servers.fake_graph import Cloud
 from tests.servers.fake_graph_http import Answer
@@ -147,6 +148,15 @@ class TestAsAPerson:
             account.streams()
         world.as_person()
         assert account.streams()
+
+    def test_a_tenant_is_asked_about_itself_once_for_all_mailboxes(self, world: GraphWorld) -> None:
+        world.as_person()
+        world.cloud.graph.mailbox("ben@example.com", "Ben")
+        world.cloud.login.user, world.tokens = "ben@example.com", MemoryTokens()
+        world.settings = replace(world.settings, user="ben@example.com")
+        world.as_person().account().streams()
+        asked = [each for each in world.cloud.login.requests if each.path.endswith("/openid-configuration")]
+        assert len(asked) <= 1
 
     def test_consent_that_is_missing_says_who_can_give_it(self, world: GraphWorld) -> None:
         world.cloud.login.consented = frozenset()
