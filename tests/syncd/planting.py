@@ -94,13 +94,19 @@ class Planted:
 
     def _parts(self) -> frozenset[str]:
         if self.is_meeting:
-            is_open = self.kind == MEETINGS[0] or (self.kind == MEETINGS[2] and len(self.holders) == 0)
-            return frozenset({"subject", "text", "place", "name"}) if is_open else _NONE
+            return frozenset({"subject", "text", "place", "name"}) if self.kind == MEETINGS[0] else _NONE
         if self.kind == "on rolf's own list" and self.holders == ("rolf",):
             return _NONE
         if self.kind == "private in one copy" and len(self.holders) == 1:
             return _NONE
         return KINDS[self.kind].stored
+
+    def passing(self) -> set[Trace]:
+        """What may be stored until its owner closes it, the admin erases it, or the copy that is private is read."""
+        closed_by_another = len(self.holders) > 1 and self.kind in ("private in one copy", MEETINGS[2])
+        if closed_by_another or (not self.is_meeting and KINDS[self.kind].deed):
+            return {(self.number, part) for part in (*_ALL, "place")}
+        return self.stored()
 
     def is_seen_by(self, viewer: str | None) -> bool:
         """By the admin (None), or a colleague."""

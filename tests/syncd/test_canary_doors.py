@@ -121,6 +121,10 @@ class House:
                 well = "SELECT count(*) = 4 FROM mailbox WHERE state = 'ok'"
                 eventually(lambda: process.poll() is not None or self.rows(well) == [(1,)])
                 told = [_get(port, path) for path in ("/health", "/live", "/metrics", "/canary")]
+                held = "".join(path.read_bytes().decode("latin-1") for path in self.office.folder.glob("syncd.db*"))
+                assert traces(held) <= {trace for one in self.planted for trace in one.passing()}, (
+                    "the store and its log"
+                )
             finally:
                 process.send_signal(signal.SIGTERM)
                 assert process.wait(30) == 0
