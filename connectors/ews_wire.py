@@ -90,6 +90,14 @@ class _OurSessions(BaseProtocol):  # type: ignore[misc]  # exchangelib ships no 
     RETRY_WAIT = 0
     settings: Settings
 
+    def get_session(self) -> requests.Session:
+        """One account is used by one thread: a session that is not there was lost, and the library would wait for it
+        for ever."""
+        if self._session_pool.empty():
+            self._session_pool_size = 0
+        session: requests.Session = super().get_session()
+        return session
+
     def create_session(self) -> requests.Session:
         session: requests.Session = super().create_session()
         session.trust_env = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,12 @@ import pytest
 import trustme
 
 from connectors.base import Stream
+from connectors.ews_errors import Judge
 from connectors.ews_settings import Settings
+from connectors.ews_wire import Wire
 from syncd.errors import CursorExpired, Permanent, ReauthNeeded, Retryable, SyncError
 from tests.connectors.contract import Reader
-from tests.connectors.ews_worlds import USER, EwsWorld, deliver, opened, settings
+from tests.connectors.ews_worlds import PASSWORD, USER, EwsWorld, deliver, opened, settings
 from tests.servers.fake_ews import FakeEws
 from tests.servers.fake_ews_soap import Fault
 from tests.servers.loopback_http import Told
@@ -113,6 +116,12 @@ class TestTheServer:
         error = refusal(world)
         assert isinstance(error, Retryable)
         assert "cannot be understood" in str(error)
+
+    def test_a_connection_that_was_lost_within_the_library_is_not_waited_for(self, world: EwsWorld) -> None:
+        judge = Judge(world.settings, world.settings.host)
+        with closing(Wire(f"https://{world.settings.host}/", world.settings, PASSWORD, judge)) as wire:
+            wire.get_session().close()
+            assert wire.get_session() is not None
 
     def test_a_connection_that_ended_while_nothing_was_asked_is_made_again(
         self, world: EwsWorld, exchange: FakeEws
