@@ -40,7 +40,7 @@ class Deed:
     who: str
     door: str
     action: str
-    """`linked`, `unlinked`, `log`, `import`, `erase`, `retain`, `export`, `replay`, `rotate-key`, `restore` ..."""
+    """`linked`, `unlinked`, `log`, `import`, `erase`, `retain`, `export`, `replay`, `replayed`, `rotate-key` ..."""
     target: str = ""
     detail: Mapping[str, str | int] = field(default_factory=dict)
 
