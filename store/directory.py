@@ -12,6 +12,7 @@ from sqlalchemy import Column, Connection, Engine, Table, bindparam, delete, ins
 
 from store import bulk, schema, trail
 from store.directory_keys import holder_column
+from store.directory_parts import mark
 from store.directory_plan import Change, Kind, Plan, Stored, names, plan, removals
 from store.directory_rows import (
     AccountRow,
@@ -53,6 +54,7 @@ def apply(
     prune: bool,
     force: bool = False,
     unread: Collection[str] = (),
+    kept: Collection[str] = (),
     by: Doer | None = None,
 ) -> Report:
     """Write what `source` lists; what is stored already costs no write.
@@ -60,11 +62,11 @@ def apply(
     `prune`: the source lists all it has, so what it listed before and lists no longer is removed, and what it leaves
     empty is emptied. Without it, nothing is taken away. A source that suddenly lists less than half of what it did
     removes nothing, unless `force`: an export that broke must not empty the directory. Of the kinds `unread` it could
-    not be asked for all, and nothing of them is taken away. `by`: the person whose deed it is, for the trail.
+    not be asked for all, and nothing of them is taken away; nor of the rows `kept`, by their ids. `by`: the person
+    whose deed it is, for the trail.
     """
-    step = _Step(
-        rows, source, frozenset(kind.name for kind in _TABLES if prune and kind.name not in unread), force, now
-    )
+    pruned = frozenset(kind.name for kind in _TABLES if prune and kind.name not in unread)
+    step = _Step(rows, source, pruned, frozenset(kept), force, now)
     if dry_run:
         with read(engine) as connection:
             return step.run(connection, lambda kind, made, marks: None)
@@ -94,6 +96,7 @@ class _Step:
     source: str
     pruned: frozenset[str]
     """Names of kinds."""
+    kept: frozenset[str]
     force: bool
     now: datetime
 
@@ -104,7 +107,8 @@ class _Step:
         skipped: list[Skipped] = []
         for kind in _TABLES:
             stored = _stored(connection, kind)
-            made = plan(kind, stored, wishes.of(kind), in_step=kind.name in self.pruned, new_id=lambda: uuid7(self.now))
+            in_step = kind.name in self.pruned
+            made = plan(kind, stored, wishes.of(kind), in_step=in_step, kept=self.kept, new_id=lambda: uuid7(self.now))
             marks, withheld = self._marks(connection, kind, made.listed)
             known[kind.name] = Names(partial(_namings, kind, stored, made.changes, marks.removed))
             save(kind, made, marks)
@@ -115,7 +119,8 @@ class _Step:
     def _marks(self, connection: Connection, kind: Kind, listed: set[str]) -> tuple[_Marks, int]:
         mine, others = _listed(connection, kind, self.source)
         pruned = kind.name in self.pruned
-        dropped, withheld = removals(mine, listed, trusted=self.force) if pruned else (frozenset[str](), 0)
+        here = listed | (mine & self.kept)
+        dropped, withheld = removals(mine, here, trusted=self.force) if pruned else (frozenset[str](), 0)
         return _Marks(frozenset(listed - mine), dropped, dropped - others), withheld
 
 
@@ -158,12 +163,12 @@ def _held(connection: Connection, table: Table) -> dict[str, list[str]]:
 
 
 def _listed(connection: Connection, kind: Kind, source: str) -> tuple[frozenset[str], frozenset[str]]:
-    """The ids that this source listed last, and those that others did."""
+    """The ids that this source listed last, and those that others did; what parts of this one did is no other's."""
     listed = schema.directory_source.c
     of_kind = select(listed.source, listed.entity_id).where(listed.entity_kind == _TABLES[kind].name)
     found = connection.execute(of_kind).all()
     mine = frozenset(own for by, own in found if by == source)
-    return mine, frozenset(own for by, own in found if by != source)
+    return mine, frozenset(own for by, own in found if by != source and not by.startswith(mark(source, "")))
 
 
 # ---------------------------------------------------------------------------------------------------- writing

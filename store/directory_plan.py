@@ -112,10 +112,17 @@ def _name(kind: Kind, row: Stored | Wanted) -> str:
 
 
 def plan(
-    kind: Kind, stored: Iterable[Stored], wanted: Iterable[Wanted], *, in_step: bool, new_id: Callable[[], str]
+    kind: Kind,
+    stored: Iterable[Stored],
+    wanted: Iterable[Wanted],
+    *,
+    in_step: bool,
+    kept: Collection[str] = (),
+    new_id: Callable[[], str],
 ) -> Plan:
     """Match each listed row with a stored one; those with an external id come first, since what they claim, a row that
-    has none may not take. `in_step`: what the source leaves empty or out is emptied or removed."""
+    has none may not take. `in_step`: what the source leaves empty or out is emptied or removed, but of
+    the ids `kept`."""
     index = _Index(kind, stored)
     result = Plan()
     claimed: set[str] = set()
@@ -132,7 +139,7 @@ def plan(
         result.listed.add(own)
         if row.external_id:
             claimed.add(row.external_id)
-        change = _change(found, row, in_step) if found else _creation(own, row)
+        change = _change(found, row, in_step and own not in kept) if found else _creation(own, row)
         if change is None:
             result.unchanged += 1
         else:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from typing import NamedTuple
 
 from connectors import KINDS
 from connectors.base import AddressBook, Card, Tokens
@@ -24,6 +25,13 @@ from syncd.errors import Retryable
 from syncd.opening import context
 
 
+class Listing(NamedTuple):
+    records: list[Record]
+    lists: Mapping[str, Collection[str]]
+    """Mailbox -> the ids of those that are in its book, of all books that can be read."""
+    unread: tuple[Unread, ...]
+
+
 @dataclass(slots=True)
 class Books:
     """Kept from one refresh to the next, so that only what changed is asked for."""
@@ -32,9 +40,7 @@ class Books:
     """Of a mailbox, by its name."""
     _books: dict[str, AddressBook] = field(default_factory=dict)
 
-    def records(
-        self, config: Config, known: Collection[str], stored: Callable[[], Iterable[ContactRow]]
-    ) -> tuple[list[Record], tuple[Unread, ...]]:
+    def records(self, config: Config, known: Collection[str], stored: Callable[[], Iterable[ContactRow]]) -> Listing:
         """The contacts of all of them, and which books cannot be read. Raises one of the SyncErrors if none can.
 
         `known` are the external ids that the store has: a contact that is in several books keeps the one that it was
@@ -47,7 +53,13 @@ class Books:
             names = ", ".join(config.directory.mailboxes)
             raise Retryable(f"no mailbox of {names} is known yet", cure="syncd check")
         cards, unread = parts.each({each.name: partial(self._cards, config, each) for each in mailboxes})
-        return _records(cards, known, [*map(_card, stored())] if unread else ()), unread
+        contacts = _contacts(cards, [*map(_card, stored())] if unread else ())
+        records, lists = [], {name: set[str]() for name in cards}
+        for contact in contacts:
+            records.append(record := contact.record(known))
+            for name in contact.mailboxes:
+                lists[name].add(record.first("id"))
+        return Listing(records, lists, unread)
 
     def _cards(self, config: Config, mailbox: Mailbox) -> Sequence[Card]:
         book = self._books.get(mailbox.name)
@@ -97,7 +109,7 @@ def _card(row: ContactRow) -> Card:
     return Card(row.external_id, row.name, row.addresses)
 
 
-def _records(books: Mapping[str, Iterable[Card]], known: Collection[str], stored: Iterable[Card] = ()) -> list[Record]:
+def _contacts(books: Mapping[str, Iterable[Card]], stored: Iterable[Card] = ()) -> list[_Contact]:
     """Of what has an address or a number, as the rest of a book can never be met in a mail or a call."""
     contacts = [_Contact(card) for card in stored]
     by_id = {each.stored.id: each for each in contacts if each.stored}
@@ -119,7 +131,7 @@ def _records(books: Mapping[str, Iterable[Card]], known: Collection[str], stored
             by_id[card.id] = contact
             for own in keys:
                 by_address[own].append(contact)
-    return [contact.record(known) for contact in contacts if contact.cards]
+    return [contact for contact in contacts if contact.cards]
 
 
 def _keys(card: Card | None) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -13,6 +13,7 @@ from matching.address import domain_key, key
 from store import source
 from store.directory import Report, apply
 from store.directory_keys import external_ids, known_contacts, rekey
+from store.directory_parts import listed_by, note
 from store.health import Unread
 from store.source import Answer
 from store.trail import Doer
@@ -46,19 +47,36 @@ def refresh(config: Config, store: Store, now: datetime, books: Books | None = N
     of a process that has refreshed nothing yet.
     """
     assert config.directory is not None
-    reader = Reader(config.directory.region)
-    if config.directory.mailboxes:
-        books = books or Books(vault(config, store).tokens)
-        engine = store.engine
-        records, unread = books.records(config, external_ids(engine), lambda: known_contacts(engine))
-        listed, doubtful = [("contacts", records)], {"contacts"} if unread else set()
-    else:
+    reader, engine = Reader(config.directory.region), store.engine
+    if not config.directory.mailboxes:
         listed, unread = _records(config.directory, reader)
         doubtful = {each.part for each in unread}
-    if "contacts" in doubtful:
-        doubtful.add("accounts")  # that only contacts name
+        if "contacts" in doubtful:
+            doubtful.add("accounts")  # that only contacts name
+        return _applied(store, reader, listed, unread, doubtful, (), now)
+    books = books or Books(vault(config, store).tokens)
+    found = books.records(config, external_ids(engine), lambda: known_contacts(engine))
+    kept = listed_by(engine, _SOURCE, [each.part for each in found.unread])
+    doubtful = {"contacts"} if kept is None else set()
+    if found.unread:
+        doubtful.add("accounts")
+    done = _applied(store, reader, [("contacts", found.records)], found.unread, doubtful, kept or (), now)
+    note(engine, _SOURCE, found.lists, [each.name for each in config.address_books])
+    return done
+
+
+def _applied(
+    store: Store,
+    reader: Reader,
+    listed: Iterable[_Listed],
+    unread: tuple[Unread, ...],
+    doubtful: Collection[str],
+    kept: Collection[str],
+    now: datetime,
+) -> Refreshed:
+    """Take away nothing of the kinds that are `doubtful`, and none of the contacts `kept`, by their ids."""
     rows = merged([reader.rows(kind, records) for kind, records in listed])
-    report = apply(store.engine, rows, source=_SOURCE, dry_run=False, now=now, prune=True, unread=doubtful)
+    report = apply(store.engine, rows, source=_SOURCE, dry_run=False, now=now, prune=True, unread=doubtful, kept=kept)
     rekey(store.engine, key=key, domain_key=domain_key)
     return Refreshed(report, reader.left_out(), unread)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,7 +20,7 @@ from store.directory import Counts
 from store.writer import Store
 from syncd import config, directory
 from syncd.config import Config
-from syncd.directory.books import _records
+from syncd.directory.books import _contacts
 from syncd.errors import Permanent, Retryable
 from syncd.upkeep import Upkeep
 from tests.connectors.contexts import MemoryTokens
@@ -69,7 +70,10 @@ def anna(google: FakeGoogle) -> AddressBook:
 
 @pytest.fixture
 def ben(google: FakeGoogle) -> AddressBook:
-    return google.address_book(BEN)
+    """No id of Google's is given twice, to whomever."""
+    book = google.address_book(BEN)
+    book.saved._numbers = itertools.count(1000)
+    return book
 
 
 def ids(store: Store, address: str) -> list[str]:
@@ -138,11 +142,43 @@ def test_a_book_that_cannot_be_read_takes_nothing_away_and_holds_up_no_other(
 
     assert [each.part for each in done.unread] == [f"office/{BEN}"]
     assert "cannot act for ben@example.com" in done.unread[0].error
-    assert all(ids(store, f"{name}@acme.example") for name in ("xia", "yan", "zoe"))
-    google.oauth.users.add(BEN)
-    assert directory.refresh(loaded, store, NOW).unread == ()
+    assert ids(store, "xia@acme.example")
     assert ids(store, "yan@acme.example")
     assert not ids(store, "zoe@acme.example")
+    google.oauth.users.add(BEN)
+    ben.saved.people.clear()
+    assert directory.refresh(loaded, store, NOW).unread == ()
+    assert not ids(store, "yan@acme.example")
+
+
+def test_whom_an_unreadable_book_has_too_keeps_what_only_that_one_said(
+    store: Store, loaded: Config, google: FakeGoogle, anna: AddressBook, ben: AddressBook
+) -> None:
+    annas = anna.saved.put("Zoe", "zoe@acme.example", "zoe@home.example")
+    ben.saved.put("Zoe", "zoe@acme.example", "zoe@away.example")
+    directory.refresh(loaded, store, NOW)
+    (stored,) = ids(store, "zoe@acme.example")
+    google.oauth.users.discard(BEN)
+    directory.refresh(loaded, store, NOW)
+    assert ids(store, "zoe@away.example") == [stored]
+    anna.saved.delete(annas)
+    anna.saved.put("Yan", "yan@acme.example")
+    directory.refresh(loaded, store, NOW)
+    assert ids(store, "zoe@acme.example") == [stored]
+
+
+def test_of_a_book_that_was_never_read_nothing_is_taken_for_removed(
+    store: Store, loaded: Config, google: FakeGoogle, anna: AddressBook
+) -> None:
+    """As after an upgrade from a version that did not note which book lists whom."""
+    zoe = anna.saved.put("zoe", "zoe@acme.example")
+    google.oauth.users.discard(BEN)
+    directory.refresh(loaded, store, NOW)
+    anna.saved.delete(zoe)
+    anna.saved.put("xia", "xia@acme.example")
+    directory.refresh(loaded, store, NOW)
+    assert ids(store, "zoe@acme.example")
+    assert ids(store, "xia@acme.example")
 
 
 def test_of_whom_an_unreadable_book_has_too_no_second_contact_is_made(
@@ -342,7 +378,7 @@ CARDS = st.builds(
 def test_every_card_is_in_one_contact_and_of_one_book_two_are_two(books: list[list[Card]]) -> None:
     """However it is with accounts that are registered twice, whose cards have the same ids."""
     named = {f"box{number}": cards for number, cards in enumerate(books)}
-    found = _records(named, known=())
+    found = [contact.record(()) for contact in _contacts(named)]
     assert len(found) <= sum(map(len, books))
     ids = [card.id for cards in books for card in cards]
     if len(set(ids)) == len(ids):
