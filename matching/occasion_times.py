@@ -1,10 +1,11 @@
-"""What a copy leaves open of its times, filled in by what was known of it before."""
+"""What a copy leaves open of its times, filled in by what was known of it before; and what is not there any more."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from syncd.ledger import Occasion, StoredCopy, StoredSighting
+from syncd.ledger import Occasion, StoredCopy, StoredSighting, Whole
+from syncd.model import ItemId
 
 
 def dated(seen: Occasion, previous: StoredSighting | None) -> Occasion:
@@ -24,3 +25,14 @@ def called_off_at(seen: Occasion, before: StoredCopy | None, now: datetime) -> O
         return seen._replace(claim=claim._replace(stamped_at=max(stamps, default=None)))
     is_new = claim.stamped_at is not None and claim.stamped_at != before.claim.stamped_at
     return seen if is_new else seen._replace(claim=claim._replace(stamped_at=now.replace(microsecond=0)))
+
+
+def has_left(item: ItemId, at: datetime | None, copy: StoredCopy | None, whole: Whole) -> bool:
+    """Whether what was seen of an object at this time, and is not among its parts, is there no more."""
+    # The object's own id is that of a single event, or of an object without parts: it is neither any more.
+    if item == whole.object or at is None:
+        return True
+    # What is written down is among the parts however late it is. What a rule tells of ends with the window, which moves
+    # back with the clock.
+    by_rule = copy is not None and not copy.claim.exact
+    return whole.begins <= at and (at < whole.ends or not by_rule)

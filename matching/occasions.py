@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from matching import outcome
-from matching.occasion_times import called_off_at, dated
+from matching.occasion_times import called_off_at, dated, has_left
 from matching.sightings import Sightings
 from syncd.ledger import (
     Answer,
@@ -127,9 +127,9 @@ class Occasions:
             sighting = self.sightings.previous(item)
             if item in whole.parts or sighting is None:
                 continue
-            at = sighting.occurred_at
-            # The object's own id is that of a single event, or of an object without parts: it is neither any more.
-            if item == whole.object or at is None or whole.begins <= at < whole.ends:
+            occasion = self.stored.occasions.get(sighting.activity_id or 0)
+            copy = occasion.copies.get(sighting.id) if occasion else None
+            if has_left(item, sighting.occurred_at, copy, whole):
                 self._leave(item)
 
     def removed(self, item: ItemId) -> None:
