@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from connectors.mime import HEADER_FIELDS, message_from_fields
@@ -86,12 +87,20 @@ def _fields(entry: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     ):
         if value := ", ".join(filter(None, map(_mailbox, _objects(people)))):
             yield name, value
-    told = {}
+    told: dict[str, str] = {}
     for header in _objects(entry.get("internetMessageHeaders")):
-        name = str(header.get("name") or "").lower()
-        if name in _WANTED and name not in told:
-            told[name] = str(header.get("value") or "")
+        spelt = header.get("name")
+        if isinstance(spelt, str) and (wanted := _wanted(spelt)):
+            told.setdefault(wanted, str(header.get("value") or ""))
     yield from {**_kept(entry), **told, **_invitation(entry)}.items()
+
+
+@lru_cache(maxsize=1024)
+def _wanted(name: str) -> str:
+    """A header field's name in lower case if it is read, else empty. A message has some thirty, the same again and
+    again."""
+    lowered = name.lower()
+    return lowered if lowered in _WANTED else ""
 
 
 def _mailbox(recipient: Mapping[str, Any]) -> str:

@@ -92,7 +92,8 @@ def message_from_fields(
 ) -> Message:
     """The same, of header fields that a provider has split and unfolded already."""
     problems: list[str] = []
-    first, repeated = _gathered([(name, _FOLD.sub(" ", value)) for name, value in fields], problems)
+    unfolded = [(name, _FOLD.sub(" ", value) if "\n" in value else value) for name, value in fields]
+    first, repeated = _gathered(unfolded, problems)
     return _message(first, repeated, problems, id=id, received_at=received_at, size=size, folders=folders)
 
 
