@@ -1,9 +1,9 @@
 """What may be stored now and is not, since a level was raised or somebody is protected no more: it is asked for again.
 
 The most closed copy wins, as ever: more is stored of an activity only where all its copies allow it. Of those that a
-replay looked at that is known; of the others (in a mailbox that it did not ask, or gone) as much is taken to be allowed
-as is allowed in every folder of their mailbox. Nothing is fetched here: what waits is read by the next passes, a
-thousand of a mailbox in each.
+replay found to allow more that is known; of the others (in a mailbox that it did not ask, or gone) as much is taken to
+be allowed as is allowed in every folder of their mailbox. Nothing is fetched here: what waits is read by the next
+passes, a thousand of a mailbox in each.
 """
 
 from __future__ import annotations
@@ -26,17 +26,12 @@ AT_ONCE = 200
 
 @dataclass(slots=True)
 class Judged:
-    """What a replay makes of the copies of what is stored at less than the whole."""
+    """What a replay makes of the copies that it looked at, where that is more than could be said without a look."""
 
     copies: dict[int, Level | None] = field(default_factory=dict)
     """Sighting -> the most that it allows; None if no rule logs it any more."""
     candidates: set[int] = field(default_factory=set)
     """Activities of which one of these allows more than is stored."""
-
-    def add(self, sighting_id: int, activity_id: int, stored: Level, allowed: Level | None) -> None:
-        self.copies[sighting_id] = allowed
-        if allowed is not None and allowed > stored:
-            self.candidates.add(activity_id)
 
 
 def raise_levels(

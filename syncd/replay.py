@@ -170,13 +170,14 @@ class _Replay:
         if decision.verdict is not _LOGGED:
             # What stays since a person linked it gets no more than it has, nor does what is private in this copy.
             stays = was.by_hand or decision.rule == PRIVATE
-            self.judged.add(was.sighting_id, activity_id, level, level if stays else None)
+            self.judged.copies[was.sighting_id] = level if stays else None
             return
         allowed = min(self.policy.level, decision.level)
         if allowed < level:
             self.closing[allowed].add(activity_id)
-        if level < Level.FULL:
-            self.judged.add(was.sighting_id, activity_id, level, allowed)
+        elif allowed > level:
+            self.judged.copies[was.sighting_id] = allowed
+            self.judged.candidates.add(activity_id)
 
     def close(self) -> int:
         """Erase what is more than allowed: by the mailbox, and by the people and folders of a mail."""

@@ -115,8 +115,9 @@ class Past:
         """As a replay that looked at all that is in the mailboxes of `allowed`."""
         judged = Judged()
         for sighting, activity, box, level in self.copies():
-            if box in allowed:
-                judged.add(sighting, activity, Level(level), allowed[box])
+            if box in allowed and allowed[box] > level:
+                judged.copies[sighting] = allowed[box]
+                judged.candidates.add(activity)
         return raise_levels(self.world.store, policies, periods, [judged], self.world.now(), dry_run=dry_run)
 
     def stored(self) -> list[tuple[object, ...]]:
@@ -151,7 +152,7 @@ BOTH = {"rita": POLICY, "rolf": POLICY}
     [
         ({"rita": FULL, "rolf": FULL}, BOTH, FULL),
         ({"rita": FULL, "rolf": SUBJECT}, BOTH, SUBJECT),
-        ({"rita": FULL, "rolf": METADATA}, BOTH, METADATA),
+        ({"rita": FULL, "rolf": METADATA}, {**BOTH, "rolf": LOW}, METADATA),
         # Of a mailbox that was not looked at, what it allows everywhere.
         ({"rita": FULL}, BOTH, FULL),
         ({"rita": FULL}, {**BOTH, "rolf": LOW}, METADATA),
