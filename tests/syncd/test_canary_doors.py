@@ -277,6 +277,7 @@ def test_no_canary_is_anywhere_that_it_should_not_be(
 
     log = house.daemon(port)
     assert traces(log) == set(), "the log, or the metrics"
+    assert "@" not in log, "nobody's address"
     house.do_the_deeds()
     assert house.office.process("once", "--again").code == 0
 
@@ -314,5 +315,6 @@ def _not_in_files(house: House, stored: set[Trace], texts: Sequence[str]) -> Non
     for name, content in files.items():
         holds = stored if name.startswith(("syncd.db", "backup.db")) else set()
         assert traces(content) <= holds, name
+        assert name in own or "gone@acme.example" not in content, f"who is erased is in {name}"
         assert name in own or not [each for each in secrets if each in content], name
     assert not [each for each in secrets for text in texts if each in text]
