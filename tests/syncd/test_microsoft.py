@@ -4,7 +4,9 @@ copy."""
 from __future__ import annotations
 
 import json
+import shlex
 import sqlite3
+import sys
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 
 from tests.servers.dovecot import Dovecot
 from tests.servers.fake_graph import Cloud, too_many
-from tests.servers.fake_graph_login import CLIENT, SECRET, TENANT
+from tests.servers.fake_graph_login import CLIENT, SECRET, TENANT, Refusal
 from tests.servers.fake_graph_mail import Mail, Mailbox
 from tests.servers.fake_graph_query import Refused
 from tests.syncd.doors import Office, mailbox
@@ -99,6 +101,41 @@ def test_a_mailbox_that_its_owner_opens_needs_no_secret_and_leaves_no_token_in_t
     held = b"".join(path.read_bytes() for path in office.folder.rglob("*") if path.is_file())
     assert tokens
     assert [token for token in tokens if token.encode() in held or token in said.out + once.out + once.err] == []
+
+
+def test_its_owner_signs_in_with_a_browser_of_this_machine(office: Office, microsoft: Cloud, dora: Mailbox) -> None:
+    follow = (
+        "import ssl, sys, urllib.request as web\n"
+        "trust = ssl.create_default_context(cafile=sys.argv[1])\n"
+        "print(web.urlopen(sys.argv[2], timeout=20, context=trust).read())"
+    )
+    browser = shlex.join([sys.executable, "-c", follow, str(microsoft.ca_file)])
+    there = Office(office.folder, environment={"BROWSER": f"{browser} %s"})
+    there.configure(block(microsoft, 'sign_in = "user"'), extra=CONTACTS)
+    signed = there.process("auth", "dora")
+    assert signed.code == 0, signed.err
+    assert "syncd has your answer" in signed.out
+    assert f"Signed in as {DORA}; allowed: Calendars.Read, Mail.Read, User.Read." in signed.out
+    assert there.syncd("check").code == 0
+
+
+@pytest.mark.parametrize(
+    ("refusal", "words", "cure"),
+    [
+        (Refusal(400, "interaction_required", 50076, "MFA."), "a second factor is wanted", "syncd auth dora"),
+        (Refusal(400, "invalid_grant", 50057, "Disabled."), "the account is disabled", "Account enabled"),
+        (Refusal(400, "consent_required", 90094, "Admin."), "an admin must agree first", "Grant admin consent"),
+    ],
+)
+def test_a_sign_in_that_is_refused_names_its_owner_the_cause_and_what_to_do(
+    office: Office, microsoft: Cloud, dora: Mailbox, refusal: Refusal, words: str, cure: str
+) -> None:
+    office.configure(block(microsoft, 'sign_in = "user"'), extra=CONTACTS)
+    microsoft.login.refusals = [refusal]
+    said = office.process("auth", "dora", "--no-browser")
+    assert said.code == 1
+    assert f"Microsoft does not let {DORA} sign in: {words} (AADSTS{refusal.number})\n  try: " in said.err
+    assert cure in said.err
 
 
 def test_the_same_mail_over_imap_and_over_graph_is_one_activity(
