@@ -218,7 +218,7 @@ class Occasions:
 
     def _create(self, seen: Occasion) -> _Current:
         claim, level = seen.claim, int(min(self.level, seen.decision.level))
-        if not self.stored.closed_items.isdisjoint((seen.key, seen.other_key)):
+        if seen.key in self.stored.closed_items:
             level = int(Level.PRIVATE)  # its owner closed it, and it was taken out since
         row = OccasionRow(
             *(next(self.ids), seen.key, claim.starts_at, claim.ends_at, claim.settles_at, claim.all_day, claim.zone),

@@ -21,6 +21,8 @@ from store.writer import Store
 from syncd.model import Directory, Event, ItemId, Level, Message, Participant, Policy, Role
 from tests.servers.dovecot import Dovecot
 from tests.store.conftest import backend, engine, postgres_database, sqlite_template, url
+from tests.syncd import calendars
+from tests.syncd.calls import series
 from tests.syncd.doors import Office, mail, mailbox, on_postgresql
 from tests.syncd.mailboxes import START, message
 from tests.syncd.worlds import POLICY, World
@@ -275,3 +277,21 @@ def test_the_log_of_the_database_is_emptied_only_where_nobody_must_wait_for_it(w
     with world.store.transaction():
         assert not erasure.empty_log(world.store.engine)
     assert erasure.empty_log(world.store.engine)
+
+
+def test_a_meeting_that_was_closed_stays_so_as_a_series_and_when_it_was_taken_out_and_comes_back(either: World) -> None:
+    office = calendars.Office(either)
+    first, second = series(0, 7)
+    office.calendar("rita").put("s", replace(first, original_start=""))
+    office.sync()
+    with either.store.transaction() as transaction:
+        closing.close_items(transaction.connection, [1], either.now())
+    office.calendar("rita").put("s", first, second)
+    office.sync()
+    kept = "SELECT level, subject, (SELECT count(*) FROM closed_item) FROM activity ORDER BY occurred_at"
+    assert either.rows(kept) == [(-1, None, 2), (2, first.subject, 2)]
+    with either.store.transaction() as transaction:
+        erasure.take_out(transaction.connection, [1, 2], "never_log", either.now())
+    either.execute("UPDATE sighting SET verdict = 'pending', rule = 'replay'")
+    office.sync()
+    assert either.rows(kept) == [(-1, None, 2), (2, first.subject, 2)]
