@@ -21,6 +21,7 @@ from syncd.errors import Permanent, SyncError
 _WRITES = ("write", "send", "fullcontrol", "access_as_user")
 _PLACES = {"Mail.Read": "mailFolders/inbox?$select=id", "Calendars.Read": "calendars?$select=id&$top=1"}
 """What shows whether a right is there: rights that Exchange can grant for some mailboxes only."""
+_TASKS = {"Tasks.Read": "todo/lists?$top=1"}
 _SCOPED = ("Mail", "Calendars", "Contacts")
 """Of the rights to mailboxes, those that it can."""
 _AHEAD = timedelta(days=30)
@@ -89,8 +90,11 @@ def _tried(settings: Settings, login: Login, granted: Granted, everybody: Sequen
     """Only a refusal proves anything: a name that is misspelt opens nothing, either."""
     other = settings.unreachable
     try:
-        if _opens(replace(settings, user=other), login, _PLACES["Mail.Read"]):
-            yield f"the app can read {other}, too, which it must not", _narrow(settings, granted, everybody)
+        there = replace(settings, user=other)
+        places = {**_PLACES, **(_TASKS if any(each.startswith("Tasks.") for each in everybody) else {})}
+        if opened := [right for right, place in places.items() if _opens(there, login, place)]:
+            words = f"the app can read {other}, too ({', '.join(opened)}), which it must not"
+            yield words, _narrow(settings, granted, everybody)
     except Permanent as error:
         words = f"whether the app can read {other}, too, could not be tried: {error}"
         yield words, "name another mailbox of the organisation as `unreachable`"

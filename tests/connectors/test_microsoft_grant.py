@@ -81,6 +81,16 @@ def test_a_scope_in_exchange_that_is_too_wide_is_found_by_the_mailbox_that_must_
     assert "-CustomResourceScope" in cure
 
 
+@pytest.mark.parametrize(("role", "told"), [("Calendars.Read", "Calendars.Read"), ("Tasks.Read.All", "Tasks.Read")])
+def test_what_opens_beside_mail_that_does_not_is_found(world: GraphWorld, role: str, told: str) -> None:
+    world.cloud.graph.mailbox("ceo@example.com", "Clara")
+    world.settings = replace(world.settings, unreachable="ceo@example.com")
+    world.cloud.login.roles = frozenset({role})
+    world.cloud.graph.scope = {"anna@example.com"}
+    ((warning, _),) = _warnings(world)
+    assert warning == f"the app can read ceo@example.com, too ({told}), which it must not"
+
+
 def test_a_mailbox_that_is_not_there_proves_nothing(world: GraphWorld) -> None:
     world.settings = replace(world.settings, unreachable="cxo@example.com")
     ((warning, cure),) = _warnings(world)
