@@ -37,7 +37,8 @@ class Kind:
     settings: type[object]
     """A frozen dataclass; its fields are the keys of the mailbox in the configuration."""
     module: str
-    """Has `open_account`; loaded when the first account is opened, since a provider's library may take a second."""
+    """Has `open_account`; loaded by `load` or when the first account is opened, since a provider's library may take a
+    second."""
     consent: str = ""
     """The module with `sign_in`, where the owner can let syncd in (`syncd auth`)."""
     opens_many: bool = False
@@ -48,6 +49,9 @@ class Kind:
     """The module with `address_book`, where an account has contacts that the directory can take."""
     backfill: timedelta = timedelta(days=180)
     """How far back the first sync reads, if the admin does not say."""
+
+    def load(self) -> None:
+        import_module(self.module)
 
     def open(self, settings: Any, context: Context) -> Account:
         """Opens no connection yet. `settings` are of the type `self.settings`."""

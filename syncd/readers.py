@@ -23,6 +23,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from connectors import KINDS
 from store.health import Health, Registered
 from store.writer import Store, open_store
 from syncd import logs
@@ -290,6 +291,8 @@ def _work(config: Config, pipe: Connection, inherited: Iterable[Connection], thr
     signal.signal(signal.SIGINT, lambda *_: None)
     for each in inherited:  # open here, they would hide from the others that who began them is gone
         each.close()
+    for kind in {each.kind for each in config.mailboxes}:  # meanwhile who began this one opens the store
+        KINDS[kind].load()
     telling = Lock()
 
     def tell(message: Saved | Result) -> None:
