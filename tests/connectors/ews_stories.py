@@ -6,7 +6,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from random import Random
 
 import pytest
@@ -18,11 +18,14 @@ from connectors.retry import persistently
 from syncd.errors import Retryable
 from syncd.model import Batch, CalendarObject, Cursor, Event, Item, ItemId, Message, Note, Task, Unreadable
 from tests.connectors.contract import Reader
+from tests.connectors.ews_series import FOR_EVER, NEW_YORK, PATTERNS, VIENNA
 from tests.connectors.ews_worlds import NOON, START, USER, EwsWorld, deliver, exception, meeting, series, settings, task
 from tests.servers.fake_ews import FakeEws, Request
 from tests.servers.fake_ews_items import Occurrence
 from tests.servers.fake_ews_mailbox import Item as Held
+from tests.servers.fake_ews_mailbox import Value
 from tests.servers.fake_ews_soap import Fault
+from tests.servers.fake_ews_view import first_day, shown
 from tests.servers.loopback_http import Told
 
 HOUR = 3600
@@ -31,11 +34,10 @@ STEPS = 8
 AT_REST = 12
 """So many passes without a fault are more than enough."""
 _PASSING = ("ErrorTimeoutExpired", "ErrorMailboxStoreUnavailable", "ErrorInternalServerError", "ErrorConnectionFailed")
-DAILY = "<t:DailyRecurrence><t:Interval>1</t:Interval></t:DailyRecurrence>"
-DAYS = 4
+DAYS_AHEAD = 60
 FOUR_TIMES = (
-    "<t:NumberedRecurrence><t:StartDate>2026-11-23</t:StartDate>"
-    f"<t:NumberOfOccurrences>{DAYS}</t:NumberOfOccurrences></t:NumberedRecurrence>"
+    "<t:NumberedRecurrence><t:StartDate>2026-11-23</t:StartDate><t:NumberOfOccurrences>4</t:NumberOfOccurrences>"
+    "</t:NumberedRecurrence>"
 )
 
 Said = tuple[object, ...]
@@ -57,7 +59,7 @@ class StoryWorld(EwsWorld):
     """Its account lasts until syncd is started again."""
 
     now: datetime = NOON
-    since: datetime = NOON - timedelta(days=365)
+    since: datetime = NOON - timedelta(days=330)
     kept: ExchangeAccount | None = None
 
     def account(self) -> _Lasting:  # type: ignore[override]
@@ -95,7 +97,9 @@ class Keeper(Reader):
 
     @property
     def has(self) -> Mapping[str, Said]:
-        return {id: (self.versions.get(id, "").partition("|")[0], *self.said[id]) for id in self.seen}
+        """By id; of what says nothing (a series without a day in the window), nothing."""
+        said = {id: self.said[id] for id in self.seen if self.said[id]}
+        return {id: (self.versions.get(id, "").partition("|")[0], *words) for id, words in said.items()}
 
 
 def _said(item: Item) -> Said:
@@ -202,8 +206,9 @@ class Story:
             case 8 | 9:
                 self.happen()
             case 10 | 11 if mailbox.items:
+                changed = [id for id, item in mailbox.items.items() if item.within and number == 11]
                 code = dice.choice(["ErrorServerBusy", "ErrorItemCorrupt"])
-                exchange.lost = {dice.choice([*mailbox.items]): Fault(code)}
+                exchange.lost = {dice.choice(changed or [*mailbox.items]): Fault(code)}
             case 12:
                 mailbox.repeats = dice.randrange(3)
 
@@ -257,7 +262,7 @@ class CalendarStory(Story):
             case 0 | 1:
                 meeting(mailbox, f"{self.number}@example.com", at)
             case 2 | 3:
-                series(mailbox, at, DAILY, FOUR_TIMES, uid=f"{self.number}@example.com")
+                self._series(at)
             case 4 | 12:
                 task(mailbox, f"Call {self.number}", done=dice.random() < 0.5)
             case 5 | 6 | 7 if (one := self.any("CalendarItem")) and "calendar:Recurrence" in one.values:
@@ -273,49 +278,51 @@ class CalendarStory(Story):
             case _:
                 mailbox.change(item, Subject=f"Changed {self.number}")
 
+    def _series(self, at: datetime) -> None:
+        """By any pattern of Outlook, in any zone, that begins before, within or after the window."""
+        pattern, dice = self.dice.choice([*PATTERNS]), self.dice
+        at -= timedelta(days=dice.choice([0, 20, 400]))
+        more: dict[str, Value] = {"calendar_StartTimeZone": dice.choice([VIENNA, NEW_YORK, None])}
+        hour = time(15, self.number % 60, tzinfo=UTC)  # on the same day in all three zones
+        starts_at = datetime.combine(first_day(pattern, at.date()), hour)
+        ends = dice.choice([FOR_EVER, FOUR_TIMES])
+        series(self.world.mailbox, starts_at, pattern, ends, uid=f"{self.number}@example.com", **more)
+
     def _occurrence(self, master: Held) -> None:
         """One of a series is changed, or changed again, or deleted."""
-        mailbox, gone, changed = self.world.mailbox, _deleted(master), _changed(master)
-        starts_at = master.values["calendar:Start"]
-        assert isinstance(starts_at, datetime)
-        original_at = starts_at + timedelta(days=self.dice.randrange(DAYS))
-        if original_at in changed:
-            mailbox.change(mailbox.items[changed[original_at]], Subject=f"Changed {self.number}")
-        elif original_at not in gone and self.dice.random() < 0.5:
-            exception(mailbox, master, original_at, original_at + timedelta(hours=2), item_Subject="Moved")
-        elif original_at not in gone and len(gone) + len(changed) < DAYS - 1:
-            master.values["calendar:DeletedOccurrences"] = [*map(Occurrence, [*gone, original_at])]
+        mailbox, gone = self.world.mailbox, master.values.get("calendar:DeletedOccurrences") or []
+        within = [each for each in self._shown(master) if _starts(each) > NOON]
+        if not within:
+            return
+        one = self.dice.choice(within)
+        if one.within:
+            mailbox.change(one, Subject=f"Changed {self.number}")
+        elif self.dice.random() < 0.5:
+            exception(mailbox, master, _starts(one), _starts(one) + timedelta(minutes=30), item_Subject="Moved")
+        else:
+            assert isinstance(gone, list)
+            master.values["calendar:DeletedOccurrences"] = [*gone, Occurrence(_starts(one))]
             mailbox.touch(master)
 
     def truth(self, stream: str) -> Mapping[str, Said]:
         held = self.world.mailbox.held(self.world.mailbox.folder(stream))
-        return {each.id: (each.change_key, *sorted(self._parts(each), key=str)) for each in held}
+        return {each.id: (each.change_key, *sorted(self._parts(each), key=str)) for each in held if self._parts(each)}
 
     def _parts(self, item: Held) -> list[Said]:
         if item.kind == "Task":
             return [(item.values["item:Subject"], item.values["task:IsComplete"])]
-        starts_at, changed = item.values["calendar:Start"], _changed(item)
-        assert isinstance(starts_at, datetime)
-        days = range(DAYS if "calendar:Recurrence" in item.values else 1)
-        planned = {starts_at + timedelta(days=day) for day in days} - set(_deleted(item)) - set(changed)
-        moved = [self.world.mailbox.items[id].values for id in changed.values()]
-        return [
-            *((item.values["item:Subject"], at) for at in planned),
-            *((each["item:Subject"], each["calendar:Start"]) for each in moved),
-        ]
+        return [(each.values["item:Subject"], _starts(each)) for each in self._shown(item)]
+
+    def _shown(self, item: Held) -> list[Held]:
+        """Within the window, as a calendar view of Exchange has it."""
+        begins, ends = self.world.since, NOON + timedelta(days=DAYS_AHEAD)
+        return [each for each in shown(self.world.mailbox, item, ends) if begins <= _starts(each) < ends]
 
 
-def _deleted(master: Held) -> list[datetime]:
-    found = master.values.get("calendar:DeletedOccurrences") or []
-    assert isinstance(found, list)
-    return [each.original_at for each in found]
-
-
-def _changed(master: Held) -> dict[datetime, str]:
-    """When it was to be -> the id of the changed occurrence."""
-    found = master.values.get("calendar:ModifiedOccurrences") or []
-    assert isinstance(found, list)
-    return {each.original_at: each.id for each in found}
+def _starts(item: Held) -> datetime:
+    found = item.values["calendar:Start"]
+    assert isinstance(found, datetime)
+    return found
 
 
 def tell(exchange: FakeEws, kind: type[Story], streams: Sequence[str], seed: int, patch: pytest.MonkeyPatch) -> None:

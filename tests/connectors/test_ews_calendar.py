@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -12,6 +12,7 @@ import pytest
 from connectors.ical_uid import normal_uid
 from syncd.model import CalendarObject, Event, EventStatus, ItemId, Level, Participant, Removed, Role, Task, Unreadable
 from tests.connectors.contract import Reader
+from tests.connectors.ews_series import FOR_EVER, MONDAYS, NEW_YORK, OWN, PATTERNS, VIENNA
 from tests.connectors.ews_worlds import (
     ANNA,
     NOON,
@@ -28,20 +29,6 @@ from tests.connectors.ews_worlds import (
 from tests.servers.fake_ews import FakeEws
 from tests.servers.fake_ews_items import Occurrence, Person, Raw
 from tests.servers.fake_ews_soap import Fault
-
-VIENNA = Raw('<t:StartTimeZone Id="W. Europe Standard Time" Name="(UTC+01:00) Amsterdam, Berlin, Bern, Rome, Vienna"/>')
-NEW_YORK = Raw('<t:StartTimeZone Id="Eastern Standard Time"/>')
-OWN = Raw(
-    '<t:StartTimeZone Id="Customized Time Zone" Name="Customized Time Zone"><t:Periods>'
-    '<t:Period Bias="-PT1H" Name="Standard" Id="std"/><t:Period Bias="-PT2H" Name="Daylight" Id="dlt"/></t:Periods>'
-    '<t:TransitionsGroups><t:TransitionsGroup Id="0"><t:RecurringDayTransition><t:To Kind="Period">dlt</t:To>'
-    "<t:TimeOffset>PT2H</t:TimeOffset><t:Month>3</t:Month><t:DayOfWeek>Sunday</t:DayOfWeek>"
-    "<t:Occurrence>-1</t:Occurrence></t:RecurringDayTransition><t:RecurringDayTransition>"
-    '<t:To Kind="Period">std</t:To><t:TimeOffset>PT3H</t:TimeOffset><t:Month>10</t:Month>'
-    "<t:DayOfWeek>Sunday</t:DayOfWeek><t:Occurrence>-1</t:Occurrence></t:RecurringDayTransition></t:TransitionsGroup>"
-    '</t:TransitionsGroups><t:Transitions><t:Transition><t:To Kind="Group">0</t:To></t:Transition></t:Transitions>'
-    "</t:StartTimeZone>"
-)
 
 
 @pytest.fixture
@@ -76,13 +63,6 @@ def only(world: EwsCalendarWorld, id: str = "") -> CalendarObject:
 def events(world: EwsCalendarWorld, id: str = "") -> list[Event]:
     """In their order in time."""
     return sorted((part for part in only(world, id).parts if isinstance(part, Event)), key=lambda part: part.starts_at)
-
-
-FOR_EVER = "<t:NoEndRecurrence><t:StartDate>2026-09-07</t:StartDate></t:NoEndRecurrence>"
-MONDAYS = (
-    "<t:WeeklyRecurrence><t:Interval>1</t:Interval><t:DaysOfWeek>Monday</t:DaysOfWeek>"
-    "<t:FirstDayOfWeek>Monday</t:FirstDayOfWeek></t:WeeklyRecurrence>"
-)
 
 
 class TestASingleMeeting:
@@ -252,36 +232,6 @@ class TestTheWindow:
         (batch,) = reader.whole_pass()
         assert batch.versions is not None
         assert len(batch.items) == 1
-
-
-PATTERNS: Mapping[str, list[str]] = {
-    ("<t:DailyRecurrence><t:Interval>3</t:Interval></t:DailyRecurrence>"): ["08-31", "09-03", "09-06"],
-    (
-        "<t:WeeklyRecurrence><t:Interval>2</t:Interval><t:DaysOfWeek>Monday Sunday</t:DaysOfWeek>"
-        "<t:FirstDayOfWeek>Sunday</t:FirstDayOfWeek></t:WeeklyRecurrence>"
-    ): ["08-31", "09-13", "09-14"],
-    (
-        "<t:AbsoluteMonthlyRecurrence><t:Interval>1</t:Interval><t:DayOfMonth>31</t:DayOfMonth>"
-        "</t:AbsoluteMonthlyRecurrence>"
-    ): ["08-31", "09-30", "10-31"],
-    (
-        "<t:RelativeMonthlyRecurrence><t:Interval>1</t:Interval><t:DaysOfWeek>Weekday</t:DaysOfWeek>"
-        "<t:DayOfWeekIndex>Last</t:DayOfWeekIndex></t:RelativeMonthlyRecurrence>"
-    ): ["08-31", "09-30", "10-30"],
-    (
-        "<t:RelativeMonthlyRecurrence><t:Interval>1</t:Interval><t:DaysOfWeek>Monday</t:DaysOfWeek>"
-        "<t:DayOfWeekIndex>Last</t:DayOfWeekIndex></t:RelativeMonthlyRecurrence>"
-    ): ["08-31", "09-28", "10-26"],
-    (
-        "<t:AbsoluteYearlyRecurrence><t:DayOfMonth>31</t:DayOfMonth><t:Month>August</t:Month>"
-        "</t:AbsoluteYearlyRecurrence>"
-    ): ["08-31"],
-    (
-        "<t:RelativeYearlyRecurrence><t:DaysOfWeek>Monday</t:DaysOfWeek><t:DayOfWeekIndex>"
-        "Last</t:DayOfWeekIndex><t:Month>August</t:Month></t:RelativeYearlyRecurrence>"
-    ): ["08-31"],
-}
-"""A pattern -> its first three days, or as many as there are in the window."""
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)

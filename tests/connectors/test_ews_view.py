@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from exchangelib import UTC, EWSDateTime
+from exchangelib import UTC as EWS_UTC
+from exchangelib import EWSDateTime
 
 from syncd.model import Event
 from tests.connectors.contract import Reader
+from tests.connectors.ews_series import FOR_EVER, MONDAYS, NEW_YORK, PATTERNS, VIENNA
 from tests.connectors.ews_worlds import (
     NOON,
     USER,
@@ -22,7 +24,6 @@ from tests.connectors.ews_worlds import (
     series,
     settings,
 )
-from tests.connectors.test_ews_calendar import FOR_EVER, MONDAYS, NEW_YORK, PATTERNS, VIENNA, utc
 from tests.servers.fake_ews import FakeEws
 from tests.servers.fake_ews_items import Occurrence, Raw
 
@@ -41,7 +42,9 @@ def world(exchange: FakeEws) -> Iterator[EwsCalendarWorld]:
 
 def shown(world: EwsCalendarWorld) -> Shown:
     """By Exchange, in its view."""
-    begins, ends = (EWSDateTime.from_datetime(at).astimezone(UTC) for at in (world.since, NOON + timedelta(days=60)))
+    begins, ends = (
+        EWSDateTime.from_datetime(at).astimezone(EWS_UTC) for at in (world.since, NOON + timedelta(days=60))
+    )
     with library(world.exchange.url, world.exchange.ca_file, USER) as account:
         found: Any = list(account.calendar.view(start=begins, end=ends).only("start", "end", "subject"))
     return sorted((_plain(each.start), _plain(each.end), each.subject) for each in found if each.end > begins)
@@ -56,6 +59,10 @@ def read(world: EwsCalendarWorld) -> Shown:
     parts = [part for item in items for part in getattr(item, "parts", ()) if isinstance(part, Event)]
     ends = NOON + timedelta(days=world.settings.ahead_days)  # an occurrence that was put off is known beyond it, too
     return sorted((part.starts_at, part.ends_at, part.subject) for part in parts if part.starts_at < ends)
+
+
+def utc(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 @pytest.mark.parametrize("zone", [VIENNA, NEW_YORK])

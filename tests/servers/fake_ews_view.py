@@ -34,12 +34,13 @@ _PLACES = {"First": 0, "Second": 1, "Third": 2, "Fourth": 3, "Last": -1}
 
 def view(mailbox: Mailbox, folder: Folder, begins: datetime, ends: datetime) -> list[Item]:
     """In their order in time; what ends as the view begins is part of it, too."""
-    found = [each for held in mailbox.held(folder) for each in _shown(mailbox, held, ends)]
+    found = [each for held in mailbox.held(folder) for each in shown(mailbox, held, ends)]
     within = [each for each in found if _at(each, "Start") < ends and _at(each, "End") >= begins]
     return sorted(within, key=lambda each: _at(each, "Start"))
 
 
-def _shown(mailbox: Mailbox, held: Item, ends: datetime) -> Iterator[Item]:
+def shown(mailbox: Mailbox, held: Item, ends: datetime) -> Iterator[Item]:
+    """The meeting itself, or of a series each occurrence that begins, or was to begin, on a day up to then."""
     recurrence = held.values.get("calendar:Recurrence")
     if not isinstance(recurrence, Raw):
         yield held
@@ -57,8 +58,7 @@ def _shown(mailbox: Mailbox, held: Item, ends: datetime) -> Iterator[Item]:
 
 def _planned(master: Item, recurrence: Raw, until: datetime) -> Iterator[tuple[datetime, datetime]]:
     """Start and end of each occurrence, on the clock of the series."""
-    spaces = " ".join(f'xmlns:{name}="{uri}"' for name, uri in NS.items())
-    pattern, range_ = etree.fromstring(f"<x {spaces}>{recurrence.text}</x>")[0]
+    pattern, range_ = _parsed(recurrence.text)
     clock = _clock(master.values.get("calendar:StartTimeZone"))
     starts_at, ends_at = (_at(master, name).astimezone(clock).replace(tzinfo=None) for name in ("Start", "End"))
     first, told = starts_at.date(), {etree.QName(each).localname: each.text or "" for each in (*pattern, *range_)}
@@ -68,6 +68,20 @@ def _planned(master: Item, recurrence: Raw, until: datetime) -> Iterator[tuple[d
     for day in islice(falls, int(told["NumberOfOccurrences"]) if "NumberOfOccurrences" in told else None):
         moved = starts_at + (day - first)
         yield tuple(at.replace(tzinfo=clock).astimezone(UTC) for at in (moved, moved + (ends_at - starts_at)))  # type: ignore[misc]
+
+
+def first_day(pattern: str, day: date) -> date:
+    """On which a series by this pattern begins that somebody makes on a day."""
+    (parsed,) = _parsed(f"<t:Recurrence>{pattern}</t:Recurrence>")
+    told = {etree.QName(each).localname: each.text or "" for each in parsed}
+    while not _falls(etree.QName(parsed).localname, told, day, day):
+        day += DAY
+    return day
+
+
+def _parsed(recurrence: str) -> Any:
+    spaces = " ".join(f'xmlns:{name}="{uri}"' for name, uri in NS.items())
+    return etree.fromstring(f"<x {spaces}>{recurrence}</x>")[0]
 
 
 def _falls(kind: str, told: Mapping[str, str], first: date, day: date) -> bool:
