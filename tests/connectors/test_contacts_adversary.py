@@ -76,15 +76,18 @@ def test_a_google_address_book_tells_the_truth_or_nothing(google: FakeGoogle, se
     world.sign_in(*scopes(ContactsWanted()))
     owner = GoogleOwner(world, dice)
     faults: list[Fault] = [errors.BACKEND, errors.too_fast(), errors.bad_request("Invalid."), Cut(), b"<html>", b"{"]
+    faults.append(errors.too_fast(code=429, after="40"))
     google.plan = lambda call: dice.choice(faults) if dice.random() < 0.25 else None
+    quotas = Quotas(google.clock, google.clock.sleep)
 
     def opened() -> GoogleAddressBook:
-        quotas = Quotas(google.clock, google.clock.sleep)
         return GoogleAddressBook(world.settings, replace(world.context, contacts=ContactsWanted()), quotas=quotas)
 
     book = _lived(owner.act, opened, lambda: set(owner.people.values()), dice)
     google.plan = lambda call: None
+    google.clock.sleep(40)
     assert told(book) == set(owner.people.values())
+    assert google.waiting.broken == []
 
 
 @dataclass
