@@ -20,7 +20,7 @@ from requests import Response
 from connectors import ews_xml as xml
 from connectors.base import Context
 from connectors.ews_autodiscover import Place, found
-from connectors.ews_errors import Denied, Gone, Judge, called, meaning, passes
+from connectors.ews_errors import Gone, Judge, called, denied, meaning, passes
 from connectors.ews_settings import Settings
 from connectors.ews_wire import API_VERSION, Mailbox, TooLarge, Wire
 from connectors.ews_xml import Element, M, T, element
@@ -187,7 +187,7 @@ class Client:
         finally:
             other.close()
         if isinstance(answer, (*Gone, errors.ErrorFolderNotFound)):  # so it hides what one has no right to
-            raise Denied(f"{self.settings.signs_in} may not read {user}")
+            raise denied(other.settings, type(answer).__name__)
         if isinstance(answer, Exception):
             raise meaning(answer, other.settings, other.host) from answer
 

@@ -193,7 +193,7 @@ def meaning(error: Exception, settings: Settings, host: str) -> SyncError:
         )
         return Permanent(f"{host} has no mailbox {settings.user} ({code})", cure=cure)
     if code in _NOT_IMPERSONATED or code == "ErrorAccessDenied":
-        return Denied(f"{settings.signs_in} may not read {settings.user} ({code})", cure=_right(settings))
+        return denied(settings, code)
     if code == "MalformedResponseError" or (code == "SOAPError" and not said.startswith(_TOLD)):
         return _not_understood(host)
     if code in _TOO_OLD:
@@ -204,6 +204,10 @@ def meaning(error: Exception, settings: Settings, host: str) -> SyncError:
 def _not_understood(host: str) -> Retryable:
     cure = "check `host` of the mailbox: something else may answer in Exchange's place, such as a sign-in page"
     return Retryable(f"{host} gives an answer that cannot be understood", cure=cure)
+
+
+def denied(settings: Settings, code: str) -> Denied:
+    return Denied(f"{settings.signs_in} may not read {settings.user} ({code})", cure=_right(settings))
 
 
 def _right(settings: Settings) -> str:
