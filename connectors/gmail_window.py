@@ -27,6 +27,8 @@ def came_since(listed: Iterator[str], since: datetime, dates: Dates) -> Iterator
         listing.extend(stretch)
         if listing.is_over():
             break
+    else:
+        listing.look_at_the_end()
     listing.look_at_the_edges()
     yield from listing.within()
 
@@ -53,7 +55,13 @@ class _Listing:
         far_apart = came[::2]
         return len(came) >= 4 and max(came[-4:]) < self._since and far_apart == sorted(far_apart, reverse=True)
 
+    def look_at_the_end(self) -> None:
+        """If no more than a few are outside the window, one of the others may stand behind them."""
+        self._look(range(max(0, len(self._ids) - EDGE), len(self._ids)))
+
     def look_at_the_edges(self) -> None:
+        # If no more than a few are within, none of them need stand at an end that was looked at.
+        self._look(range(min(EDGE, len(self._ids))))
         for before, behind in list(pairwise(sorted(self._came))):
             if self._is_within(before) != self._is_within(behind):
                 edge = self._edge(before, behind)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from connectors.gmail_window import EDGE, STRETCH, came_since
@@ -42,6 +42,8 @@ class Post:
     turned=st.booleans(),
     seed=st.integers(0, 1000),
 )
+@example(count=7, wanted=1, slip=12.0, turned=False, seed=0)
+@example(count=700, wanted=697, slip=12.0, turned=False, seed=3)
 def test_what_came_since_is_found_whichever_end_comes_first_and_though_neighbours_stand_the_wrong_way_round(
     count: int, wanted: int, slip: float, turned: bool, seed: int
 ) -> None:
@@ -68,5 +70,5 @@ def test_of_twenty_thousand_messages_next_to_none_is_looked_at_and_what_is_long_
     listed = iter(post.newest_first(Random(0)))
     found = list(came_since(listed, BEGAN + timedelta(hours=18_000), post.dates))
     assert len(found) == 2_000
-    assert len(post.looked) <= 2 * 6 + 2 * EDGE + 10
+    assert len(post.looked) <= 2 * 6 + 3 * EDGE + 10
     assert len(list(listed)) == 20_000 - 6 * STRETCH
