@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 from matching import calendar_rules, meeting_identity, outcome
 from matching.occasions import Occasions
-from syncd import deciding, replay, sync
+from syncd import deciding, sync
 from syncd.ledger import Claim, Decided, Invited, Occasion, StoredCopy, StoredSighting
 from syncd.model import Event, Level, Note, Task
 from tests.simulation.planting import bug
@@ -33,11 +33,6 @@ def any_copy_decides() -> AbstractContextManager[Any]:
         return min(copies, key=lambda copy: copy.sighting, default=None)
 
     return patch.object(outcome, "deciding", by_number)
-
-
-@bug
-def a_copy_that_left_still_decides() -> AbstractContextManager[Any]:
-    return patch.object(outcome, "_stands", lambda copy: True)
 
 
 @bug
@@ -81,17 +76,6 @@ def a_series_is_one_meeting() -> AbstractContextManager[Any]:
         return keys(replace(event, original_start=""), key, stream_id)
 
     return patch.object(deciding, "event_keys", one)
-
-
-@bug
-def a_meeting_that_becomes_a_series_is_another_one() -> AbstractContextManager[Any]:
-    keys = meeting_identity.event_keys
-
-    def another(event: Event, key: bytes, stream_id: int) -> tuple[bytes, bytes]:
-        own, _ = keys(event, key, stream_id)
-        return own, own
-
-    return patch.object(deciding, "event_keys", another)
 
 
 # ------------------------------------------------------------------------------------------------- invitations
@@ -162,16 +146,6 @@ def a_folder_says_nothing_of_the_meetings_in_it() -> AbstractContextManager[Any]
 def a_cancellation_by_mail_undoes_what_was_held() -> AbstractContextManager[Any]:
     in_time = outcome._in_time
     return patch.object(outcome, "_in_time", lambda told, claim: told.by_mail or in_time(told, claim))
-
-
-@bug
-def an_invitation_that_was_deleted_is_none() -> AbstractContextManager[Any]:
-    return patch.object(outcome, "_stands", lambda copy: copy.gone_at is None)
-
-
-@bug
-def a_replay_looks_at_the_mail_alone() -> AbstractContextManager[Any]:
-    return patch.object(replay, "invited", lambda decided, *_: decided)
 
 
 # --------------------------------------------------------------------------------------------- tasks and notes

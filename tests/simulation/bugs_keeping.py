@@ -64,11 +64,6 @@ def one_mail_of_a_conversation_is_closed() -> AbstractContextManager[Any]:
 
 
 @bug
-def what_turns_out_to_be_of_a_closed_conversation_stays_open() -> AbstractContextManager[Any]:
-    return patch.object(closing, "close_joined", lambda connection, thread_ids, now: None)
-
-
-@bug
 def closing_leaves_the_subject() -> AbstractContextManager[Any]:
     close = closing.close
 

@@ -21,7 +21,9 @@ def wrong(world: World, attached: Attached) -> Iterator[str]:
         """Reps in whose calendar it is, and perhaps not read yet."""
         for held in meeting.standing():
             yield from _sighting(world, meeting, held, logged, unseen)
-        yield from _meeting(world, meeting, logged or _left(world, meeting), unseen, attached)
+        if meeting.was_single and logged and (others := _left(world, meeting, meeting.name) - logged):
+            yield f"meeting {meeting.item} is another one than before it was a series: {others}"
+        yield from _meeting(world, meeting, logged or _left(world, meeting, meeting.item), unseen, attached)
         for own in logged:
             if owners.setdefault(own, meeting) is not meeting:
                 yield f"meetings {owners[own].item} and {meeting.item} are one activity"
@@ -49,11 +51,11 @@ def _sighting(world: World, meeting: Meeting, held: Held, logged: set[int], unse
         logged.add(own)
 
 
-def _left(world: World, meeting: Meeting) -> set[int]:
+def _left(world: World, meeting: Meeting, item: str) -> set[int]:
     """What it was logged as before it left all calendars."""
     query = "SELECT activity_id FROM sighting WHERE stream_id = :id AND item = :item AND activity_id IS NOT NULL"
     streams = (world.stream_ids[rep, "Calendar"] for rep in meeting.copies)
-    return {int(str(own)) for stream in streams for (own,) in world.rows(query, id=stream, item=meeting.item)}
+    return {int(str(own)) for stream in streams for (own,) in world.rows(query, id=stream, item=item)}
 
 
 def _is_reached(world: World, held: Held) -> bool:
@@ -84,7 +86,7 @@ def _meeting(
     for own in logged:
         columns = "SELECT status, occurred_at, level, subject, text FROM activity WHERE id = :id"
         ((status, at, level, subject, text),) = world.rows(columns, id=own)
-        least, most = _levels(world, meeting, attached)
+        least, most = _levels(world, meeting, unseen, attached)
         if not isinstance(level, int) or not least <= level <= most:
             yield f"{name} has level {level}, not {least} to {most}"
             continue
@@ -101,13 +103,13 @@ def _meeting(
         yield from _answers(world, own, meeting, attached)
 
 
-def _levels(world: World, meeting: Meeting, attached: Attached) -> tuple[int, int]:
+def _levels(world: World, meeting: Meeting, unseen: set[str], attached: Attached) -> tuple[int, int]:
     """The least and the most that may be stored of it."""
     truth = world.truth
-    private = [held for held in meeting.standing() if _decidable(world, meeting, held.rep) == {"private"}]
-    if private:
+    rules = {held.rep: _decidable(world, meeting, held.rep) for held in meeting.standing() if held.rep not in unseen}
+    if {"private"} in rules.values():
         return PRIVATE, PRIVATE
-    certain = [held.rep for held in meeting.standing() if _decidable(world, meeting, held.rep) == {"logged"}]
+    certain = [rep for rep, rule in rules.items() if rule == {"logged"}]
     levels = [truth.decide(meeting.people, rep, "", private=False).level for rep in certain]
     levels += [
         truth.verdict(mail, copy).level

@@ -19,12 +19,13 @@ def finds(bug: str, seed: int) -> Told | None:
     """How the story ends under the bug, if badly, and well without it."""
     with BUGS[bug]():
         told = tell(seed)
-    return told if told.wrong and ends_well(seed) else None
+    return told if told.wrong and not undisturbed(seed).wrong else None
 
 
 @cache
-def ends_well(seed: int) -> bool:
-    return not tell(seed).wrong
+def undisturbed(seed: int) -> Told:
+    """The story under no bug, told once only."""
+    return tell(seed)
 
 
 def first_finding(bug: str) -> Told | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 from functools import partial
 
@@ -43,10 +44,13 @@ def expired(world: World) -> None:
 def shut(world: World, step: Step) -> None:
     """An owner closes an item, or all of its conversation."""
     a, b, *_ = step.numbers
-    found = world.rows("SELECT public_id, kind, occurred_at FROM activity ORDER BY kind, occurred_at, identity")
+    columns = "SELECT public_id, kind, occurred_at, thread_id FROM activity ORDER BY kind, occurred_at, identity"
+    found = world.rows(columns)
     if not found:
         return
-    public_id, kind, at = map(str, found[a % len(found)])
+    held = Counter(thread for *_, thread in found)
+    talks = [row for row in found if held[row[-1]] > 1]
+    public_id, kind, at, _ = map(str, of(tuple(talks or found) if b % 3 == 2 else tuple(found), a))
     whole = kind == "email" and b % 3 > 0
     world.tell(f"{'the conversation of ' if whole else ''}the {kind} of {at} is closed")
 

@@ -75,8 +75,8 @@ def deliver(world: World, step: Step) -> None:
 
 
 def _reuse(mail: Mail, other: Mail) -> None:
-    """Broken software gives another mail's Message-ID to this one. Nothing private: it would close both."""
-    if other.id and not any(copy.private for copy in other.copies):
+    """Broken software gives another mail's Message-ID to this one. Of nothing that may be private: both would close."""
+    if other.id and not other.invites and not any(copy.private for copy in other.copies):
         mail.id, mail.reuses, other.reuses = other.id, True, True
 
 

@@ -58,6 +58,8 @@ class Meeting:
     """A copy of it, or a mail about it, was private at some time."""
     least: int = 2
     """The lowest level that was ever allowed of it."""
+    was_single: bool = False
+    """A single meeting, which never moved, became the series of which it is the first."""
     written_of: list[datetime] = field(default_factory=list)
     """When it was to be, by mails about it."""
 

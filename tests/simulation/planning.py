@@ -189,7 +189,8 @@ def remove(world: World, step: Step) -> None:
     if found is None:
         return
     meeting, all_held = found
-    rep = all_held[b % len(all_held)].rep
+    own_first = sorted(all_held, key=lambda held: own(held.rep) != meeting.organizer)
+    rep = own_first[b // 2 % len(all_held) if b % 2 else 0].rep
     gone = meeting.members() if c % 4 == 0 else [meeting]
     world.tell(f"{rep} deletes meeting {meeting.item}{' with all of its series' if len(gone) > 1 else ''}")
     drop(world, rep, gone)

@@ -49,12 +49,13 @@ def repeat(world: World, step: Step) -> None:
     if any(each.now.starts_at != begins for each in held):
         return  # one of them has not heard of the last move, and no calendar makes a series of that
     world.tell(f"meeting {first.number} becomes a series")
+    first.was_single = len(set(first.times())) == 1
     first.original, first.series = begins, [first]
     for place in range(1, b % 3 + 2):
         at = begins + place * DAY
         copies = {each.rep: Held(each.rep, [replace(each.now, starts_at=at)], written=False) for each in held}
         master = replace(first.master, starts_at=at)
-        first.series.append(replace(first, master=master, original=at, copies=copies))
+        first.series.append(replace(first, master=master, original=at, copies=copies, was_single=False))
     world.meetings.all += first.series[1:]
     for each in held:
         put(world, first, each.rep)
