@@ -55,6 +55,8 @@ class Trouble:
     stopped: bool = False
     _until: timedelta = timedelta(0)
     """How much of a wait that was asked for is left."""
+    _closed_until: timedelta = timedelta(0)
+    """The same of the sign-in."""
     _account: MicrosoftAccount | None = None
     _revoked: int = 0
 
@@ -62,7 +64,7 @@ class Trouble:
         patch.setitem(
             persistently.__kwdefaults__ or {}, "sleep", lambda seconds: self.sleep(timedelta(seconds=seconds))
         )
-        self.world.cloud.graph.hook = self
+        self.world.cloud.graph.hook, self.world.cloud.login.hook = self, self._signed_in
 
     def stop(self) -> None:
         """Nothing goes wrong any more."""
@@ -73,6 +75,7 @@ class Trouble:
     def sleep(self, time: timedelta) -> None:
         self.world.now += time
         self._until -= time
+        self._closed_until -= time
 
     # ------------------------------------------------------------------------------------------- what Graph answers
 
@@ -86,6 +89,16 @@ class Trouble:
             self._spoil_parts(len(json.loads(request.body)["requests"]))
             return None
         return self._instead()
+
+    def _signed_in(self, request: Request) -> Answer | None:
+        """The login has its own limits (AADSTS90055)."""
+        if self._closed_until > timedelta(0):
+            self.asked_too_soon.append(request.url)
+        if self.stopped or self.dice.random() < 0.7:
+            return None
+        seconds = self.dice.choice([2, 2, HOURS])
+        self._closed_until = timedelta(seconds=seconds)
+        return Answer(429, {"error": "temporarily_unavailable"}, {"Retry-After": str(seconds)})
 
     def _vary(self) -> None:
         graph, dice = self.world.cloud.graph, self.dice

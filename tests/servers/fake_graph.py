@@ -344,6 +344,7 @@ def clouds(authority: trustme.CA, ca_file: Path) -> Iterator[Callable[[], Cloud]
         nonlocal graph
         graph = FakeGraph(login, origin=graph.origin)
         login.requests.clear()
+        login.hook = lambda request: None
         return Cloud(login, graph, ca_file)
 
     with serve(login, authority) as login.origin, serve(lambda request: graph(request), authority) as graph.origin:

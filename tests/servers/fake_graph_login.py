@@ -10,7 +10,7 @@ import itertools
 import json
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -71,6 +71,8 @@ class FakeLogin:
     refusals: list[Refusal] = field(default_factory=list)
     """For the next requests of tokens, one each."""
     always: Refusal | None = None
+    hook: Callable[[Request], Answer | None] = lambda request: None
+    """Called as each request comes; what it returns is the answer, if it is one."""
     tokens: dict[str, Issued] = field(default_factory=dict)
     refreshes: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Refresh token -> user and scopes."""
@@ -80,6 +82,8 @@ class FakeLogin:
 
     def __call__(self, request: Request) -> Answer:
         self.requests.append(request)
+        if answer := self.hook(request):
+            return answer
         tenant, _, rest = request.path.strip("/").partition("/")
         match request.method, rest:
             case "GET", "discovery/instance":
