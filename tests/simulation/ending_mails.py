@@ -133,9 +133,10 @@ def _levels(world: World, mail: Mail, public_id: str) -> tuple[int, int]:
     if mail.invites:  # which of its copies was taken for a mail, nobody knows
         most = FULL
     most = min(most, truth.kept.most(mail.at))
-    ever = {verdict for copy in mail.copies for verdict in copy.possible} | {truth.plain(mail, c) for c in mail.copies}
-    least = min((each.level for each in ever if each.rule in KNOWN), default=FULL)
-    least = min(least, truth.kept.least(mail.at))
+    ever = {verdict for copy in mail.copies for verdict in copy.possible}
+    # A replay goes by what is stored, also of copies that are there no more, and of who is known no more.
+    now = [truth.most(mail.people, copy.rep, copy.folder) for copy in mail.copies]
+    least = min(truth.kept.least(mail.at), *now, *(each.level for each in ever if each.rule in KNOWN))
     if any(each.rule == "private" for each in ever) or _maybe_shut(world, mail):
         least = PRIVATE
     # A copy that cannot be read closes nothing.

@@ -207,12 +207,16 @@ class Truth:
             return Verdict("internal_only")
         if not self.known.entities(people):
             return Verdict("no_known_contact")
+        return Verdict("logged", self.most(people, rep, folder))
+
+    def most(self, people: tuple[str, ...], rep: str, folder: str) -> int:
+        """The level that is allowed of what these take part in, whoever is known."""
+        if _listed(people, self.rules.protected) or self.closed.intersection(people):
+            return PRIVATE
         level = self.rules.levels.get(rep, FULL)
         if folder == "Deals" and self.rules.deals_level is not None:
             level = min(level, self.rules.deals_level)
-        if _listed(people, self.rules.protected) or self.closed.intersection(people):
-            level = PRIVATE
-        return Verdict("logged", level)
+        return level
 
     def verdicts(self, verdict: Verdict) -> set[Verdict]:
         """What may be decided where this is right: who has just become known is still a stranger."""
