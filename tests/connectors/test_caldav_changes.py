@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 
+from connectors.caldav_fetch import TOGETHER
 from syncd.errors import Permanent, Retryable
 from syncd.model import Cursor, ItemId, Removed
 from tests.connectors.caldav_worlds import ScriptedWorld, scripted
@@ -347,7 +348,7 @@ def test_a_calendar_that_lists_nothing_says_so_and_leaves_the_judgement_to_its_c
 
 
 def test_a_server_that_fails_in_the_middle_loses_nothing_and_removes_nothing(world: ScriptedWorld) -> None:
-    keys = world.add(70)
+    keys = world.add(TOGETHER + 20)
     reader = Reader(world)
     answers = iter([True, False])
     world.server.script[MULTIGET] = lambda asked, usual: usual() if next(answers) else dav_xml.failure(500, "E", "e")

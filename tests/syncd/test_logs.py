@@ -115,8 +115,8 @@ def test_the_libraries_are_not_heard_below_a_warning_even_when_we_are() -> None:
 
 def test_of_what_a_library_warns_the_place_is_told_and_not_the_words() -> None:
     out = lines("json")
-    logging.getLogger("exchangelib.util").error("ValueError: %s", "Quarterly figures of Umbrella")
+    logging.getLogger("msal.application").error("ValueError: %s", "Quarterly figures of Umbrella")
     told = json.loads(out.getvalue())
-    assert (told["event"], told["level"], told["library"]) == ("library_warned", "error", "exchangelib.util")
+    assert (told["event"], told["level"], told["library"]) == ("library_warned", "error", "msal.application")
     assert told["place"].startswith("test_logs.py:")
     assert "Umbrella" not in out.getvalue()

@@ -19,7 +19,7 @@ def events() -> set[str]:
     """Every event that the program logs, as the words are in its source."""
     source = "\n".join(path.read_text() for path in (ROOT / "syncd").glob("*.py"))
     calls = re.findall(r'log\.(?:info|warning|error|exception)\(\s*"(\w+)"', source)
-    return {*calls, *re.findall(r'"(pass_\w+|mailbox_state_changed)"', source)}
+    return {*calls, *re.findall(r'"(pass_\w+|mailbox_state_changed|library_warned)"', source)}
 
 
 @pytest.mark.parametrize("state", State)
