@@ -383,18 +383,7 @@ def _is_stored(current: _Current, place: tuple[str, str]) -> bool:
 
 def _row(stored: StoredOccasion) -> OccasionRow:
     return OccasionRow(
-        stored.id,
-        stored.identity,
-        stored.occurred_at,
-        stored.ended_at,
-        stored.settles_at,
-        stored.all_day,
-        stored.zone,
-        stored.status,
-        int(stored.level),
-        stored.subject,
-        stored.text,
-        stored.location,
-        stored.rescheduled,
-        stored.rescheduled_from,
+        *(stored.id, stored.identity, stored.occurred_at, stored.ended_at, stored.settles_at, stored.all_day),
+        *(stored.zone, stored.status, int(stored.level), stored.subject, stored.text, stored.location),
+        *(stored.rescheduled, stored.rescheduled_from),
     )

@@ -14,18 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, TypeAlias
 
-from syncd.model import (
-    Attachment,
-    Cursor,
-    Decision,
-    Identity,
-    ItemId,
-    Level,
-    Message,
-    Participant,
-    Removed,
-    Verdict,
-)
+from syncd.model import Attachment, Cursor, Decision, Identity, ItemId, Level, Message, Participant, Removed, Verdict
 
 
 class Decided(NamedTuple):
