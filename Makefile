@@ -53,9 +53,10 @@ lint: install-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# One more process than there are cores: many tests wait for a daemon or a server.
 test: install-dev lint
 	@.ci/debian dovecot-imapd postgresql isync systemd procps faketime
-	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	$(BIN)/pytest -n $$(($$(nproc) + 1)) --maxprocesses 5 --dist loadfile $(ARGS)
 
 # Stories of faults (docs/TESTS.md): SEEDS=2000 of them, from FIRST=0 on; DATABASE=--postgresql.
 SEEDS ?= 2000
