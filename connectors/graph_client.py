@@ -163,12 +163,13 @@ class Graph:
             path = page.next
         raise Retryable(f"{self._origin.hostname} sends the same pages for ever", cure="it is tried again")
 
-    def batch(self, paths: Sequence[str], *, prefer: Sequence[str] = ()) -> list[Part]:
-        """One GET for each path below `/v1.0`, in the order asked. A part that was throttled is asked for again."""
-        done: dict[int, Part] = {}
+    def batch(self, paths: Sequence[str], *, prefer: Sequence[str] = ()) -> Iterator[Part]:
+        """One GET for each path below `/v1.0`, in the order asked; the next twenty when these were taken. A part that
+        was throttled is asked for again."""
         for start in range(0, len(paths), BATCH):
-            self._answer(paths, range(start, min(start + BATCH, len(paths))), prefer, done)
-        return [done[number] for number in range(len(paths))]
+            numbers, done = range(start, min(start + BATCH, len(paths))), dict[int, Part]()
+            self._answer(paths, numbers, prefer, done)
+            yield from (done[number] for number in numbers)
 
     def _answer(self, paths: Sequence[str], numbers: range, prefer: Sequence[str], done: dict[int, Part]) -> None:
         """What is too large together is asked for in halves, and what is so alone is said to be: one giant mail must

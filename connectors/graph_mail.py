@@ -94,7 +94,7 @@ class MailStream:
         options = query(select=select, expand=EXPAND)
         prefer = (_TEXT,) if text else ()
         paths = [f"{self._graph.mailbox}/messages/{quote(id_)}{options}" for id_ in ids]
-        parts = self._graph.batch(paths, prefer=prefer)
+        parts = list(self._graph.batch(paths, prefer=prefer))
         files = self._attachments([id_ for id_, part in zip(ids, parts, strict=True) if _attaches(part)])
         for id_, part in zip(ids, parts, strict=True):
             item = self._item(id_, part)
