@@ -6,38 +6,26 @@ The fake of the tests stands for Exchange, in a process of its own; what is meas
 
 from __future__ import annotations
 
-import random
 import statistics
-import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email import message_from_bytes
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import trustme
 
-from bench.cast import OWN_DOMAIN, Person, cast
-from bench.letters import Letter, Writer, subject_words
-from connectors.base import Context, Stream
+from bench import provider
+from bench.cast import Person
+from bench.provider import USER, apart, context, milliseconds, new_store, one_pass, poll, read
 from connectors.ews import ExchangeAccount
 from connectors.ews_settings import Settings
-from store import health, migrations
-from store.health import Registration
-from store.writer import Store, open_store
-from syncd.model import Cursor, Level, Policy
-from syncd.sync import Pass
-from tests.connectors.contexts import MemoryTokens
+from syncd.model import Cursor
 from tests.connectors.ews_worlds import PASSWORD, library
 from tests.servers.fake_ews import EWS, hosting
 from tests.servers.fake_ews_items import Person as Named
 from tests.servers.fake_ews_mailbox import Mailbox
 
-USER = f"rep0@{OWN_DOMAIN}"
 _PAGE, _TEN = 100, 10
 _FIELDS = [
     "item_class", "subject", "sensitivity", "datetime_received", "datetime_sent", "categories", "in_reply_to",
@@ -57,33 +45,23 @@ def _serve(directory: Path, messages: int, pipe: Connection) -> None:
 
 
 def _fill(mailbox: Mailbox, messages: int) -> None:
-    """With header fields as they really arrive: some 2.5 kB of each message."""
-    people, writer, chance = cast(1, mailboxes=1), Writer(1, attachments=False), random.Random("exchange")
-    now = datetime.now(UTC)
-    for number in range(messages):
-        sender = chance.choice(people.contacts if chance.random() < 0.4 else people.strangers)
-        to = (people.reps[0], *chance.sample(people.colleagues, k=chance.randrange(3)))
-        at = now - timedelta(minutes=number)
-        letter = Letter(
-            number=number, sender=sender, to=to, cc=(), subject=subject_words(chance), sent=at,
-            message_id=f"{number}@client.example", references=(f"{number // 3}@client.example",),
-        )  # fmt: skip
-        headers = message_from_bytes(writer.write(letter, chance)).items()
+    for each in provider.mail(messages):
         values: dict[str, object] = {
             "item:ItemClass": "IPM.Note",
-            "item:Subject": letter.subject,
+            "item:Subject": each.subject,
             "item:Sensitivity": "Normal",
-            "item:DateTimeReceived": at,
-            "item:DateTimeSent": at,
+            "item:DateTimeReceived": each.at,
+            "item:DateTimeSent": each.at,
             "item:IsDraft": False,
-            "item:InternetMessageHeaders": [(name, " ".join(str(value).split())) for name, value in headers],
-            "message:From": _named(sender),
-            "message:Sender": _named(sender),
-            "message:ToRecipients": [*map(_named, to)],
-            "message:InternetMessageId": f"<{number}@client.example>",
-            "message:References": f"<{number // 3}@client.example>",
+            "item:InternetMessageHeaders": each.headers,
+            "message:From": _named(each.sender),
+            "message:Sender": _named(each.sender),
+            "message:ToRecipients": [*map(_named, each.to)],
+            "message:CcRecipients": [*map(_named, each.cc)],
+            "message:InternetMessageId": f"<{each.message_id}>",
+            "message:References": f"<{each.references}>",
         }
-        mailbox.add("inbox", "Message", values, received_at=at)
+        mailbox.add("inbox", "Message", values, received_at=each.at)
 
 
 def _named(person: Person) -> Named:
@@ -103,27 +81,9 @@ class Exchange:
         return library(self.url, self.ca_file, USER)
 
     def account(self) -> ExchangeAccount:
-        context = Context(
-            mailbox="rep0",
-            secret=lambda: PASSWORD,
-            since=lambda: datetime.now(UTC) - timedelta(days=3650),
-            now=lambda: datetime.now(UTC),
-            tokens=MemoryTokens(),
+        return ExchangeAccount(
+            Settings(user=USER, host=self.host, ca_file=self.ca_file, auth="basic"), context(PASSWORD)
         )
-        return ExchangeAccount(Settings(user=USER, host=self.host, ca_file=self.ca_file, auth="basic"), context)
-
-
-@contextmanager
-def served(directory: Path, messages: int) -> Iterator[Exchange]:
-    spawn = get_context("spawn")
-    ours, theirs = spawn.Pipe()
-    process = spawn.Process(target=_serve, args=(directory, messages, theirs), daemon=True)
-    process.start()
-    try:
-        yield Exchange(*ours.recv())
-    finally:
-        ours.send(None)
-        process.join()
 
 
 def _loop(account: Any) -> None:
@@ -158,65 +118,28 @@ class Figures:
 def first_sync(directory: Path, messages: int, *, rounds: int) -> Figures:
     directory.mkdir(parents=True, exist_ok=True)
     with (
-        served(directory, messages) as exchange,
-        library(exchange.url, exchange.ca_file, USER) as theirs,
-        _store(directory) as store,
+        apart(_serve, directory, messages) as (host, ca_file),
+        Exchange(host, ca_file).library() as theirs,
+        new_store(directory / "exchange.db") as store,
     ):
-        client = _milliseconds(lambda: _loop(theirs))
+        exchange = Exchange(host, ca_file)
+        client = milliseconds(lambda: _loop(theirs))
         account = exchange.account()
         streams = [stream for stream in account.streams() if not stream.excluded]
         inbox = next(stream for stream in streams if stream.name == "Inbox")
         cursors: dict[str, Cursor] = {}
-        connector = _milliseconds(lambda: _read(inbox, cursors))
-        syncd = _milliseconds(_pass(inbox, store).run)
+        connector = milliseconds(lambda: read(inbox, cursors))
+        syncd = milliseconds(one_pass(inbox, store, "exchange").run)
         for stream in streams:
-            _read(stream, cursors)
+            read(stream, cursors)
         repeated = range(10 * rounds)
-        client_poll = statistics.median(_milliseconds(lambda: list(theirs.inbox.sync_items())) for _ in repeated)
-        poll = statistics.median(_milliseconds(lambda: _read(inbox, cursors)) for _ in repeated)
-        whole = statistics.median(_milliseconds(lambda: _poll(account, cursors)) for _ in repeated)
+        client_poll = statistics.median(milliseconds(lambda: list(theirs.inbox.sync_items())) for _ in repeated)
+        own_poll = statistics.median(milliseconds(lambda: read(inbox, cursors)) for _ in repeated)
+        whole = statistics.median(milliseconds(lambda: poll(account, cursors)) for _ in repeated)
         account.close()
     each = 1000 / messages
-    return Figures(
-        messages, client * each, connector * each, syncd * each, client_poll, poll, whole, requests=1 + len(streams)
-    )
-
-
-def _read(stream: Stream, cursors: dict[str, Cursor]) -> None:
-    for batch in stream.changes(cursors.get(stream.name)):
-        cursors[stream.name] = batch.cursor
-
-
-def _poll(account: ExchangeAccount, cursors: dict[str, Cursor]) -> None:
-    for stream in account.streams():
-        if not stream.excluded:
-            _read(stream, cursors)
-
-
-@contextmanager
-def _store(directory: Path) -> Iterator[Store]:
-    """Nobody in it is known, but every message is decided on."""
-    path = directory / "exchange.db"
-    path.unlink(missing_ok=True)
-    store = open_store(f"sqlite:///{path}", b"k" * 32)
-    migrations.upgrade(store.engine)
-    try:
-        yield store
-    finally:
-        store.close()
-
-
-def _pass(stream: Stream, store: Store) -> Pass:
-    mailbox = health.register(store.engine, [Registration("rep0", USER, "exchange")])["rep0"].id
-    row = health.register_streams(store.engine, mailbox, [(stream.name, stream.kind, "")])[stream.name]
-    policy = Policy(own_domains=frozenset({OWN_DOMAIN}), level=Level.SUBJECT, key=b"k" * 32)
-    return Pass(stream, row.id, store, policy, now=lambda: datetime.now(UTC))
-
-
-def _milliseconds(work: Callable[[], object]) -> float:
-    began = time.process_time()
-    work()
-    return (time.process_time() - began) * 1000
+    firsts = (client * each, connector * each, syncd * each)
+    return Figures(messages, *firsts, client_poll, own_poll, whole, requests=1 + len(streams))
 
 
 def table(found: Figures) -> str:

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from googleapiclient import discovery
 from googleapiclient.http import BatchHttpRequest
 
 from bench.google_crowd import Crowd
+from bench.provider import apart
 from connectors.base import Context, Stream
 from connectors.google import GoogleAccount
 from connectors.google_settings import Settings
@@ -91,19 +91,6 @@ class Google:
             tokens=tokens,
         )
         return GoogleAccount(settings, context)
-
-
-@contextmanager
-def served(messages: int) -> Iterator[Google]:
-    spawn = get_context("spawn")
-    ours, theirs = spawn.Pipe()
-    process = spawn.Process(target=_serve, args=(messages, theirs), daemon=True)
-    process.start()
-    try:
-        yield Google(*ours.recv())
-    finally:
-        ours.send(None)
-        process.join()
 
 
 class _Authorized(httplib2.Http):  # type: ignore[misc]
@@ -176,7 +163,8 @@ class Figures:
 
 def first_sync(directory: Path, messages: int, rounds: int) -> Figures:
     """The least of each figure: whatever else the machine does only adds to them."""
-    with served(messages) as google:
+    with apart(_serve, messages) as told:
+        google = Google(*told)
         found = [_round(google, directory, messages) for _ in range(rounds)]
     return Figures(messages, *map(min, zip(*found, strict=True)))
 

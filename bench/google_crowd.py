@@ -5,11 +5,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +16,7 @@ from bench.cast import OWN_DOMAIN, cast
 from bench.daemon import on_a_free_port
 from bench.installation import Installation
 from bench.measure import Failed
+from bench.provider import apart
 from connectors.google_calendar import CalendarSource
 from connectors.google_sign_in import MAIL
 from connectors.google_tasks import TaskSource
@@ -57,7 +56,8 @@ def watch(directory: Path, mailboxes: int, *, interval: int, seconds: int) -> Cr
     users = [rep.address for rep in people.reps]
     installation = Installation(directory / "syncd-google", people, "", daemon.section)
     installation.prepare()
-    with _served(users, people.contacts[0].address) as office:
+    with apart(_serve, users, people.contacts[0].address) as told:
+        office = Office(*told)
         key = installation.directory / "google-key.json"
         key.write_text(office.key)
         key.chmod(0o600)
@@ -92,19 +92,6 @@ def table(found: Crowd) -> str:
 class Office(NamedTuple):
     url: str
     key: str
-
-
-@contextmanager
-def _served(users: Sequence[str], customer: str) -> Iterator[Office]:
-    spawn = get_context("spawn")
-    ours, theirs = spawn.Pipe()
-    process = spawn.Process(target=_serve, args=(users, customer, theirs), daemon=True)
-    process.start()
-    try:
-        yield Office(*ours.recv())
-    finally:
-        ours.send(None)
-        process.join()
 
 
 def _serve(users: Sequence[str], customer: str, pipe: Connection) -> None:
