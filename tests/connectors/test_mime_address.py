@@ -190,8 +190,10 @@ NEARLY_PLAIN = [
 
 @pytest.mark.parametrize("value", NEARLY_PLAIN)
 def test_what_is_nearly_plain_is_read_alike_by_both(value: str) -> None:
-    for one in (value, f"{value}, b@y.example", f"b@y.example, {value}"):
-        assert addresses(one) == careful_addresses(one)
+    bare, bracketed = "b@y.example", '"Y, Ben" <b@y.example>'
+    for other in (bare, bracketed):
+        for one in (value, f"{value}, {other}", f"{other}, {value}", f"{other}, {value}, {other}, <a@x.example>"):
+            assert addresses(one) == careful_addresses(one)
 
 
 def test_the_short_way_takes_what_most_mail_has() -> None:
