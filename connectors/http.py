@@ -66,7 +66,8 @@ class Client:
         self._ca_file = ca_file
         self._timeout = timeout
         self._keep_alive = keep_alive
-        self._pool: httpcore2.ConnectionPool | None = None
+        self._pools: dict[str, httpcore2.ConnectionPool] = {}
+        """Scheme -> its connections."""
 
     def send(
         self,
@@ -98,16 +99,16 @@ class Client:
 
     def close(self) -> None:
         """Close all connections; the next request opens new ones."""
-        if self._pool is not None:
-            self._pool.close()
-            self._pool = None
+        pools, self._pools = self._pools, {}
+        for pool in pools.values():
+            pool.close()
 
     def _once(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes, host: str, max_bytes: int
     ) -> Response:
         waits = {"connect": min(CONNECT_TIMEOUT, self._timeout), "read": self._timeout, "write": self._timeout}
         try:
-            with self._connections().stream(
+            with self._connections(urlsplit(url).scheme).stream(
                 method, url, headers=[*headers.items()], content=body or None, extensions={"timeout": waits}
             ) as answer:
                 told = _lowered(answer.headers)
@@ -119,15 +120,17 @@ class Client:
         http_errors.raise_if_busy(host, answer.status, told)
         return Response(answer.status, told, content, url)
 
-    def _connections(self) -> httpcore2.ConnectionPool:
-        if self._pool is None:
-            self._pool = httpcore2.ConnectionPool(
-                ssl_context=tls.context(self._ca_file, alpn="http/1.1"),
+    def _connections(self, scheme: str) -> httpcore2.ConnectionPool:
+        if scheme not in self._pools:
+            # To make a context reads all authorities: nothing that a server on this machine, asked in clear, need cost.
+            verifies = scheme == "https" or self._ca_file is not None
+            self._pools[scheme] = httpcore2.ConnectionPool(
+                ssl_context=tls.context(self._ca_file, alpn="http/1.1") if verifies else None,
                 max_connections=4,
                 keepalive_expiry=self._keep_alive,
                 network_backend=self._guard,
             )
-        return self._pool
+        return self._pools[scheme]
 
     def _in_time(self, answer: httpcore2.Response, host: str) -> Iterable[bytes]:
         until = time.monotonic() + LONGEST * self._timeout

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, tzinfo
 from functools import lru_cache
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from tzlocal.windows_tz import win_tz
 
@@ -18,11 +18,26 @@ _TZID_LIMIT = 200
 _UTC_NAMES = frozenset({"utc", "z", "gmt", "etc/utc", "etc/gmt", "tzone://microsoft/utc", "coordinated universal time"})
 
 
+_WINDOWS = {name.lower(): zone for name, zone in win_tz.items()}
+"""CLDR's, of the territory 001."""
+
+
 @lru_cache(maxsize=1)
 def _names() -> dict[str, str]:
-    """Return all names that are known, in lower case -> IANA's. Windows' are CLDR's, of the territory 001."""
+    """Return all names that are known, in lower case -> IANA's. It reads the whole directory of the zones."""
     own = {name.lower(): name for name in available_timezones()}
-    return {name.lower(): zone for name, zone in win_tz.items()} | own | dict.fromkeys(_UTC_NAMES, "UTC")
+    return _WINDOWS | own | dict.fromkeys(_UTC_NAMES, "UTC")
+
+
+def _is_own(name: str) -> bool:
+    """Whether it is one of `available_timezones`, to the letter. That one leaves these directories out."""
+    if name.startswith(("posix/", "right/")) or name == "posixrules":
+        return False
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
 
 
 def named(tzid: str) -> str:
@@ -36,7 +51,14 @@ def named(tzid: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _named(tzid: str) -> str:
-    plain = tzid.strip("\"' \t").lower()
+    spelt = tzid.strip("\"' \t")
+    plain = spelt.lower()
+    if plain in _UTC_NAMES:
+        return "UTC"
+    if _is_own(spelt):
+        return spelt
+    if windows := _WINDOWS.get(plain):
+        return windows
     known = _names()
     for spelling in (plain, plain.replace(" ", "_")):
         if spelling in known:

@@ -1,23 +1,15 @@
-"""Tokens at rest: what opens a mailbox is sealed, and the key to it is not in the store.
+"""Tokens at rest: what opens a mailbox is sealed (store/sealing.py), and the key to it is not in the store.
 
-Each token is sealed by AES-256-GCM under a key of its own, made anew at each save, and that key is sealed in the same
-way under the one that `[store] token_key` names: so a rotation seals the small keys anew and touches no token. Mailbox
-and field are the associated data of both: what is put into another row opens nothing there. What does not open is an
-error, and never taken for plain text. Nothing that is raised here repeats a token or a key.
+Nothing that is raised here repeats a token or a key.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import os
-from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection, Engine, RowMapping, delete, insert, select, update
 
 from store import trail
@@ -26,8 +18,8 @@ from store.schema import token
 from store.trail import Doer
 from syncd.errors import ConfigError, Permanent
 
-_NONCE = 12
-"""Bytes; random, since under one key of its own each token is sealed once (NIST SP 800-38D, 8.2.2)."""
+if TYPE_CHECKING:
+    from store.sealing import Kek
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +34,12 @@ class Vault:
     def require_key(self) -> None:
         """ConfigError if what is sealed was sealed under another key, before anything is touched."""
         kept = self._kept_under()
-        if kept and (strange := kept - {_Kek(self.key(False)).id}):
+        if kept and (strange := kept - {_kek_from(self.key(False)).id}):
             raise ConfigError([_refusal(strange)])
 
     def rotate(self, new: bytes, by: Doer, now: datetime) -> int:
         """Seal every key anew under `new`, in one transaction; how many there were."""
-        fresh = _Kek(new)
+        fresh = _kek_from(new)
         with write(self.engine) as connection:
             rows = connection.execute(select(token)).mappings().all()
             if rows:  # else there need not be an old key
@@ -55,8 +47,8 @@ class Vault:
             trail.record(connection, by.did("rotate-key", tokens=len(rows)), now)
         return len(rows)
 
-    def _reseal(self, connection: Connection, rows: Sequence[RowMapping], fresh: _Kek) -> None:
-        old = _Kek(self.key(False))
+    def _reseal(self, connection: Connection, rows: Sequence[RowMapping], fresh: Kek) -> None:
+        old = _kek_from(self.key(False))
         if strange := {row["key_id"] for row in rows} - {old.id}:
             raise ConfigError([_refusal(strange)])
         for row in rows:
@@ -99,10 +91,10 @@ class Vault:
         with read(self.engine) as connection:
             return set(connection.execute(select(token.c.key_id).distinct()).scalars())
 
-    def _kek(self, *, make: bool) -> _Kek:
+    def _kek(self, *, make: bool) -> Kek:
         """Within a pass a fault of the key is the mailbox's trouble, and not the end of the daemon."""
         try:
-            return _Kek(self.key(make))
+            return _kek_from(self.key(make))
         except ConfigError as error:
             raise Permanent("; ".join(error.problems), cure="mend [store] token_key, then: syncd check") from error
 
@@ -122,59 +114,11 @@ class SealedTokens:
         self.vault.save(self.mailbox, self.field, text)
 
 
-class _Kek:
-    """The key that seals keys. It has an id, by which a row says what it was sealed under."""
+def _kek_from(key: bytes) -> Kek:
+    # Here, since most mailboxes keep no token, and a pass by cron would load the ciphers at every start.
+    from store.sealing import Kek
 
-    def __init__(self, key: bytes) -> None:
-        self.id = hmac.digest(key, b"the id of this token key", hashlib.sha256)[:8].hex()
-        self._aead = AESGCM(hmac.digest(key, b"the keys of tokens", hashlib.sha256))
-
-    def sealed(self, mailbox: str, field: str, text: str) -> str:
-        own = AESGCM.generate_key(bit_length=256)
-        place = _associated(mailbox, field)
-        return _written([_seal(self._aead, own, place), _seal(AESGCM(own), text.encode(), place)])
-
-    def opened(self, mailbox: str, field: str, sealed: str) -> str:
-        try:
-            wrapped, inner = _parts(sealed)
-            place = _associated(mailbox, field)
-            own = AESGCM(_open(self._aead, wrapped, place))
-            return _open(own, inner, place).decode()
-        except (InvalidTag, ValueError) as error:
-            raise Permanent(f"the kept token of {mailbox} cannot be opened", cure=f"syncd auth {mailbox}") from error
-
-    def rewrapped(self, mailbox: str, field: str, sealed: str, old: _Kek) -> str:
-        """Under this key instead of `old`; the token itself is tried, and not touched."""
-        old.opened(mailbox, field, sealed)
-        wrapped, inner = _parts(sealed)
-        place = _associated(mailbox, field)
-        return _written([_seal(self._aead, _open(old._aead, wrapped, place), place), inner])
-
-
-def _seal(aead: AESGCM, text: bytes, associated: bytes) -> bytes:
-    nonce = os.urandom(_NONCE)
-    return nonce + aead.encrypt(nonce, text, associated)
-
-
-def _open(aead: AESGCM, sealed: bytes, associated: bytes) -> bytes:
-    return aead.decrypt(sealed[:_NONCE], sealed[_NONCE:], associated)
-
-
-def _associated(mailbox: str, field: str) -> bytes:
-    """The length in front: of no two places the texts run together to the same."""
-    return f"syncd v1 {len(mailbox)} {mailbox} {field}".encode()
-
-
-def _written(parts: Iterable[bytes]) -> str:
-    return ":".join(["v1", *(b64encode(part).decode() for part in parts)])
-
-
-def _parts(sealed: str) -> tuple[bytes, bytes]:
-    """The sealed key and the sealed token; ValueError if it is no such text."""
-    version, wrapped, inner = sealed.split(":")
-    if version != "v1":
-        raise ValueError("sealed by a version that is not known")
-    return b64decode(wrapped, validate=True), b64decode(inner, validate=True)
+    return Kek(key)
 
 
 def _refusal(strange: Iterable[str]) -> str:

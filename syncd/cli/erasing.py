@@ -20,8 +20,9 @@ from store.writer import Store
 from syncd import erase as erasing
 from syncd.cli import render
 from syncd.cli.doer import doer
-from syncd.cli.options import AsOption, ConfigOption, JsonOption, opened, seen_by
+from syncd.cli.options import ConfigOption, JsonOption, opened
 from syncd.cli.reading import one
+from syncd.cli.viewer import AsOption, seen_by
 from syncd.config import Config, common_policy
 from syncd.erase import Receipt
 from syncd.errors import Permanent

@@ -10,9 +10,8 @@ from typing import Annotated
 import typer
 
 from store import migrations
-from store.queries.viewers import ADMIN, Viewer
 from store.writer import Store, open_store
-from syncd import config, opening, viewing
+from syncd import config, opening
 from syncd.errors import ConfigError, Permanent
 
 _PLACES = (Path("config.toml"), Path("/etc/syncd/config.toml"))
@@ -29,15 +28,6 @@ ConfigOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-AsOption = Annotated[
-    str | None,
-    typer.Option(
-        "--as",
-        metavar="USER",
-        help="Only what this colleague may see: their id in the directory, or an address.",
-        show_default=False,
-    ),
-]
 MailboxArguments = Annotated[
     list[str] | None,
     typer.Argument(metavar="MAILBOX", help="Names of mailboxes; all without.", show_default=False),
@@ -83,16 +73,6 @@ def _existing(loaded: config.Config, stack: ExitStack) -> Store | None:
         return None
     migrations.require_current(store.engine)
     return store
-
-
-def seen_by(loaded: config.Config, store: Store, user: str | None) -> Viewer:
-    """For whom it is asked; the admin, unless somebody is named. An empty name is nobody's."""
-    if user is None:
-        return ADMIN
-    try:
-        return viewing.viewer(loaded, store, user.strip())
-    except viewing.UnknownViewer as error:
-        raise typer.BadParameter(str(error), param_hint="--as") from None
 
 
 def chosen(loaded: config.Config, names: list[str] | None) -> tuple[config.Mailbox, ...]:

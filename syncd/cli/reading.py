@@ -15,8 +15,9 @@ from store.queries import ADMIN, Viewer
 from store.writer import Store
 from syncd.asking import NotUnderstood, answer
 from syncd.cli import render
-from syncd.cli.options import AsOption, ConfigOption, JsonOption, opened, seen_by
+from syncd.cli.options import ConfigOption, JsonOption, opened
 from syncd.cli.plain import plain
+from syncd.cli.viewer import AsOption, seen_by
 from syncd.standing import troubles
 
 

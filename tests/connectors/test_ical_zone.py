@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 from hypothesis import given, settings
@@ -88,6 +88,18 @@ def host_zone(request: pytest.FixtureRequest) -> Iterator[str]:
 )
 def test_a_zone_is_known_by_its_many_names(tzid: str, name: str) -> None:
     assert named(tzid) == name
+
+
+def test_every_zone_of_the_machine_is_known_in_any_case() -> None:
+    own = {name for name in available_timezones() if named(name) != "UTC"}
+    assert {"Europe/Vienna", "CET", "America/Argentina/Ushuaia"} <= own
+    assert {name: named(name) for name in own} == {name: name for name in own}
+    assert {name: named(name.upper()) for name in own} == {name: name for name in own}
+
+
+@pytest.mark.parametrize("tzid", ["posixrules", "Europe", "zone1970.tab", "../Vienna", "\0", "Europe/\ud800"])
+def test_a_file_beside_the_zones_is_none(tzid: str) -> None:
+    assert named(tzid) == ""
 
 
 def test_a_named_zone_counts_before_the_rules_beside_it() -> None:
