@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from connectors.imap_scan import Response, Value, fetched, number
+from connectors.imap_scan import Response, Value, fetched, number, section_of
 from connectors.imap_session import Session, fetch_command
 from connectors.imap_structure import Part, is_plain, parts
 from connectors.imap_suspects import Suspects
@@ -195,7 +195,11 @@ def _given(answers: Sequence[Answer]) -> _Given:
     given = _Given()
     for answer in answers:
         for response in answer:
-            if (shape := _SHAPE.fullmatch(response[0])) and len(response) == 1 and is_plain(response[0]):
+            if found := section_of(response):
+                place, octets = found
+                given.sections[place] = octets
+                continue
+            if len(response) == 1 and (shape := _SHAPE.fullmatch(response[0])) and is_plain(response[0]):
                 given.plain[int(shape[1])] = response
                 continue
             items = fetched(response)

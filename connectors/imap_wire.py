@@ -27,6 +27,7 @@ PATIENCE = 4
 """One answer may take this many timeouts in all: a server that gives a byte at a time is as good as silent."""
 
 _KIND = re.compile(rb"\* (?:\d+ )?([A-Za-z]+)")
+_FETCHED = re.compile(rb"\* \d+ FETCH \(UID (\d{1,10})[ )]")
 _BYE = re.compile(rb"\* BYE ?(.*)", re.IGNORECASE | re.DOTALL)
 
 
@@ -183,8 +184,11 @@ class Wire:
 
     def _answered(self, response: Response) -> Answer:
         """The command that an untagged response answers; the oldest that waits, if none of its kind does."""
+        oldest = next(iter(self._outstanding.values()))
         if len(self._outstanding) == 1:
-            return next(iter(self._outstanding.values()))
+            return oldest
+        if oldest.command.uids and (fetched := _FETCHED.match(response[0])) and int(fetched[1]) in oldest.command.uids:
+            return oldest  # as nearly always, and three times as fast as what follows, which would say the same
         waiting = list(self._outstanding.values())
         kind = _KIND.match(response[0])
         same = [answer for answer in waiting if kind and answer.command.answered_by == kind[1].upper()]

@@ -23,10 +23,13 @@ from connectors.imap_scan import (
     ProtocolError,
     Reader,
     Response,
+    careful_tokens,
     fetched,
     internal_date,
     parse,
+    plain_tokens,
     row,
+    section_of,
 )
 
 SECTION = b"BODY[HEADER.FIELDS (DATE FROM)]"
@@ -65,6 +68,9 @@ values = st.recursive(
     lambda inner: st.lists(inner, min_size=1, max_size=3).map(lambda parts: b"(%b)" % b" ".join(parts)),
     max_leaves=8,
 )
+tokens = st.lists(
+    st.one_of(values, lines.map(quoted), st.sampled_from([b"nil", b"a]", b"()", b'""', b"1 2", b'"x" "y"'])), max_size=6
+).map(b" ".join)
 flags = st.lists(st.sampled_from([b"\\Seen", b"\\*", b"$Label", b"NIL-like"])).map(
     lambda some: b"(%b)" % b" ".join(some)
 )
@@ -161,6 +167,28 @@ class TestAgainstImapclient:
         (short,) = responses(fetch([*plain, (section, literal(header))]))
         (careful,) = responses(fetch([(section, literal(header)), *plain]))
         assert row(short) == row(careful)
+
+    @given(
+        tokens, st.integers(0, 400), st.sampled_from([b"", b" ", b'"', b"(", b")", b"\\", b"[", b"{3}", b"\x0b", b"\0"])
+    )
+    def test_the_short_way_to_tokens_gives_what_the_careful_one_gives(
+        self, text: bytes, place: int, damage: bytes
+    ) -> None:
+        damaged = text[:place] + damage + text[place + 1 :]
+        plain = plain_tokens(damaged)
+        assert plain is None or plain == careful_tokens((damaged,))
+
+    def test_the_short_way_to_tokens_takes_what_most_servers_send(self) -> None:
+        structure = b'("application" "pdf" ("name" "a (1).pdf") NIL NIL "base64" 78 NIL ("inline" NIL) NIL NIL)'
+        assert plain_tokens(b"* 1 FETCH (UID 7 BODYSTRUCTURE (" + structure + b' "mixed"))') is not None
+
+    @given(st.integers(1, 99), texts, st.sampled_from([b"TEXT", b"1.2", b"1.MIME"]))
+    def test_the_short_way_to_a_section_and_the_careful_way_give_the_same(
+        self, uid: int, octets: bytes, name: bytes
+    ) -> None:
+        (response,) = responses(fetch([(b"UID", b"%d" % uid), (b"BODY[%b]<0>" % name, literal(octets))]))
+        assert section_of(response) == ((uid, name), octets)
+        assert fetched(response) == {b"UID": b"%d" % uid, b"BODY[%b]" % name: octets}
 
 
 def _plain(name: bytes) -> bytes:
