@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from connectors import caldav_settings, ews_settings, google_settings, imap_settings, microsoft_settings
 from connectors.base import Account, AddressBook, Context
@@ -32,8 +31,7 @@ class _Listing(Protocol):
     def members(self, settings: Any, context: Context, domain: str) -> Sequence[str]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(NamedTuple):
     settings: type[object]
     """A frozen dataclass; its fields are the keys of the mailbox in the configuration."""
     module: str

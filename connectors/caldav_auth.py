@@ -8,8 +8,7 @@ import hashlib
 import re
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from connectors.caldav_settings import Settings
@@ -58,8 +57,7 @@ class _Constant:
         return self._tried != refused
 
 
-@dataclass(frozen=True, slots=True)
-class _Challenge:
+class _Challenge(NamedTuple):
     realm: str
     nonce: str
     opaque: str

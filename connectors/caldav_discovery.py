@@ -9,7 +9,7 @@ asked: a provider that has SRV records only is found by its full address.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from connectors import caldav_xml as xml
@@ -24,8 +24,7 @@ _ADDRESSES = f"{CALDAV}calendar-user-address-set"
 _TYPE = f"{DAV}resourcetype"
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(NamedTuple):
     """What is looked for."""
 
     called: str
@@ -43,8 +42,7 @@ CALENDARS = Service("calendars", "caldav", f"{CALDAV}calendar-home-set", f"{CALD
 ADDRESS_BOOKS = Service("address books", "carddav", f"{CARDDAV}addressbook-home-set", f"{CARDDAV}addressbook")
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     homes: tuple[str, ...]
     """URLs of collections whose members are what was looked for."""
     named: tuple[str, ...]

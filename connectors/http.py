@@ -9,8 +9,8 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import httpcore2
@@ -36,8 +36,7 @@ class TooLarge(Permanent):
     """The answer is larger than the caller would take."""
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(NamedTuple):
     """Any answer but those that ask to come again later; a redirect or a refusal too."""
 
     status: int

@@ -9,9 +9,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, delete, func, insert, select, text, update
 
@@ -56,8 +56,7 @@ ERASED = "erased"
 """The rule of what was taken out because of a person in it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(NamedTuple):
     """Whom an erasure is about."""
 
     address_keys: frozenset[str]
@@ -66,8 +65,7 @@ class Person:
     contact_ids: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """What there is of a person."""
 
     activities: tuple[int, ...]

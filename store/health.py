@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -29,23 +28,20 @@ class Unread(NamedTuple):
     cure: str
 
 
-@dataclass(frozen=True, slots=True)
-class Registration:
+class Registration(NamedTuple):
     name: str
     owner: str
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
-class Registered:
+class Registered(NamedTuple):
     """A mailbox's row."""
 
     id: int
     state: MailboxState
 
 
-@dataclass(frozen=True, slots=True)
-class StreamRow:
+class StreamRow(NamedTuple):
     id: int
     name: str
     kind: str
@@ -53,8 +49,7 @@ class StreamRow:
     state: StreamState
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
+class Health(NamedTuple):
     """What is to be written down of one mailbox."""
 
     mailbox_id: int

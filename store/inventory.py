@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from sys import intern
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, and_, delete, exists, func, insert, select, update
 
@@ -34,8 +35,7 @@ class Finding:
     cure: str
 
 
-@dataclass(frozen=True, slots=True)
-class Flow:
+class Flow(NamedTuple):
     """How many activities went which way."""
 
     inbound: int
@@ -97,8 +97,7 @@ def forget_hollow(engine: Engine, stream_id: int) -> int:
         return gone
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a stream stands."""
 
     stream_id: int

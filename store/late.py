@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, delete, func, select, update
 
@@ -45,8 +45,7 @@ LATE = "late"
 """The rule of a sighting that waits because somebody in it has become known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
+class Changed(NamedTuple):
     """What was changed, as it is written in the directory."""
 
     notes: tuple[str, ...]
@@ -57,8 +56,7 @@ class Changed:
     opportunities: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Linked:
+class Linked(NamedTuple):
     """An activity as far as its links are concerned."""
 
     id: int
@@ -68,8 +66,7 @@ class Linked:
     """(entity kind, entity id) -> (origin, state, reason)"""
 
 
-@dataclass(frozen=True, slots=True)
-class Relinked:
+class Relinked(NamedTuple):
     """What changes of the links of one activity."""
 
     id: int

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, delete, select, update
 
@@ -22,8 +23,7 @@ AT_ONCE = 500
 """In one transaction: a pass does not wait long for it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Periods:
+class Periods(NamedTuple):
     """How long each is kept after it happened; None is for ever."""
 
     text: timedelta | None = None

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from connectors.base import Stream
 from store import inventory
@@ -28,8 +29,7 @@ _COUNTED = ""
 """In the place of the verdict on an item that the server has listed: a server may list one twice."""
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(NamedTuple):
     """What the server holds within the window; of what is accounted for only numbers, as it may be a million ids."""
 
     held: int

@@ -118,8 +118,7 @@ class Whole(NamedTuple):
     ends: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(NamedTuple):
     """An item that could not be read or handled. The third failure is a quarantine, and a `final` one is the third."""
 
     id: ItemId
@@ -179,8 +178,7 @@ class Answer(NamedTuple):
     witness: int
 
 
-@dataclass(frozen=True, slots=True)
-class StoredOccasion:
+class StoredOccasion(NamedTuple):
     id: int
     identity: bytes
     occurred_at: datetime
@@ -245,8 +243,7 @@ class Stored:
     """Those of the thread keys whose conversation somebody closed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(NamedTuple):
     """What of the store a batch must know before it can be planned."""
 
     items: Iterable[ItemId] = ()

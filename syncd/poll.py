@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from zlib import crc32
 
 from connectors.base import Account, Stream
@@ -40,8 +40,7 @@ log = logging.getLogger(__name__)
 StreamRows = Mapping[str, StreamRow]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Poll:
+class Poll(NamedTuple):
     """All that one pass over one mailbox needs."""
 
     mailbox_id: int
@@ -87,7 +86,7 @@ def _registered(one: Poll, found: Sequence[Stream], known: StreamRows) -> Stream
     if seen == {row.name: (row.kind, row.excluded) for row in known.values() if row.excluded != health.GONE}:
         return known
     rows = health.register_streams(one.store.engine, one.mailbox_id, [(name, *rest) for name, rest in seen.items()])
-    return {name: replace(row, state=known[name].state) if name in known else row for name, row in rows.items()}
+    return {name: row._replace(state=known[name].state) if name in known else row for name, row in rows.items()}
 
 
 def _ordered(found: Sequence[Stream], rows: StreamRows) -> tuple[list[Stream], list[Stream]]:
@@ -120,7 +119,7 @@ def _follow(
             # One in each pass at most: the comparisons of many folders are spread over as many passes.
             due = not any(each.reconciled for each in outcomes) and _is_due(row, one.now())
             outcome = _pass(one, stream, row, marks[row.id], due=due)
-            rows[stream.name] = replace(row, state=next_stream(row.state, outcome, one.now(), jitter=one.jitter()))
+            rows[stream.name] = row._replace(state=next_stream(row.state, outcome, one.now(), jitter=one.jitter()))
             _tell(row, outcome)
         outcomes.append(outcome)
         if _ends_the_pass(outcomes) is not None:
@@ -158,7 +157,7 @@ def _without_waits(rows: StreamRows, outcomes: Sequence[StreamOutcome]) -> Strea
         outcome.name for outcome in outcomes if outcome.failure and outcome.failure.state is not State.MISCONFIGURED
     }
     return {
-        name: replace(row, state=replace(row.state, pace=Pace())) if name in failed else row
+        name: row._replace(state=row.state._replace(pace=Pace())) if name in failed else row
         for name, row in rows.items()
     }
 

@@ -56,8 +56,7 @@ class Task(NamedTuple):
     registered: Registered
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """How one mailbox is after its pass, and what the pass came to."""
 
     mailbox: str

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 
@@ -47,7 +46,7 @@ class Roster:
                 if name in before and before[name].mailbox == mailbox:
                     kept[name] = before[name]
                 else:
-                    row = replace(registered[name], state=touched(registered[name].state))
+                    row = registered[name]._replace(state=touched(registered[name].state))
                     new[name] = watch(mailbox, row, self._store, rules[name], manner, kept_tokens)
             for name, known in kept.items():
                 known.policy, known.manner = rules[name], manner

@@ -8,8 +8,9 @@ from __future__ import annotations
 import enum
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from syncd.errors import CursorExpired, ReauthNeeded, Retryable, SyncError
 
@@ -40,8 +41,7 @@ AWAITS_A_PERSON = frozenset({State.REAUTH_NEEDED, State.MISCONFIGURED})
 STANDS_STILL = AWAITS_A_PERSON | {State.THROTTLED, State.RETRYING}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class Pace(NamedTuple):
     """How often it failed in a row, and until when it waits.
 
     The delay is kept beside the instant, so that a clock that was set back never makes the wait longer than it was.
@@ -57,20 +57,18 @@ class Pace:
         return max(timedelta(0), min(self.not_before - now, self.delay))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MailboxState:
+class MailboxState(NamedTuple):
     state: State = State.NEW
     since: datetime | None = None
     error: str = ""
     cure: str = ""
-    pace: Pace = field(default_factory=Pace)
+    pace: Pace = Pace()
     """Of the account as a whole; a stream that alone fails has its own."""
     last_success_at: datetime | None = None
     """When every stream of it was last known to be up to date."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class Failure(NamedTuple):
     """What is kept of an error: not the exception, which would hold on to all that was in its reach."""
 
     state: State
@@ -80,8 +78,7 @@ class Failure:
     """The server's own wish, if it had one that makes sense."""
 
 
-@dataclass(frozen=True, slots=True)
-class Audited:
+class Audited(NamedTuple):
     """How many items the server holds within the window, and of how many of them no decision is stored."""
 
     held: int
@@ -90,10 +87,9 @@ class Audited:
     """How many were missing before the gap was filled."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamState:
+class StreamState(NamedTuple):
     failure: Failure | None = None
-    pace: Pace = field(default_factory=Pace)
+    pace: Pace = Pace()
     last_success_at: datetime | None = None
     backfilled_at: datetime | None = None
     """When its window was first read to the end."""
@@ -131,8 +127,7 @@ class StreamOutcome:
         return sum(self.counts.values()) + self.removed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What one pass over one mailbox came to; `failure` is the account's own, that stopped the rest."""
 
     streams: tuple[StreamOutcome, ...] = ()
@@ -206,12 +201,12 @@ def next_state(previous: MailboxState, outcome: Outcome, now: datetime, *, jitte
     if worst is not None:
         stream, failed = worst
         error = f"{stream}: {failed.error}" if stream else failed.error
-        state = replace(_in(previous, failed.state, now), error=error, cure=failed.cure)
-        return replace(state, pace=_pace(previous.pace, outcome, now, jitter))
+        state = _in(previous, failed.state, now)._replace(error=error, cure=failed.cure)
+        return state._replace(pace=_pace(previous.pace, outcome, now, jitter))
     if outcome.finished:
-        return replace(_in(previous, State.OK, now), error="", cure="", pace=Pace(), last_success_at=now)
+        return _in(previous, State.OK, now)._replace(error="", cure="", pace=Pace(), last_success_at=now)
     if previous.last_success_at is None and outcome.progressed:
-        return replace(_in(previous, State.BACKFILLING, now), error="", cure="", pace=Pace())
+        return _in(previous, State.BACKFILLING, now)._replace(error="", cure="", pace=Pace())
     return previous
 
 
@@ -225,9 +220,9 @@ def _pace(previous: Pace, outcome: Outcome, now: datetime, jitter: float) -> Pac
 def next_stream(previous: StreamState, outcome: StreamOutcome, now: datetime, *, jitter: float) -> StreamState:
     if outcome.failure is not None:
         pace = after_failure(previous.pace, outcome.failure, progressed=outcome.batches > 0, now=now, jitter=jitter)
-        return replace(previous, failure=outcome.failure, pace=pace)
+        return previous._replace(failure=outcome.failure, pace=pace)
     if not outcome.finished:
-        return replace(previous, failure=None, pace=Pace()) if outcome.batches else previous
+        return previous._replace(failure=None, pace=Pace()) if outcome.batches else previous
     return StreamState(
         last_success_at=now,
         backfilled_at=previous.backfilled_at or now,
@@ -251,7 +246,7 @@ def begun(previous: MailboxState, now: datetime) -> MailboxState:
 
 
 def paused(previous: MailboxState, now: datetime) -> MailboxState:
-    return replace(_in(previous, State.PAUSED, now), error="", cure="", pace=Pace())
+    return _in(previous, State.PAUSED, now)._replace(error="", cure="", pace=Pace())
 
 
 def touched(previous: MailboxState) -> MailboxState:
@@ -259,11 +254,11 @@ def touched(previous: MailboxState) -> MailboxState:
 
     What the server asked to wait for is waited for all the same.
     """
-    return replace(previous, pace=Pace()) if previous.state in AWAITS_A_PERSON else previous
+    return previous._replace(pace=Pace()) if previous.state in AWAITS_A_PERSON else previous
 
 
 def _in(previous: MailboxState, state: State, now: datetime) -> MailboxState:
-    return previous if previous.state is state else replace(previous, state=state, since=now)
+    return previous if previous.state is state else previous._replace(state=state, since=now)
 
 
 def next_interval(previous: timedelta, *, busy: bool, shortest: timedelta, longest: timedelta) -> timedelta:

@@ -6,7 +6,7 @@ import logging
 import random
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
@@ -69,8 +69,7 @@ class Saved(NamedTuple):
 Progress = Callable[[Saved], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Manner:
+class Manner(NamedTuple):
     """How the daemon goes about every mailbox."""
 
     shortest: timedelta
@@ -216,7 +215,7 @@ class Watch:
         waits = {name for name, row in (self.rows or {}).items() if row.state.state in AWAITS_A_PERSON}
         if waits and self.rows is not None:
             self.rows = {
-                name: replace(row, state=replace(row.state, pace=Pace())) if name in waits else row
+                name: row._replace(state=row.state._replace(pace=Pace())) if name in waits else row
                 for name, row in self.rows.items()
             }
         return before is not self.state or bool(waits)
@@ -289,7 +288,7 @@ def _differs(saved: StreamRow | None, row: StreamRow) -> bool:
     if saved is None:
         return True
     was, now = saved.state, row.state
-    if replace(was, last_success_at=now.last_success_at, pace=now.pace) != now:
+    if was._replace(last_success_at=now.last_success_at, pace=now.pace) != now:
         return True
     return now.last_success_at != was.last_success_at and (
         was.last_success_at is None

@@ -263,7 +263,7 @@ def _audit_now(watch: Watch) -> None:
     assert watch.rows is not None
     long_ago = datetime.now(UTC) - 2 * RECONCILE
     watch.rows = {
-        name: replace(row, state=replace(row.state, reconciled_at=long_ago)) for name, row in watch.rows.items()
+        name: row._replace(state=row.state._replace(reconciled_at=long_ago)) for name, row in watch.rows.items()
     }
     watch.run()
 
