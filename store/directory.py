@@ -144,6 +144,27 @@ def _counts(made: Plan, removed: int, withheld: int) -> Counts:
 # ---------------------------------------------------------------------------------------------------- reading
 
 
+def external_ids(engine: Engine) -> frozenset[str]:
+    """Of all contacts."""
+    own = schema.contact.c.external_id
+    with read(engine) as connection:
+        return frozenset(connection.execute(select(own).where(own.is_not(None))).scalars())
+
+
+def known_contacts(engine: Engine) -> list[ContactRow]:
+    """Those that have an external id: it, the name and the addresses."""
+    own, held = schema.contact.c, schema.contact_address.c
+    with read(engine) as connection:
+        addresses: dict[str, list[str]] = {}
+        for holder, address in connection.execute(select(held.contact_id, held.address)):
+            addresses.setdefault(holder, []).append(address)
+        named = select(own.id, own.external_id, own.name).where(own.external_id.is_not(None)).order_by(own.id)
+        return [
+            ContactRow(external_id=external_id, name=name or "", addresses=tuple(addresses.get(id_, ())))
+            for id_, external_id, name in connection.execute(named)
+        ]
+
+
 def _stored(connection: Connection, kind: Kind) -> list[Stored]:
     held = [_held(connection, schema.metadata.tables[name]) for name in kind.lists]
     columns = _TABLES[kind].c

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from sqlalchemy import Column, Connection, Engine, Table, select
 
 from store import bulk, schema
-from store.directory_rows import ContactRow
 from store.engine import read, write
 
 # (table, what is written, what it means)
@@ -45,27 +44,6 @@ def rekey(engine: Engine, key: Callable[[str], str], domain_key: Callable[[str],
 def _unkeyed(connection: Connection, table: Table, written: str, means: str) -> list[tuple[str, str]]:
     found = select(holder_column(table), table.c[written]).where(table.c[means].is_(None))
     return [(holder, value) for holder, value in connection.execute(found)]
-
-
-def external_ids(engine: Engine) -> frozenset[str]:
-    """Of all contacts."""
-    own = schema.contact.c.external_id
-    with read(engine) as connection:
-        return frozenset(connection.execute(select(own).where(own.is_not(None))).scalars())
-
-
-def known_contacts(engine: Engine) -> list[ContactRow]:
-    """Those that have an external id: it, the name and the addresses."""
-    own, held = schema.contact.c, schema.contact_address.c
-    with read(engine) as connection:
-        addresses: dict[str, list[str]] = {}
-        for holder, address in connection.execute(select(held.contact_id, held.address)):
-            addresses.setdefault(holder, []).append(address)
-        named = select(own.id, own.external_id, own.name).where(own.external_id.is_not(None)).order_by(own.id)
-        return [
-            ContactRow(external_id=external_id, name=name or "", addresses=tuple(addresses.get(id_, ())))
-            for id_, external_id, name in connection.execute(named)
-        ]
 
 
 def is_empty(engine: Engine) -> bool:

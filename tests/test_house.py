@@ -145,7 +145,7 @@ def test_a_pass_over_one_mailbox_imports_no_library_that_it_does_not_need() -> N
     """Of `syncd once` by cron most is the start: each of these would take a tenth of it, or more."""
     others: tuple[str, ...] = ("alembic", "apscheduler", "cryptography", "exchangelib", "googleapiclient", "h11")
     others += ("http.server", "httpcore2", "msal", "multiprocessing.connection", "phonenumbers", "prometheus_client")
-    others += ("psycopg", "rich", "store.queries", "syncd.viewing")
+    others += ("psycopg", "rich", "store.directory_rows", "store.queries", "syncd.viewing")
     program = (
         f"import sys, syncd.cli.running, connectors.imap; print(*[name for name in {others} if name in sys.modules])"
     )

@@ -11,8 +11,8 @@ from typing import TypeAlias
 
 from matching.address import domain_key, key
 from store import source
-from store.directory import Report, apply
-from store.directory_keys import external_ids, known_contacts, rekey
+from store.directory import Report, apply, external_ids, known_contacts
+from store.directory_keys import rekey
 from store.directory_parts import listed_by, note
 from store.health import Unread
 from store.source import Answer
