@@ -28,7 +28,15 @@ _COLONS = (":", "\uff1a")  # also the full-width one
 _FIELD = re.compile(r"[*\u200e\u200f]{0,3}[^\W\d_][^:\uff1a]{0,29}(?::\*?(?:\s|$)|\uff1a)")
 _DATE = re.compile(r"\b(?:19|20)\d\d\b|(?:19|20)\d\d\u5e74|\d{1,2}[:.]\d\d")
 _NAMED = re.compile(r"[^:\uff1a]+[:\uff1a][^<\[@]*+[<\[][^<\[@]*+@.*")
+_SIGNATURE = re.compile(r"\n--[ \t]*+\r?\n")
 _RULED = re.compile(r"[-_=*\u2014]{5,}(?:[^-_=*]{1,60}[-_=*\u2014]{3,})?")
+
+
+def until_signature(text: str) -> str:
+    """The text with the mark that begins the signature, and without what follows it: that makes no difference to the
+    functions below, and is a third of what there is to clean and to split."""
+    mark = _SIGNATURE.search(text)
+    return text[: mark.end()] if mark else text
 
 
 def without_history(text: str) -> str:
@@ -51,7 +59,7 @@ def has_end(text: str) -> bool:
 
 
 def _lines(text: str) -> list[str]:
-    return [line.rstrip() for line in text.splitlines()[:_MAX_LINES]]
+    return list(map(str.rstrip, text.splitlines()[:_MAX_LINES]))
 
 
 def _end_of_new(lines: list[str]) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from connectors.mime_words import base64_bytes, clean_lines, decode, decode_unlabelled, quoted_printable_bytes
-from connectors.quoted import has_end, without_history
+from connectors.quoted import has_end, until_signature, without_history
 from connectors.text_html import html_to_text
 from connectors.text_parts import BODY_LIMIT, TextPart, text_parts
 
@@ -38,7 +38,7 @@ def new_text(body: bytes, content_type: str, transfer_encoding: str, *, cut: boo
             return None  # style sheets alone can be longer than what was asked for
     else:
         text = _decoded(part)
-    text = clean_lines(text)
+    text = clean_lines(until_signature(text))
     if goes_on:
         text = text[: text.rfind("\n") + 1]
         if not has_end(text):

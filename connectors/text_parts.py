@@ -26,6 +26,7 @@ _PART_FIELD = re.compile(
 )
 _PARAMETER = re.compile(r";\s*+([\w-]++)\s*+=\s*+(?:\"((?:[^\"\\]|\\.)*+)\"|([^\s;\"]++))", re.DOTALL)
 _ENCODED_PARAMETER = re.compile(r";\s*+(?:boundary|charset)\*", re.IGNORECASE)
+_PLAIN_MULTIPART = re.compile(r'(multipart/[a-z]{1,40}); boundary="([^"\\*]{1,200})"')
 _MEDIA = re.compile(r"[a-z]+/[\w.+-]+")
 _BLANK_LINE = re.compile(rb"\r?\n")
 _BLANK_LINE_AFTER = re.compile(rb"\r?\n\r?\n")
@@ -48,7 +49,7 @@ class TextParts(NamedTuple):
     """There can be no other behind the end of what was given."""
 
 
-class _Part(NamedTuple):
+class Part(NamedTuple):
     media: str
     boundary: str
     charset: str
@@ -58,7 +59,7 @@ class _Part(NamedTuple):
 
 def text_parts(body: bytes, content_type: str, transfer_encoding: str) -> TextParts:
     """Return the first text/plain that is not blank or attached, and the first text/html before it."""
-    top = _part(content_type, transfer_encoding, "")
+    top = plain_part(content_type, transfer_encoding) or careful_part(content_type, transfer_encoding, "")
     if top.media.startswith("multipart/"):
         if outermost := _outermost_boundary(body, top.boundary):
             return _Walk(body, outermost, top.media).run()
@@ -130,15 +131,17 @@ class _Walk:
         return -1
 
     def _delimiter(self, position: int) -> _Delimiter | None:
-        start = self._body.find(b"\n--", position - 1)
+        body = self._body
+        start = body.find(b"\n--", position - 1)
         while start >= 0:
-            line = self._body[start + 1 : start + _BOUNDARY_LIMIT].partition(b"\n")[0]
+            line = body[start + 1 : start + _BOUNDARY_LIMIT].partition(b"\n")[0]
             if known := self._lines.get(line.rstrip()):
-                return _Delimiter(start, start + len(line) + 2, *known)
-            start = self._body.find(b"\n--", start + 1)
+                level, closing = known
+                return _Delimiter(start, start + len(line) + 2, level, closing)
+            start = body.find(b"\n--", start + 1)
         return None
 
-    def _head(self, position: int) -> tuple[_Part | None, int]:
+    def _head(self, position: int) -> tuple[Part | None, int]:
         """Read a part's headers; None if they are cut."""
         body = self._body
         if match := _BLANK_LINE.match(body, position):
@@ -151,7 +154,7 @@ class _Walk:
         part = (_usual_part if len(head) <= _USUAL_HEAD else _part_of)(head, default)
         return part, position
 
-    def _text(self, part: _Part, position: int) -> TextPart:
+    def _text(self, part: Part, position: int) -> TextPart:
         end = self._delimiter(position)
         data = self._body[position : end.start if end else len(self._body)]
         return TextPart(data, part.encoding, part.charset, cut=end is None)
@@ -174,9 +177,10 @@ class _Walk:
         self._lines[delimiter + b"--"] = (level, True)
 
 
-def _part_of(head: bytes, default: str) -> _Part:
+def _part_of(head: bytes, default: str) -> Part:
     fields = {name.lower(): _unfolded(value) for name, value in reversed(_PART_FIELD.findall(head))}
-    return _part(fields.get(b"type", default), fields.get(b"transfer-encoding", ""), fields.get(b"disposition", ""))
+    kind, encoding = fields.get(b"type", default), fields.get(b"transfer-encoding", "")
+    return careful_part(kind, encoding, fields.get(b"disposition", ""))
 
 
 _usual_part = lru_cache(maxsize=256)(_part_of)
@@ -187,14 +191,20 @@ def _unfolded(value: bytes) -> str:
     return b"".join(value.splitlines()).decode("latin-1").strip()
 
 
-def _part(content_type: str, encoding: str, disposition: str) -> _Part:
+def plain_part(content_type: str, encoding: str) -> Part | None:
+    """What `careful_part` would say of nearly all mail that has parts, in a third of the time; or None."""
+    plain = _PLAIN_MULTIPART.fullmatch(content_type)
+    return Part(plain[1], plain[2], "", encoding.strip().lower(), attached=False) if plain else None
+
+
+def careful_part(content_type: str, encoding: str, disposition: str) -> Part:
     """Read what the three headers say of a part; what cannot be read is plain text (RFC 2045 section 5.2)."""
     content_type = content_type[:_TYPE_LIMIT]
     media = content_type.partition(";")[0].strip().lower()
     if not _MEDIA.fullmatch(media):
         media = "text/plain"
     parameters = _parameters(content_type) if ";" in content_type else {}
-    return _Part(
+    return Part(
         media,
         parameters.get("boundary", ""),
         parameters.get("charset", ""),

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.text import TEXT_LIMIT, new_text
+from connectors.text_parts import careful_part, plain_part
 
 PLAIN = "text/plain; charset=utf-8"
 
@@ -200,6 +201,20 @@ def test_cut_html_asks_for_more() -> None:
     assert new_text(b"<p>Three.</p>", "text/html", "", cut=True) is None
     body, content_type = multipart(part("text/html", "<p>Three.</p>"), kind="alternative")
     assert new_text(body, content_type, "", cut=True) == "Three."
+
+
+@pytest.mark.parametrize(
+    "kind", ["multipart/alternative", "multipart/mixed", "multipart/", "multipart/x-y", "text/plain"]
+)
+@pytest.mark.parametrize("blank", ["", " ", "  "])
+@pytest.mark.parametrize(
+    "boundary", ['"b"', "b", '""', '" b "', '"b";charset=x', '"a\\"b"', '"a\\\\b"', '"*"', '"b', '"é;"']
+)
+def test_what_most_mail_says_of_its_parts_is_read_alike_in_both_ways(kind: str, blank: str, boundary: str) -> None:
+    for content_type in (f"{kind};{blank}boundary={boundary}", f"{kind.upper()};{blank}boundary={boundary}"):
+        plain = plain_part(content_type, " 7BIT ")
+        assert plain is None or plain == careful_part(content_type, " 7BIT ", "")
+    assert plain_part('multipart/mixed; boundary="b"', "") is not None
 
 
 LINES = ["", "Grüße", "a: b", "--", "-- ", "> old", "_" * 40, "https://example.com/", "On 1 May 2026 Ben wrote:"]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.quoted import without_history
+from connectors.quoted import has_end, until_signature, without_history
 
 NEW = "Thank you, the offer is fine.\n\nCould you send 300 units by 12:30 on Friday?"
 OLD = "Dear Anna,\n\nplease find our offer below.\nBen"
@@ -179,3 +179,34 @@ def test_what_is_new_text_stays_so_when_read_again(text: str) -> None:
     once = without_history(text)
     assert set(once.splitlines()) <= set(text.splitlines())
     assert not any(line.startswith(">") for line in once.splitlines())
+
+
+ODD_LINES = [
+    "--",
+    "-- ",
+    "--\t ",
+    "---",
+    "--\x0b",
+    "--\x00",
+    "\x0b--",
+    "a\u2028--",
+    "> --",
+    "",
+    "To: x@y.example",
+    "Date: 2026",
+]
+
+
+@given(
+    st.lists(st.sampled_from([*ODD_LINES, *HEADS[0], "_" * 20, "https://example.com/", "b", "> c"]), max_size=12),
+    st.sampled_from(["\n", "\r\n", "\r"]),
+)
+def test_what_follows_the_mark_of_the_signature_makes_no_difference(lines: list[str], end: str) -> None:
+    text = end.join(lines)
+    shorter = until_signature(text)
+    assert text.startswith(shorter)
+    assert (without_history(shorter), has_end(shorter)) == (without_history(text), has_end(text))
+
+
+def test_what_follows_the_mark_of_the_signature_is_not_looked_at() -> None:
+    assert until_signature("new\r\n-- \r\nAnna") == "new\r\n-- \r\n"
