@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from html import escape
 from typing import NamedTuple
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
-from xml.sax.saxutils import escape
 
 DAV, CALDAV, SERVER = "{DAV:}", "{urn:ietf:params:xml:ns:caldav}", "{http://calendarserver.org/ns/}"
 CARDDAV = "{urn:ietf:params:xml:ns:carddav}"
@@ -70,7 +70,8 @@ def sync_collection(token: str) -> bytes:
     """Without DAV:limit, as servers cut there without saying so; sync-level 1 (RFC 6578 section 3.3)."""
     return _document(
         "d:sync-collection",
-        f"<d:sync-token>{escape(token)}</d:sync-token><d:sync-level>1</d:sync-level>{_prop([f'{DAV}getetag'])}",
+        f"<d:sync-token>{escape(token, quote=False)}</d:sync-token><d:sync-level>1</d:sync-level>"
+        + _prop([f"{DAV}getetag"]),
     )
 
 
@@ -84,7 +85,7 @@ def cards_multiget(hrefs: Iterable[str]) -> bytes:
 
 
 def _hrefs(hrefs: Iterable[str]) -> str:
-    return "".join(f"<d:href>{escape(href)}</d:href>" for href in hrefs)
+    return "".join(f"<d:href>{escape(href, quote=False)}</d:href>" for href in hrefs)
 
 
 def multistatus(body: bytes) -> Multistatus:
