@@ -202,4 +202,4 @@ def _key(told: Element, zone: Zone, master: Element) -> str:
 
 def _told(event: Event, source: Element) -> Event:
     answer = xml.value(source, "MyResponseType")
-    return replace(event, organized=answer == "Organizer" if answer else None, response=_ANSWERS.get(answer))
+    return event._replace(organized=answer == "Organizer" if answer else None, response=_ANSWERS.get(answer))

@@ -199,8 +199,7 @@ def _told(event: Event, source: Resource | None, master: Resource | None) -> Eve
     organizer = of.get("organizer") or {}
     mine = next((each for each in of.get("attendees") or () if each.get("self")), None)
     answer = str((mine or {}).get("responseStatus", ""))
-    return replace(
-        event,
+    return event._replace(
         organized=bool(organizer.get("self")) if organizer else None,
         response=_ANSWERS.get(answer, answer) if answer else None,
         not_a_meeting=event.not_a_meeting or _NO_MEETINGS.get(str(of.get("eventType", "")), ""),

@@ -172,7 +172,7 @@ class CalendarStream:
         for page in self._graph.pages(path, prefer=(_UTC,)):
             own = self._own_texts(page.value)
             made = ((entry, event(entry, id_, master)) for entry in page.value)
-            found += [replace(each, text=own.get(str(entry["id"]), text)) for entry, each in made if each is not None]
+            found += [each._replace(text=own.get(str(entry["id"]), text)) for entry, each in made if each is not None]
             if len(found) > MOST:
                 return Unreadable(id_, f"it has more than {MOST} occurrences", self._version(master))
         item = self._object(id_, master, found)

@@ -6,7 +6,6 @@ All is asked for in UTC (`Prefer: outlook.timezone`); the zone in which it was p
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -66,8 +65,7 @@ def _described(made: Event, entry: Mapping[str, Any]) -> Event:
     organized = bool(entry.get("isOrganizer"))
     location, body = entry.get("location"), entry.get("body")
     sensitivity = str(entry.get("sensitivity") or "normal")
-    return replace(
-        made,
+    return made._replace(
         status=EventStatus.CANCELLED if entry.get("isCancelled") else EventStatus.CONFIRMED,
         subject=line(entry.get("subject"))[:_SUBJECT_LIMIT],
         text=body_text(body) if isinstance(body, Mapping) else "",

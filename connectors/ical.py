@@ -6,9 +6,8 @@ Unreadable, with the reason.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from connectors.ical_dates import recurrence_key
 from connectors.ical_event import Source, Window
@@ -20,7 +19,6 @@ from connectors.ical_uid import normal_uid
 from connectors.ical_zone import Zones, named, zone_of_timezones
 from syncd.model import CalendarObject, Event, Invitation, ItemId, Note, Task, Unreadable
 
-_Part = TypeVar("_Part", bound=Event | Task | Note)
 _NO_SUCH_DATE = "it has a date before the year 1 or after the year 9999"
 
 
@@ -90,7 +88,9 @@ def invitation(data: bytes, *, id: ItemId, zone: str = "", begins: datetime, end
         events = events_of(group.components, id=group.id, uid=group.uid, source=source).events
     except (ValueError, OverflowError):  # a reply or a cancellation needs no date (RFC 5546 section 3.2.3)
         events = ()
-    return Invitation(calendar.method, tuple(_noted(one, source.zones) for one in events), group.uid)
+    return Invitation(
+        calendar.method, tuple(one._replace(problem=_problem(one, source.zones)) for one in events), group.uid
+    )
 
 
 def zone_of(calendar_timezone_ics: bytes) -> str:
@@ -119,17 +119,18 @@ def _found(calendar: Calendar, id: ItemId, source: Source) -> _Found:
             source.zones.note(f"another meeting in the same file cannot be read: {error}")
     if errors and not read_groups:
         raise errors[0]
+    parts = tuple(part for found in read_groups for part in found.parts)
+    if source.zones.problems:
+        parts = tuple(part._replace(problem=_problem(part, source.zones)) for part in parts)
     return _Found(
-        tuple(_noted(part, source.zones) for found in read_groups for part in found.parts),
+        parts,
         min((found.next_at for found in read_groups if found.next_at is not None), default=None),
     )
 
 
-def _noted(part: _Part, zones: Zones) -> _Part:
-    """Add what had to be guessed."""
-    if not zones.problems:
-        return part
-    return replace(part, problem="; ".join(filter(None, (part.problem, *zones.problems))))
+def _problem(part: Event | Task | Note, zones: Zones) -> str:
+    """What is wrong with it, and what had to be guessed."""
+    return "; ".join(filter(None, (part.problem, *zones.problems)))
 
 
 def _why_nothing(calendar: Calendar) -> str:

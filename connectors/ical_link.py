@@ -14,6 +14,7 @@ _URL_LIMIT = 1000
 _MAX_URLS = 50
 _URL = re.compile(r"https?://[^\s<>\"'\\^`{|}]{4,2000}", re.IGNORECASE)
 _OWN = ("X-GOOGLE-CONFERENCE", "X-MICROSOFT-SKYPETEAMSMEETINGURL", "X-OPENPAAS-VIDEOCONFERENCE")
+_SAYING = frozenset({"CONFERENCE", *_OWN})
 _SAFE_LINKS = ".safelinks.protection.outlook.com"
 
 # Host, and path: beside the link to join, an invitation has some to dial in, to test a microphone or to set options.
@@ -33,11 +34,11 @@ _JOINS = [
 
 def join_link(component: Component) -> str:
     """Return the link, or an empty text. What a property says to be one counts before what is found in a text."""
-    for url in _said(component):
+    for url in _said(component) if not _SAYING.isdisjoint(component.properties) else ():
         if len(url) <= _URL_LIMIT and _host(url):
             return url
     for name in ("URL", "DESCRIPTION"):
-        for url in _urls(text(component.value(name)[:_LOOKED_AT])):
+        for url in _urls(component.value(name)[:_LOOKED_AT]):
             if len(url) <= _URL_LIMIT and is_join_link(url):
                 return url
     return ""
@@ -61,7 +62,7 @@ def _said(component: Component) -> Iterator[str]:
 def _urls(words: str) -> Iterator[str]:
     if "/" not in words and "&" not in words:  # not even as an entity
         return
-    words = html.unescape(words)
+    words = html.unescape(text(words))
     for found, match in enumerate(_URL.finditer(words)):
         if found == _MAX_URLS:
             return

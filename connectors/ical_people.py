@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -55,21 +56,23 @@ def people(component: Component) -> People:
 
 def _add(found: dict[tuple[Role, str], Participant], role: Role, line: Property) -> bool:
     """Take in a line; False if it names somebody whose address cannot be read."""
-    person = (_person_once if len(line.parameters) + len(line.value) <= _CACHED_LENGTH else _person)(line)
+    known_before = len(line.parameters) + len(line.value) <= _CACHED_LENGTH
+    person = (_person_once if known_before else _person)(role, line)
     if person is None:
         return True
-    address, name, response = person
-    if not address:
+    key, one = person
+    if not one.address:
         return False
-    key = (role, address.lower())
     known = found.get(key)
-    if known is None or (response in _DEFINITE and known.response not in _DEFINITE):
-        found[key] = Participant(role, address, name or (known.name if known else ""), response)
+    if known is None:
+        found[key] = one
+    elif one.response in _DEFINITE and known.response not in _DEFINITE:
+        found[key] = replace(one, name=one.name or known.name)
     return True
 
 
-def _person(line: Property) -> tuple[str, str, str] | None:
-    """Return address, name and answer; None for what is no person."""
+def _person(role: Role, line: Property) -> tuple[tuple[Role, str], Participant] | None:
+    """Return who it is, and what is one person; None for what is no person."""
     given = parameters(line)
     address = _address(line.value, given.get("EMAIL", ""))
     if given.get("CUTYPE", "").upper() in _NO_PEOPLE or _is_calendar(address):
@@ -77,7 +80,8 @@ def _person(line: Property) -> tuple[str, str, str] | None:
     name = clean(decode_words(given.get("CN", "")), NAME_LIMIT)
     if name.lower().removeprefix("mailto:") == address.lower():
         name = ""
-    return address, name, _RESPONSES.get(given.get("PARTSTAT", "").upper(), "")
+    response = _RESPONSES.get(given.get("PARTSTAT", "").upper(), "")
+    return (role, address.lower()), Participant(role, address, name, response)
 
 
 _person_once = lru_cache(maxsize=2048)(_person)  # the same few people stand in most events of a calendar

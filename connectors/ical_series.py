@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from heapq import merge
 from itertools import groupby
@@ -112,7 +112,7 @@ def _without_series(parts: Sequence[Component], id: ItemId, uid: str, source: So
 
 
 def _with_problem(found: Event, problem: str) -> Event:
-    return replace(found, problem="; ".join(filter(None, (found.problem, problem)))) if problem else found
+    return found._replace(problem="; ".join(filter(None, (found.problem, problem)))) if problem else found
 
 
 # ---------------------------------------------------------------------------------------------- what is written down
@@ -175,10 +175,9 @@ def _override_event(one: _Written, series: _Series, master: Event) -> Event:
     """What a cancelled occurrence leaves out, and privacy, are as in its series."""
     found = _event(one, series.id, series.uid, series.source)
     if not one.component.value("CLASS"):
-        found = replace(found, private=master.private)
+        found = found._replace(private=master.private)
     if found.status == EventStatus.CANCELLED and not found.participants:
-        found = replace(
-            found,
+        found = found._replace(
             participants=master.participants,
             subject=found.subject or master.subject,
             not_a_meeting=master.not_a_meeting,
@@ -216,8 +215,7 @@ def _events(series: _Series, worked_out: Sequence[_WorkedOut], written: Sequence
 
 
 def _worked_out_event(one: _WorkedOut, like: Event, series: _Series) -> Event:
-    return replace(
-        like,
+    return like._replace(
         id=ItemId(f"{series.id}#{one.key}"),
         original_start=one.key,
         starts_at=one.starts_at,

@@ -39,6 +39,8 @@ class Length(NamedTuple):
 
 def instant(wall: datetime, zone: tzinfo) -> datetime:
     """Return the instant of a wall time: the first of two, and in the hour that is skipped, that much later."""
+    if zone is UTC:
+        return wall.replace(tzinfo=UTC, fold=0)
     return wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
 
 
@@ -50,14 +52,11 @@ def moment(line: Property, value: str, zones: Zones) -> Moment:
         raise NotReadable("it has a date that cannot be read")
     year, month, day, hour, minute, second, utc = match.groups()
     try:
-        wall = datetime(int(year), int(month), int(day))
-        if hour is None:
-            return Moment(wall, True, None)
-        wall += timedelta(
-            hours=_below(hour, 25), minutes=_below(minute, 60), seconds=min(_below(second or "0", 61), 59)
-        )
-    except (ValueError, OverflowError):
-        raise NotReadable("it has a date that cannot be read") from None
+        wall = datetime(int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0))
+    except ValueError:
+        wall = _odd(match)
+    if hour is None:
+        return Moment(wall, True, None)
     given = parameters(line)
     if given.get("VALUE", "").upper() == "DATE" and wall.time() == datetime.min.time():
         return Moment(wall, True, None)
@@ -68,11 +67,16 @@ def moment(line: Property, value: str, zones: Zones) -> Moment:
     return Moment(wall, False, None)
 
 
-def _below(text: str, limit: int) -> int:
-    number = int(text)
-    if number >= limit:
-        raise ValueError(text)
-    return number
+def _odd(match: re.Match[str]) -> datetime:
+    """24:00 is the next day's midnight, and a leap second the second before it; raise NotReadable for what is no
+    time."""
+    year, month, day, hour, minute, second = (int(each or 0) for each in match.groups()[:6])
+    if hour > 24 or minute > 59 or second > 60:
+        raise NotReadable("it has a date that cannot be read")
+    try:
+        return datetime(year, month, day) + timedelta(hours=hour, minutes=minute, seconds=min(second, 59))
+    except (ValueError, OverflowError):
+        raise NotReadable("it has a date that cannot be read") from None
 
 
 def stamp(component: Component, name: str, zones: Zones) -> datetime | None:

@@ -110,8 +110,7 @@ class EventStatus(enum.StrEnum):
     CANCELLED = "cancelled"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(NamedTuple):
     """One occurrence of one meeting, as one calendar holds it. Rooms and resources are no participants."""
 
     id: ItemId
@@ -167,8 +166,7 @@ class Invitation:
     """Event.uid, also where a series has nothing in the window."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
+class Task(NamedTuple):
     id: ItemId
     uid: str
     done: bool
@@ -181,8 +179,7 @@ class Task:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Note:
+class Note(NamedTuple):
     id: ItemId
     uid: str
     written_at: datetime | None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
@@ -73,7 +72,7 @@ def a_series_is_one_meeting() -> AbstractContextManager[Any]:
     keys = meeting_identity.event_keys
 
     def one(event: Event, key: bytes, stream_id: int) -> tuple[bytes, bytes]:
-        return keys(replace(event, original_start=""), key, stream_id)
+        return keys(event._replace(original_start=""), key, stream_id)
 
     return patch.object(deciding, "event_keys", one)
 

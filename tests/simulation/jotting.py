@@ -21,10 +21,10 @@ def note(world: World) -> None:
 def _put(world: World, errand: Errand, rep: str) -> None:
     said, made = errand.copies[rep].now, _written(errand)
     if isinstance(made, Task):
-        made = replace(made, done=said.done, done_at=said.at)
+        made = made._replace(done=said.done, done_at=said.at)
     else:
-        made = replace(made, draft=not said.done, written_at=said.at)
-    made = replace(made, private="CLASS:PRIVATE" if said.private else "")
+        made = made._replace(draft=not said.done, written_at=said.at)
+    made = made._replace(private="CLASS:PRIVATE" if said.private else "")
     world.calendars[rep].put(errand.name, made)
 
 

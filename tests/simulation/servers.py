@@ -174,7 +174,7 @@ class MeetingStream:
         version, parts = self.calendar.objects[name]
         begins, ends = self.clock() - PAST, self.clock() + AHEAD
         later = [part.starts_at for part in parts if _by_rule(part) and part.starts_at >= ends]
-        made = [replace(part, id=_id(name, part)) for part in parts if not (_by_rule(part) and part.starts_at >= ends)]
+        made = [part._replace(id=_id(name, part)) for part in parts if not (_by_rule(part) and part.starts_at >= ends)]
         return CalendarObject(
             id=name,
             version=str(version),

@@ -72,7 +72,7 @@ def meeting(
         text=f"Agenda of {uid}",
         participants=tuple(people),
     )
-    return replace(event, **more)
+    return event._replace(**more)
 
 
 @dataclass
@@ -137,7 +137,7 @@ class CalendarStream:
         return CalendarObject(
             id=name,
             version=str(version),
-            parts=tuple(replace(part, id=_id(name, part)) for part in parts),
+            parts=tuple(part._replace(id=_id(name, part)) for part in parts),
             begins=begins,
             ends=ends,
             next_at=self.calendar.next_at.get(name),

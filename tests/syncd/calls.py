@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from syncd.model import Event
@@ -22,8 +21,7 @@ def call(starts_at: datetime = SOON, **answers: str) -> Event:
 def series(*days: int, **more: int) -> list[Event]:
     weekly = [SOON + day * DAY for day in days]
     return [
-        replace(
-            meeting("weekly", at, RITA, {CARL: ""}, original_start=at.strftime("%Y%m%dT%H%M%SZ")),
+        meeting("weekly", at, RITA, {CARL: ""}, original_start=at.strftime("%Y%m%dT%H%M%SZ"))._replace(
             exact=False,
             sequence=more.get("sequence", 0),
         )

@@ -87,7 +87,7 @@ def test_the_same_mail_read_again_changes_nothing(post: Post) -> None:
 def test_an_update_by_mail_moves_the_meeting_unless_the_organizers_calendar_knows_better(post: Post) -> None:
     post.mail("REQUEST", _theirs())
     post.sync()
-    moved = replace(meeting("call", SOON + timedelta(days=1), CARL, {SAM: ""}), sequence=1)
+    moved = meeting("call", SOON + timedelta(days=1), CARL, {SAM: ""})._replace(sequence=1)
     post.mail("REQUEST", moved)
     post.sync()
     assert post.activities() == [("meeting", "planned", "2026-11-06 09:00")]
@@ -97,20 +97,20 @@ def test_a_cancellation_counts_only_from_the_organizer(post: Post) -> None:
     """mustang-im/mustang issue 680: an attendee's CANCEL deleted the organizer's event."""
     post.office.calendar("sam").put("a", _theirs())
     post.office.sync()
-    cancelled = replace(_theirs(), status=EventStatus.CANCELLED)
+    cancelled = _theirs()._replace(status=EventStatus.CANCELLED)
     post.mail("CANCEL", cancelled, sender=ZOE)
     post.sync()
     assert post.activities() == [("meeting", "planned", "2026-11-05 09:00")]
     assert post.world.rows("SELECT facts FROM sighting WHERE rule = 'invitation'") == [("CANCEL from a guest",)]
-    post.mail("CANCEL", replace(cancelled, status=EventStatus.CONFIRMED))  # the method says it, whatever the STATUS
+    post.mail("CANCEL", cancelled._replace(status=EventStatus.CONFIRMED))  # the method says it, whatever the STATUS
     post.sync()
     assert post.activities() == [("meeting", "cancelled", "2026-11-05 09:00")]
 
 
 def test_a_cancellation_of_an_older_version_does_not_undo_a_newer_one(post: Post) -> None:
-    post.office.calendar("sam").put("a", replace(_theirs(), sequence=3))
+    post.office.calendar("sam").put("a", _theirs()._replace(sequence=3))
     post.office.sync()
-    post.mail("CANCEL", replace(_theirs(), sequence=2))
+    post.mail("CANCEL", _theirs()._replace(sequence=2))
     post.sync()
     assert post.activities() == [("meeting", "planned", "2026-11-05 09:00")]
 
@@ -135,7 +135,7 @@ def test_a_reply_or_counter_proposal_without_a_meeting_stays_mail(post: Post) ->
 def test_a_counter_proposal_changes_nothing_of_the_meeting(post: Post) -> None:
     post.office.calendar("sam").put("a", _theirs())
     post.office.sync()
-    post.mail("COUNTER", replace(_theirs(), starts_at=SOON + timedelta(days=9), sequence=5), sender=ZOE)
+    post.mail("COUNTER", _theirs()._replace(starts_at=SOON + timedelta(days=9), sequence=5), sender=ZOE)
     post.sync()
     assert post.activities() == [("meeting", "planned", "2026-11-05 09:00")]
 
@@ -143,7 +143,7 @@ def test_a_counter_proposal_changes_nothing_of_the_meeting(post: Post) -> None:
 def test_a_forwarded_invitation_moves_no_meeting_that_is_known(post: Post) -> None:
     post.office.calendar("sam").put("a", _theirs())
     post.office.sync()
-    post.mail("REQUEST", replace(_theirs(), starts_at=SOON + timedelta(days=9), sequence=9), sender=ZOE)
+    post.mail("REQUEST", _theirs()._replace(starts_at=SOON + timedelta(days=9), sequence=9), sender=ZOE)
     post.sync()
     assert post.activities() == [("meeting", "planned", "2026-11-05 09:00")]
 
@@ -186,7 +186,7 @@ def test_an_invitation_among_ourselves_is_skipped_and_one_that_is_kept_out_stays
 
 
 def test_a_private_event_stays_closed_when_its_invitation_comes_by_mail(post: Post) -> None:
-    post.office.calendar("sam").put("a", replace(_theirs(), private="CLASS:PRIVATE"))
+    post.office.calendar("sam").put("a", _theirs()._replace(private="CLASS:PRIVATE"))
     post.office.sync()
     post.mail("REQUEST", _theirs())
     post.sync()
@@ -195,7 +195,7 @@ def test_a_private_event_stays_closed_when_its_invitation_comes_by_mail(post: Po
 
 @pytest.mark.parametrize("method", ["REQUEST", "REPLY", "PUBLISH"])
 def test_the_mail_of_a_private_meeting_is_not_stored_either(post: Post, method: str) -> None:
-    post.mail(method, replace(_theirs(), private="CLASS:PRIVATE", subject="Divorce lawyer"))
+    post.mail(method, _theirs()._replace(private="CLASS:PRIVATE", subject="Divorce lawyer"))
     post.sync()
     assert post.activities() == []
     assert post.world.rows("SELECT verdict, rule, facts FROM sighting") == [("skipped", "private", "CLASS:PRIVATE")]
@@ -237,11 +237,11 @@ def test_a_mail_among_ourselves_is_no_invitation_either_when_it_is_read_once_mor
 
 
 def test_a_cancellation_by_mail_after_the_end_undoes_nothing(post: Post) -> None:
-    past = replace(_theirs(), stamped_at=START)
+    past = _theirs()._replace(stamped_at=START)
     post.office.calendar("sam").put("a", past)
     post.office.sync()
     post.world.clock = SOON + timedelta(days=1)
-    post.mail("CANCEL", replace(past, stamped_at=post.world.clock))
+    post.mail("CANCEL", past._replace(stamped_at=post.world.clock))
     post.sync()
     settle(post.world.store.engine, post.world.clock)
     assert post.activities() == [("meeting", "held", "2026-11-05 09:00")]
@@ -249,7 +249,7 @@ def test_a_cancellation_by_mail_after_the_end_undoes_nothing(post: Post) -> None
 
 def test_a_series_by_mail_makes_each_of_its_meetings(post: Post) -> None:
     weekly = [
-        replace(_theirs(), original_start=at.strftime("%Y%m%dT%H%M%SZ"), starts_at=at, ends_at=at, settles_at=at)
+        _theirs()._replace(original_start=at.strftime("%Y%m%dT%H%M%SZ"), starts_at=at, ends_at=at, settles_at=at)
         for at in (SOON, SOON + timedelta(days=7))
     ]
     post.mail("REQUEST", *weekly)

@@ -282,7 +282,7 @@ def test_the_log_of_the_database_is_emptied_only_where_nobody_must_wait_for_it(w
 def test_a_meeting_that_was_closed_stays_so_as_a_series_and_when_it_was_taken_out_and_comes_back(either: World) -> None:
     office = calendars.Office(either)
     first, second = series(0, 7)
-    office.calendar("rita").put("s", replace(first, original_start=""))
+    office.calendar("rita").put("s", first._replace(original_start=""))
     office.sync()
     with either.store.transaction() as transaction:
         closing.close_items(transaction.connection, [1], either.now())

@@ -24,7 +24,7 @@ def office(world: World) -> Office:
 
 
 def test_a_private_event_is_not_stored(office: Office) -> None:
-    office.calendar("rita").put("a", replace(call(), private="CLASS:PRIVATE", subject="Divorce lawyer"))
+    office.calendar("rita").put("a", call()._replace(private="CLASS:PRIVATE", subject="Divorce lawyer"))
     office.sync()
     assert office.meetings() == []
     assert office.world.rows("SELECT verdict, rule, facts FROM sighting") == [("skipped", "private", "CLASS:PRIVATE")]
@@ -32,9 +32,9 @@ def test_a_private_event_is_not_stored(office: Office) -> None:
 
 
 def test_an_event_that_turns_private_has_its_text_and_people_erased(office: Office) -> None:
-    office.calendar("rita").put("a", replace(call(), location="Room 5"))
+    office.calendar("rita").put("a", call()._replace(location="Room 5"))
     office.sync()
-    office.calendar("rita").put("a", replace(call(), private="CLASS:PRIVATE"))
+    office.calendar("rita").put("a", call()._replace(private="CLASS:PRIVATE"))
     office.sync()
     assert office.world.rows("SELECT subject, text, location, level FROM activity") == [
         (None, None, None, int(Level.PRIVATE))
@@ -47,7 +47,7 @@ def test_an_event_that_turns_private_has_its_text_and_people_erased(office: Offi
 def test_what_one_owner_keeps_private_is_not_shown_because_another_has_it_too(
     office: Office, order: tuple[str, str]
 ) -> None:
-    office.calendar("rita").put("a", replace(call(), private="CLASS:PRIVATE"))
+    office.calendar("rita").put("a", call()._replace(private="CLASS:PRIVATE"))
     office.calendar("sam").put("a", call())
     office.sync(*order)
     assert office.world.rows("SELECT subject, text, level FROM activity") == [(None, None, int(Level.PRIVATE))]
@@ -72,13 +72,13 @@ def test_a_guest_whom_the_organizer_struck_off_takes_part_no_more(office: Office
     office.calendar("sam").put("a", call())
     office.calendar("rita").put("a", call())
     office.sync()
-    office.calendar("rita").put("a", replace(call(), participants=call().participants[:1] + call().participants[2:]))
+    office.calendar("rita").put("a", call()._replace(participants=call().participants[:1] + call().participants[2:]))
     office.sync()
     assert office.answers() == {CARL: ""}
 
 
 def test_a_copy_that_does_not_tell_all_guests_hides_none(office: Office) -> None:
-    few = replace(call(), participants=call().participants[:2], partial=True)
+    few = call()._replace(participants=call().participants[:2], partial=True)
     office.calendar("sam").put("a", call())
     office.sync()
     office.calendar("rita").put("a", few)
@@ -198,7 +198,7 @@ def test_a_task_is_logged_once_it_is_done_and_says_when_it_was_opened_again(offi
     tasks.put("t", task)
     office.sync()
     assert office.world.rows("SELECT rule FROM sighting") == [("not_done",)]
-    tasks.put("t", replace(task, done=True, done_at=PAST))
+    tasks.put("t", task._replace(done=True, done_at=PAST))
     office.sync()
     (found,) = office.world.rows("SELECT kind, status, occurred_at FROM activity")
     assert found == ("task", "done", "2026-10-30 09:00:00")
@@ -212,7 +212,7 @@ def test_a_note_is_logged_for_whom_it_names_unless_it_is_a_draft(office: Office)
     notes = office.calendar("rita", "notes")
     note = Note(id=ItemId(""), uid="n", written_at=PAST, subject="Visit", text=f"Met Carl <{CARL}>, wants a quote")
     notes.put("n", note)
-    notes.put("d", replace(note, uid="d", draft=True))
+    notes.put("d", note._replace(uid="d", draft=True))
     office.sync()
     assert office.world.rows("SELECT kind, subject FROM activity") == [("note", "Visit")]
     assert office.world.rows("SELECT item, rule FROM sighting ORDER BY item") == [("d", "draft"), ("n", "logged")]
@@ -230,7 +230,7 @@ def test_what_nobody_dated_stays_where_it_was_first_seen_when_it_is_read_again(o
     office.sync()
     assert office.world.rows("SELECT occurred_at FROM activity") == before
     assert office.feed() == told
-    notes.put("n", replace(note, written_at=PAST))
+    notes.put("n", note._replace(written_at=PAST))
     office.sync()
     assert office.world.rows("SELECT occurred_at FROM activity") == [("2026-10-30 09:00:00",)]
 

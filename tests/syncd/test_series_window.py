@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -26,7 +25,7 @@ def occurrence(at: datetime, *, exact: bool) -> Event:
 
 
 def moved(at: datetime) -> Event:
-    return replace(occurrence(at, exact=True), starts_at=at + HOUR, ends_at=at + 2 * HOUR, settles_at=at + 2 * HOUR)
+    return occurrence(at, exact=True)._replace(starts_at=at + HOUR, ends_at=at + 2 * HOUR, settles_at=at + 2 * HOUR)
 
 
 def test_an_occurrence_that_was_moved_and_is_left_out_now_is_cancelled_however_late_it_is(office: Office) -> None:
