@@ -65,3 +65,21 @@ def test_in_a_file_each_row_of_a_table_is_one_line_and_no_bar_is_drawn(office: O
 
     assert done.out.splitlines()[1].split() == [NAME, "ok", "0", "1", "0"]
     assert done.err == ""
+
+
+@pytest.mark.parametrize(("arguments", "code"), [((), 2), (("--help",), 0), (("nonsense",), 2)])
+def test_what_is_said_last_reaches_a_pipe_and_the_code_whoever_asked(arguments: tuple[str, ...], code: int) -> None:
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run([*PROGRAM, *arguments], env=buffered, capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert ("demo" if arguments != ("nonsense",) else "No such command 'nonsense'") in done.stdout + done.stderr
+
+
+def test_an_output_that_takes_nothing_is_told_and_no_success() -> None:
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*PROGRAM, "--help"], env=buffered, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode != 0
+    assert "No space left on device" in done.stderr
