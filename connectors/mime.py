@@ -66,6 +66,9 @@ _BRACKETED = re.compile(r"<([^<>]+)>")
 _CHARSET = re.compile(r"charset\s{0,9}=\s{0,9}[\"']?([\w.:-]{1,40})", re.IGNORECASE)
 _STAND_IN = "retrieval using the imap4 protocol failed"
 
+# Python 3.11 calls a function for each look at an enum's member.
+_FROM = Role.FROM
+_OTHERS = (("sender", Role.SENDER), ("reply-to", Role.REPLY_TO))
 _RECIPIENTS = (("to", Role.TO), ("cc", Role.CC), ("bcc", Role.BCC))
 
 
@@ -205,7 +208,7 @@ def _participants(
     if repeated and any(key == "from" for key, _ in repeated):
         problems.append("several From headers")
     found = list(author)
-    for key, role in (("sender", Role.SENDER), ("reply-to", Role.REPLY_TO)):
+    for key, role in _OTHERS:
         if value := first.get(key):
             others = _of(role, value, problems)
             known = {participant.address.lower() for participant in author}
@@ -217,14 +220,15 @@ def _participants(
         found = _with_repeated(found, repeated, problems)
     if len(found) > MAX_ADDRESSES:
         problems.append(f"more than {MAX_ADDRESSES} participants")
-    return tuple(found[:MAX_ADDRESSES])
+        del found[MAX_ADDRESSES:]
+    return tuple(found)
 
 
 def _author(first: dict[str, str], problems: list[str]) -> tuple[Participant, ...]:
     """Return the first of From; where there is none, of Sender, else of Return-Path (RFC 5322 section 3.6.2)."""
     for key in ("from", "sender", "return-path"):
         if value := first.get(key):
-            authors = _of(Role.FROM, value, problems)
+            authors = _of(_FROM, value, problems)
             if len(authors) > 1:
                 problems.append("several From addresses")
             if authors:

@@ -71,7 +71,8 @@ def clean(text: str, limit: int) -> str:
     if not text.isprintable():
         text = _UNWANTED.sub("", text)
     elif "  " not in text:  # then there is no other blank to collapse
-        return text.strip()[:limit].rstrip()
+        text = text.strip()
+        return text if len(text) <= limit else text[:limit].rstrip()
     return " ".join(text.split())[:limit].rstrip()
 
 
