@@ -80,20 +80,21 @@ def identify(message: Message, key: bytes) -> Identity:
     The fingerprint never holds the bcc recipients (only the sender's copy names them) nor anything that two mailboxes
     see differently, unless there is no Date: then what is left is too little to merge by, and its own receipt counts.
     """
-    sender = _comparable(parties.author(message.participants))
+    participants = message.participants
+    sender = _comparable(parties.author(participants))
     subject = base_subject(message.subject)
-    recipients = sorted({_comparable(each.address) for each in message.participants if each.role in _NAMED})
+    recipients = sorted({_comparable(each.address) for each in participants if each.role in _NAMED})
     sent_at = message.sent_at
     if sent_at and sent_at.microsecond:
         sent_at = sent_at.replace(microsecond=0)
     when = sent_at.timestamp() if sent_at else f"{message.received_at} {message.size}"
     fingerprint = keyed(key, "\0".join(("fingerprint", sender, str(when), subject, *recipients)))
     return Identity(
-        key=message_key(message.message_id, key) or fingerprint,
-        fingerprint=fingerprint,
-        sender=address_hash(key, sender) if sender else b"",
-        subject=_subject_hash(key, subject) if subject else b"",
-        sent_at=sent_at,
+        message_key(message.message_id, key) or fingerprint,
+        fingerprint,
+        address_hash(key, sender) if sender else b"",
+        _subject_hash(key, subject) if subject else b"",
+        sent_at,
     )
 
 
@@ -164,8 +165,10 @@ def _base_subject(subject: str) -> str:
 
 
 def _stripped(text: str) -> str:
-    text = _TRAILER.sub("", text)
-    text = _LEADER.sub("", text, count=1) if _LEADER.match(text) else _LEADING_BLOB.sub("", text, count=1)
+    if "(fwd)" in text:
+        text = _TRAILER.sub("", text)
+    leader = _LEADER.match(text) or _LEADING_BLOB.match(text)
+    text = text[leader.end() :] if leader else text
     whole = _FORWARDED_WHOLE.match(text)
     return whole[1] if whole else text
 
