@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -67,7 +66,7 @@ def _add(found: dict[tuple[Role, str], Participant], role: Role, line: Property)
     if known is None:
         found[key] = one
     elif one.response in _DEFINITE and known.response not in _DEFINITE:
-        found[key] = replace(one, name=one.name or known.name)
+        found[key] = one._replace(name=one.name or known.name)
     return True
 
 

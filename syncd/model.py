@@ -58,8 +58,7 @@ class Verdict(enum.StrEnum):
     QUARANTINED = "quarantined"
 
 
-@dataclass(frozen=True, slots=True)
-class Participant:
+class Participant(NamedTuple):
     role: Role
     address: str
     name: str = ""
@@ -67,8 +66,7 @@ class Participant:
     """`accepted`, `declined`, `tentative`, `needs_action`, or empty where nothing is said; of a meeting only."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attachment:
+class Attachment(NamedTuple):
     """Name, type and size are all that is ever read of an attachment."""
 
     name: str
@@ -154,8 +152,7 @@ class Event(NamedTuple):
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Invitation:
+class Invitation(NamedTuple):
     """What a mail says of a meeting (RFC 5546): all its components are of one UID."""
 
     method: str
@@ -212,15 +209,13 @@ class CalendarObject:
     """Why there are no parts, for a person: `all its dates are outside the window`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Removed:
+class Removed(NamedTuple):
     """The stream no longer holds this item."""
 
     id: ItemId
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
+class Unreadable(NamedTuple):
     """The item exists, but the server would not give it or nothing could be made of it."""
 
     id: ItemId
@@ -253,14 +248,12 @@ class Batch:
 # ---------------------------------------------------------------------------------------------- the directory
 
 
-@dataclass(frozen=True, slots=True)
-class Contact:
+class Contact(NamedTuple):
     id: str
     account_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Opportunity:
+class Opportunity(NamedTuple):
     """Open at an instant t when opened_at <= t (or unknown) and t < closed_at (or not closed)."""
 
     id: str
@@ -361,8 +354,7 @@ class Decision(NamedTuple):
     """The most that its people and folders allow; the mailbox may allow less."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(NamedTuple):
     """What a person logs by hand, since no server knows it: a call, note, task or meeting."""
 
     kind: str
