@@ -84,7 +84,8 @@ class Client:
         host = _checked(url)
         sent = {
             "User-Agent": f"syncd/{__version__}",
-            "Accept-Encoding": "gzip",
+            # To pack what never leaves the machine only costs: of a first listing Radicale spends a fifth on it.
+            "Accept-Encoding": "identity" if is_loopback(host) else "gzip",
             **(headers or {}),
         }
         request = (method, url, sent, body)
