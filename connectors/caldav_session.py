@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from urllib.parse import quote_from_bytes, unquote_to_bytes, urljoin, urlsplit
 
 from connectors.caldav_auth import sign_in
@@ -135,7 +136,15 @@ def path(href: str) -> str:
     whole = href.strip()
     if _SPELLED.fullmatch(whole):
         return whole
-    raw = urlsplit(whole).path if "://" in whole[:10] or whole.startswith("//") else whole
+    folder, _, name = whole.rpartition("/")
+    if whole[:1] == "/" and whole[:2] != "//" and _SPELLED.fullmatch(f"/{name}"):
+        return f"{_spelled(folder)}/{name}"
+    return _spelled(whole)
+
+
+@lru_cache(maxsize=256)  # the names in a calendar are plain as a rule, and the folder of all of them is the same
+def _spelled(href: str) -> str:
+    raw = urlsplit(href).path if "://" in href[:10] or href.startswith("//") else href
     return "/".join(quote_from_bytes(unquote_to_bytes(part), safe=_SAFE) for part in raw.split("/"))
 
 
