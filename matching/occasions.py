@@ -183,8 +183,10 @@ class Occasions:
         current.copies[sighting] = copy
         if seen.key in self.stored.closed:
             self._erase(current)
-        self._content(current, seen, copy)
-        self._people(current, seen, copy)
+        decider = outcome.deciding(current.copies.values())
+        self._content(current, seen, decides=decider is copy)
+        if not current.closed:
+            self._people(current, seen, decides=decider is copy, adds=decider is copy or _leaves_out(decider))
         self._links(current, seen)
 
     def _find(self, seen: Occasion) -> _Current | None:
@@ -255,14 +257,13 @@ class Occasions:
 
     # ------------------------------------------------------------------------------------------------ the contents
 
-    def _content(self, current: _Current, seen: Occasion, copy: StoredCopy) -> None:
+    def _content(self, current: _Current, seen: Occasion, *, decides: bool) -> None:
         """The deciding copy gives title and text; the lowest level of all says how much of them is stored."""
         row = current.row
-        level = int(min(row.level, self.level, seen.decision.level))
-        contents = (row.subject, row.text, row.location)
-        if outcome.deciding(current.copies.values()) == copy:
-            contents = (seen.subject, seen.text or None, seen.location or None)
-        subject, text, location = contents
+        level = min(row.level, int(self.level), int(seen.decision.level))
+        subject, text, location = row.subject, row.text, row.location
+        if decides:
+            subject, text, location = seen.subject, seen.text or None, seen.location or None
         current.row = row._replace(
             level=level,
             subject=subject if level >= _SUBJECT else None,
@@ -270,31 +271,27 @@ class Occasions:
             location=location if level >= _SUBJECT else None,
         )
 
-    def _people(self, current: _Current, seen: Occasion, copy: StoredCopy) -> None:
+    def _people(self, current: _Current, seen: Occasion, *, decides: bool, adds: bool) -> None:
         """The deciding copy says who takes part, unless it does not tell all; each copy says what its owner answered,
-        and of what others answered the organizer's knows best."""
-        if current.closed:
-            return
+        and of what others answered the organizer's knows best. `adds`: who was not known before takes part, too."""
         current.contacts |= seen.contacts
-        decider = outcome.deciding(current.copies.values())
-        decides = decider == copy
-        adds = decides or decider is None or decider.claim.partial
-        told = set()
+        answers, names = current.answers, current.names
+        unheard = set(answers)
         hearsay = outcome.ORGANIZER if seen.claim.organized else outcome.HEARSAY
         for person, key in zip(seen.participants, seen.address_keys, strict=True):
             place = (_ROLE[person.role], key or person.address)
-            told.add(place)
-            witness = outcome.SELF if key in seen.own and not seen.claim.by_mail else hearsay
-            answer = Answer(person.response, witness)
-            known = current.answers.get(place)
+            unheard.discard(place)
+            known = answers.get(place)
             if known is None and not adds:
                 continue
+            witness = outcome.SELF if key in seen.own and not seen.claim.by_mail else hearsay
             if known is None or witness > known.witness or (witness == known.witness and (witness or decides)):
-                current.answers[place] = answer
-            current.names.setdefault(place, (person.address, person.name))
+                answers[place] = Answer(person.response, witness)
+            if place not in names:
+                names[place] = (person.address, person.name)
         if decides and not seen.claim.partial:
-            for place in current.answers.keys() - told:
-                del current.answers[place]
+            for place in unheard:
+                del answers[place]
 
     def _links(self, current: _Current, seen: Occasion) -> None:
         for link in seen.decision.links:
@@ -375,6 +372,11 @@ def _rescheduled(current: _Current, decider: StoredCopy) -> tuple[int, datetime 
     if before is not None and before.claim.starts_at != starts_at and current.stored.occurred_at != starts_at:
         return row.rescheduled + 1, current.stored.occurred_at
     return row.rescheduled, row.rescheduled_from
+
+
+def _leaves_out(decider: StoredCopy | None) -> bool:
+    """Who else takes part, the deciding copy does not tell."""
+    return decider is None or decider.claim.partial
 
 
 def _is_stored(current: _Current, place: tuple[str, str]) -> bool:

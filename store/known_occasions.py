@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, exists, select, text
+from sqlalchemy import Connection, bindparam, select, text
 
 from store.bulk import among, keys, unstamp
 from store.schema import activity, contact_address, copy, link, participant, sighting
@@ -75,8 +75,8 @@ _PEOPLE = select(
     participant.c.address_key,
     participant.c.response,
     participant.c.witness,
-    exists(select(contact_address.c.contact_id).where(contact_address.c.address_key == participant.c.address_key)),
 ).where(participant.c.activity_id.in_(_KEYS))
+_KNOWN = select(contact_address.c.address_key).where(contact_address.c.address_key.in_(_KEYS))
 _LINKS = select(link.c.activity_id, link.c.entity_kind, link.c.entity_id, link.c.origin, link.c.state).where(
     link.c.activity_id.in_(_KEYS)
 )
@@ -115,11 +115,11 @@ def occasions(
     """Those of these identities, and these activities."""
     ids = {id_ for (id_,) in among(connection, _IDS, identities)} | set(activities)
     people: dict[int, dict[tuple[str, str], Answer]] = defaultdict(dict)
-    contacts: dict[int, set[str]] = defaultdict(set)
-    for activity_id, role, key, response, witness, known in among(connection, _PEOPLE, ids):
+    for activity_id, role, key, response, witness in among(connection, _PEOPLE, ids):
         people[activity_id][role, key] = Answer(response, witness)
-        if known:
-            contacts[activity_id].add(key)
+    # Asked once for each address, of which most stand in many meetings.
+    named = {key for answers in people.values() for _, key in answers}
+    known = {key for (key,) in among(connection, _KNOWN, named)}
     links: dict[int, dict[tuple[str, str], tuple[str, str]]] = defaultdict(dict)
     for activity_id, kind, entity, origin, state in among(connection, _LINKS, ids):
         links[activity_id][kind, entity] = (origin, state)
@@ -128,7 +128,7 @@ def occasions(
         held = _copy(row)
         copies[activity_id][held.sighting] = held
     return {
-        row[0]: _occasion(row, people[row[0]], frozenset(contacts[row[0]]), links[row[0]], copies[row[0]])
+        row[0]: _occasion(row, people[row[0]], known, links[row[0]], copies[row[0]])
         for row in among(connection, _OCCASIONS, ids)
     }
 
@@ -148,7 +148,7 @@ def _copy(row: list[Any]) -> StoredCopy:
 def _occasion(
     row: Any,
     people: dict[tuple[str, str], Answer],
-    contacts: frozenset[str],
+    known: set[str],
     links: dict[tuple[str, str], tuple[str, str]],
     copies: dict[int, StoredCopy],
 ) -> StoredOccasion:
@@ -172,7 +172,7 @@ def _occasion(
         rescheduled=rescheduled,
         rescheduled_from=unstamp(rescheduled_from),
         participants=people,
-        contacts=contacts,
+        contacts=frozenset([key for _, key in people if key in known]),
         links=links,
         copies=copies,
     )
