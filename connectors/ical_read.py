@@ -186,7 +186,9 @@ def _unfolded(data: bytes) -> str:
         data = data.decode("utf-16", "replace").encode("utf-8", "replace")
     data = data.replace(b"\0", b"")
     if b"\r" in data:
-        data = _ENDS.sub(b"\n", data.replace(b"\r\n", b"\n"))
+        data = data.replace(b"\r\n", b"\n")
+        if b"\r" in data:
+            data = _ENDS.sub(b"\n", data)
     data = data.replace(b"\n ", b"")
     if b"\t" in data:
         data = data.replace(b"\n\t", b"")
