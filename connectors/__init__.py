@@ -7,12 +7,16 @@ from datetime import timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
-from connectors import caldav_settings, ews_settings, google_settings, imap_settings, microsoft_settings
 from connectors.base import Account, AddressBook, Context
 from syncd.errors import Permanent
 
 if TYPE_CHECKING:  # signing in needs a web server, and a pass needs none
     from connectors.oauth import Consent, Person
+
+
+class _Configured(Protocol):
+    @property
+    def Settings(self) -> type[object]: ...
 
 
 class _Connector(Protocol):
@@ -32,11 +36,11 @@ class _Listing(Protocol):
 
 
 class Kind(NamedTuple):
-    settings: type[object]
-    """A frozen dataclass; its fields are the keys of the mailbox in the configuration."""
+    settings_module: str
+    """Has `Settings`, a frozen dataclass; its fields are the keys of the mailbox in the configuration. This and the
+    other modules are loaded when they are asked for the first time: most configurations have one kind."""
     module: str
-    """Has `open_account`; loaded by `load` or when the first account is opened, since a provider's library may take a
-    second."""
+    """Has `open_account`; a provider's library may take a second to load."""
     consent: str = ""
     """The module with `sign_in`, where the owner can let syncd in (`syncd auth`)."""
     opens_many: bool = False
@@ -48,7 +52,12 @@ class Kind(NamedTuple):
     backfill: timedelta = timedelta(days=180)
     """How far back the first sync reads, if the admin does not say."""
 
+    @property
+    def settings(self) -> type[object]:
+        return cast(_Configured, import_module(self.settings_module)).Settings
+
     def load(self) -> None:
+        """Before an account is opened, for whom a second matters then."""
         import_module(self.module)
 
     def open(self, settings: Any, context: Context) -> Account:
@@ -71,9 +80,9 @@ class Kind(NamedTuple):
 
 
 KINDS: Mapping[str, Kind] = {
-    "imap": Kind(imap_settings.Settings, "connectors.imap"),
+    "imap": Kind("connectors.imap_settings", "connectors.imap"),
     "google": Kind(
-        google_settings.Settings,
+        "connectors.google_settings",
         "connectors.google",
         consent="connectors.google_consent",
         opens_many=True,
@@ -81,15 +90,15 @@ KINDS: Mapping[str, Kind] = {
         contacts="connectors.google_contacts",
     ),
     "microsoft365": Kind(
-        microsoft_settings.Settings,
+        "connectors.microsoft_settings",
         "connectors.microsoft",
         consent="connectors.microsoft_sign_in",
         opens_many=True,
         members="connectors.microsoft_directory",
         contacts="connectors.graph_contacts",
     ),
-    "exchange": Kind(ews_settings.Settings, "connectors.ews", opens_many=True),
+    "exchange": Kind("connectors.ews_settings", "connectors.ews", opens_many=True),
     "caldav": Kind(
-        caldav_settings.Settings, "connectors.caldav", contacts="connectors.carddav", backfill=timedelta(days=90)
+        "connectors.caldav_settings", "connectors.caldav", contacts="connectors.carddav", backfill=timedelta(days=90)
     ),
 }

@@ -52,12 +52,19 @@ def current(engine: Engine) -> str | None:
 
 def require_current(engine: Engine) -> None:
     """ConfigError unless the store is exactly of this version, with what to type."""
+    if not is_made(engine):
+        raise ConfigError(["store: it has no tables yet; type: syncd db upgrade"])
+
+
+def is_made(engine: Engine) -> bool:
+    """False if the store has no tables yet; ConfigError if they are of another version, with what to type."""
     found = current(engine)
     if found is None:
-        raise ConfigError(["store: it has no tables yet; type: syncd db upgrade"])
+        return False
     _refuse_newer(found)
     if found != REVISIONS[-1]:
         raise ConfigError([f"store: its tables are of revision {found}, this syncd needs {REVISIONS[-1]}; {_UPGRADE}"])
+    return True
 
 
 _UPGRADE = "take a backup (syncd db backup FILE), then type: syncd db upgrade"

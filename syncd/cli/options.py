@@ -69,10 +69,7 @@ def _existing(loaded: config.Config, stack: ExitStack) -> Store | None:
         return None
     store = open_store(config.store_url(loaded), b"")
     stack.callback(store.close)
-    if migrations.current(store.engine) is None:
-        return None
-    migrations.require_current(store.engine)
-    return store
+    return store if migrations.is_made(store.engine) else None
 
 
 def chosen(loaded: config.Config, names: list[str] | None) -> tuple[config.Mailbox, ...]:

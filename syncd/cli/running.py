@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
+from contextlib import closing
 from typing import Annotated
 
 import typer
 
+from store.directory_keys import is_empty
+from store.writer import open_store
 from syncd import logs
 from syncd.cli import progress, render
-from syncd.cli.options import ConfigOption, JsonOption, MailboxArguments, chosen, config_path, load, opened
+from syncd.cli.options import ConfigOption, JsonOption, MailboxArguments, chosen, config_path, load
+from syncd.config import Config, store_url
 from syncd.errors import ConfigError
 from syncd.membership import complete
 from syncd.once import once as read_once
@@ -54,18 +57,16 @@ def once(
         read = [mailbox.name for mailbox in wanted]
         results = read_once(loaded, read, progress=saved, processes=cores(), again=again)
     summaries = [render.summary(name, result) for name, result in results.items()]
-    render.as_json(summaries) if json else render.passes(summaries, nobody_known=_nobody_known(config, summaries))
+    render.as_json(summaries) if json else render.passes(summaries, nobody_known=_nobody_known(loaded, summaries))
     if any(summary.error for summary in summaries):
         raise typer.Exit(1)
 
 
-def _nobody_known(config: Path | None, summaries: list[render.Summary]) -> bool:
+def _nobody_known(config: Config, summaries: list[render.Summary]) -> bool:
     """What a first user may have forgotten; not asked where something was logged."""
     if any("logged" in summary.by_rule for summary in summaries):
         return False
-    from store.directory_keys import is_empty
-
-    with opened(config) as (_, store):
+    with closing(open_store(store_url(config), b"")) as store:
         return is_empty(store.engine)
 
 

@@ -25,7 +25,7 @@ from tests.simulation.cast import BEGINNING, DOMAINS, KEY, MAIL, OWN_DOMAIN, REP
 from tests.simulation.databases import Database, in_memory
 from tests.simulation.errands import Errand
 from tests.simulation.meetings import Meetings
-from tests.simulation.servers import Line, LinedFolder, MailStream, MeetingStream, Settings
+from tests.simulation.servers import Line, LinedFolder, MailStream, MeetingStream
 from tests.simulation.story import Step
 from tests.simulation.truth import Truth
 from tests.syncd.calendars import Calendar
@@ -207,7 +207,7 @@ def world(database: Database | None = None) -> Iterator[World]:
             *((late, "AT_ONCE", 3), (late, "RELINKED_AT_ONCE", 2), (replay, "AT_ONCE", 2), (retention, "AT_ONCE", 2)),
         ):
             small.enter_context(patch.object(module, name, value))
-        small.enter_context(patch.dict(KINDS, simulated=Kind(Settings, "tests.simulation.servers")))
+        small.enter_context(patch.dict(KINDS, simulated=Kind("tests.simulation.servers", "tests.simulation.servers")))
         here = database or small.enter_context(in_memory())
         here.empty()
         store = open_store(here.url, KEY)
