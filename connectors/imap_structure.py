@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -58,26 +58,23 @@ def is_plain(structure: bytes) -> bool:
 
 def parts(structure: Value) -> tuple[Part, ...]:
     """Every part that is not a multipart, in order; those that make no sense are passed over."""
-    found = []
-    for part in _walk(structure, ""):
-        found.append(part)
-        if len(found) == MAX_PARTS:
-            break
+    found: list[Part] = []
+    _walk(structure, "", found)
     return tuple(found)
 
 
-def _walk(body: Value, section: str) -> Iterator[Part]:
+def _walk(body: Value, section: str, found: list[Part]) -> None:
     """The depth is bounded by that of the scanner's lists."""
-    if not isinstance(body, list) or not body:
+    if not isinstance(body, list) or not body or len(found) == MAX_PARTS:
         return
     if not isinstance(body[0], list):
         if part := _part(body, section or "1"):
-            yield part
+            found.append(part)
         return
     for index, child in enumerate(body, 1):
         if not isinstance(child, list):
             break
-        yield from _walk(child, f"{section}.{index}" if section else str(index))
+        _walk(child, f"{section}.{index}" if section else str(index), found)
 
 
 def _part(body: Sequence[Value], section: str) -> Part | None:

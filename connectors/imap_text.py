@@ -22,6 +22,9 @@ FURTHER = 65_536
 """Octets of the text part, or of the body, where it does not."""
 _CALENDARS = 3
 """Parts of one mail that are looked at: the same calendar as alternative and as attachment, say."""
+_TEXTS = frozenset({"", "text/plain", "text/html"})
+_OF_THE_BODY = Message._fields.index("text")
+"""The last three fields begin here; to copy those before takes a third of the time of `_replace`."""
 _BLANK = 8
 """Octets of a text part that may be a blank and a few line ends."""
 
@@ -49,7 +52,7 @@ class Texts:
 
     def invited(self, messages: Mapping[int, Message]) -> Iterator[Item]:
         """These messages with their invitations only."""
-        doubtful = [uid for uid, message in messages.items() if _may_attach(message) or _is_alternative(message)]
+        doubtful = [uid for uid, message in messages.items() if _kind(message) not in _TEXTS]
         for uids in self._suspects.narrowed([doubtful] if doubtful else []):
             with self._suspects.watch(self._session.wire, uids):
                 shapes = _given(self._session.wire.send([fetch_command(uids, b"(UID BODYSTRUCTURE)")])).shapes
@@ -86,7 +89,7 @@ class Texts:
         return found
 
     def _completed(self, messages: Mapping[int, Message]) -> Iterator[Item]:
-        attaching = [uid for uid, message in messages.items() if _may_attach(message) or _may_hide(message)]
+        attaching = [uid for uid, message in messages.items() if _may_attach(message)]
         commands = [fetch_command(list(messages), b"(UID BODY.PEEK[TEXT]<0.%d>)" % PREFIX)]
         if attaching:
             commands.append(fetch_command(attaching, b"(UID BODYSTRUCTURE)"))
@@ -107,9 +110,9 @@ class Texts:
             if uid not in texts:
                 yield Unreadable(message.id, "the server gave no text of it")
             else:
-                attachments = tuple(part.attachment() for part in shapes.get(uid, ()) if part.is_attachment)
-                text, invitation = texts[uid] or "", invitations.get(uid)
-                yield message._replace(text=text, attachments=attachments, invitation=invitation)
+                shape, text, invitation = shapes.get(uid), texts[uid] or "", invitations.get(uid)
+                attachments = tuple([part.attachment() for part in shape if part.is_attachment]) if shape else ()
+                yield Message._make((*message[:_OF_THE_BODY], text, attachments, invitation))
 
     def _further(self, wanted: Mapping[int, Part | None]) -> dict[int, bytes]:
         """More octets, in one round trip: of the text part, where the server told which one that is."""
@@ -145,16 +148,11 @@ def _text_of(part: Part, body: bytes) -> str | None:
 
 
 def _may_attach(message: Message) -> bool:
-    return _kind(message) not in ("", "text/plain", "text/html", "multipart/alternative")
-
-
-def _is_alternative(message: Message) -> bool:
-    return _kind(message) == "multipart/alternative"
-
-
-def _may_hide(message: Message) -> bool:
-    """An invitation behind the text: all of a smaller alternative is in the octets that are asked for anyway."""
-    return _is_alternative(message) and (message.size or PREFIX) >= PREFIX
+    """Something, or an invitation behind the text; all of a small alternative is in the octets that are asked for."""
+    kind = _kind(message)
+    if kind == "multipart/alternative":
+        return (message.size or PREFIX) >= PREFIX
+    return kind not in _TEXTS
 
 
 def _kind(message: Message) -> str:
