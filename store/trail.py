@@ -12,6 +12,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, RowMapping, insert, select
 
@@ -21,8 +22,7 @@ from store.trust_tables import trail
 _BEGINNING = "0" * 64
 
 
-@dataclass(frozen=True, slots=True)
-class Doer:
+class Doer(NamedTuple):
     """A person, by the name under which the machine knows them, or syncd itself; and the door they came through."""
 
     who: str
@@ -53,8 +53,7 @@ class Entry:
     hash: str
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(NamedTuple):
     """What `verify` found."""
 
     length: int

@@ -14,7 +14,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, TypeAlias
 
-from syncd.model import Attachment, Cursor, Decision, Identity, ItemId, Level, Message, Participant, Removed, Verdict
+from syncd.model import (
+    EMPTY,
+    Attachment,
+    Cursor,
+    Decision,
+    Identity,
+    ItemId,
+    Level,
+    Message,
+    Participant,
+    Removed,
+    Verdict,
+)
 
 
 class Decided(NamedTuple):
@@ -202,8 +214,7 @@ class StoredOccasion(NamedTuple):
     """Of every stream, by sighting."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredActivity:
+class StoredActivity(NamedTuple):
     id: int
     identity: bytes
     sender: bytes
@@ -217,24 +228,23 @@ class StoredActivity:
     thread_id: int
     participants: frozenset[tuple[str, str]] = frozenset()
     """(role, address key)"""
-    links: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+    links: Mapping[tuple[str, str], tuple[str, str]] = EMPTY
     """(entity kind, entity id) -> (origin, state)"""
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """What the store holds of the items, identities and threads of one batch."""
 
     next_activity: int = 1
     next_sighting: int = 1
-    sightings: Mapping[ItemId, StoredSighting] = field(default_factory=dict)
-    activities: Mapping[bytes, StoredActivity] = field(default_factory=dict)
-    threads: Mapping[bytes, int] = field(default_factory=dict)
-    thread_opportunities: Mapping[int, frozenset[str]] = field(default_factory=dict)
+    sightings: Mapping[ItemId, StoredSighting] = EMPTY
+    activities: Mapping[bytes, StoredActivity] = EMPTY
+    threads: Mapping[bytes, int] = EMPTY
+    thread_opportunities: Mapping[int, frozenset[str]] = EMPTY
     """thread -> opportunities that a message of it is linked to; of those that have to decide something only"""
-    parts: Mapping[ItemId, tuple[ItemId, ...]] = field(default_factory=dict)
+    parts: Mapping[ItemId, tuple[ItemId, ...]] = EMPTY
     """a calendar's object -> the items of its sightings, which are among `sightings`"""
-    occasions: Mapping[int, StoredOccasion] = field(default_factory=dict)
+    occasions: Mapping[int, StoredOccasion] = EMPTY
     """Of these sightings and of the identities of the batch, by activity."""
     closed: frozenset[bytes] = frozenset()
     """Identities of which somebody else's copy is private; `closed_items`: which their owner closed."""

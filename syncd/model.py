@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, NewType, TypeAlias
+from types import MappingProxyType
+from typing import Any, NamedTuple, NewType, TypeAlias
 
 ItemId = NewType("ItemId", str)
 """A provider's id, unique within one stream; of IMAP `<UIDVALIDITY>.<UID>`."""
 
 Cursor = NewType("Cursor", str)
 """Opaque text; only the connector that made it reads it."""
+
+EMPTY: Mapping[Any, Any] = MappingProxyType({})
+"""A default that is shared, since nobody can change it."""
 
 PARSER_VERSION = 1
 """Raised when a parser learns something, so that what was quarantined is tried again."""
@@ -263,15 +267,14 @@ class Opportunity(NamedTuple):
     closed_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Directory:
+class Directory(NamedTuple):
     """What is known of the addresses of one batch. Keys are those of matching.address."""
 
-    contacts: Mapping[str, tuple[Contact, ...]] = field(default_factory=dict)
+    contacts: Mapping[str, tuple[Contact, ...]] = EMPTY
     """address key -> every contact that holds it; more than one is an ambiguity, kept as data."""
-    accounts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    accounts: Mapping[str, tuple[str, ...]] = EMPTY
     """domain -> account ids"""
-    users: Mapping[str, str] = field(default_factory=dict)
+    users: Mapping[str, str] = EMPTY
     """address key -> user id"""
     opportunities: tuple[Opportunity, ...] = ()
     """Of all the contacts and accounts above, whatever their dates."""

@@ -97,7 +97,7 @@ def test_a_contractor_at_our_own_domain_is_linked_when_the_policy_says_so() -> N
 
 @pytest.mark.parametrize("own", ["rep@elsewhere.example", "me@alias.example"])
 def test_a_user_on_another_domain_is_never_a_contact(own: str) -> None:
-    directory = replace(DIRECTORY, contacts={own: (JANE,)})
+    directory = DIRECTORY._replace(contacts={own: (JANE,)})
     assert found(f"from: {own}", directory, replace(OURS, own_addresses=frozenset({"me@alias.example"}))) == {}
 
 
@@ -118,7 +118,7 @@ def test_a_contact_without_an_account_links_that_of_the_domain() -> None:
 
 
 def test_the_account_of_the_contact_goes_before_that_of_the_domain() -> None:
-    directory = replace(DIRECTORY, contacts={"ann@client.example": (ANN,)})
+    directory = DIRECTORY._replace(contacts={"ann@client.example": (ANN,)})
     assert found("from: ann@client.example", directory).keys() == {("contact", "ann"), ("account", "other")}
 
 
@@ -146,7 +146,7 @@ def deal(
 
 
 def deals(who: str, *opportunities: Opportunity) -> list[Link]:
-    directory = replace(DIRECTORY, opportunities=opportunities)
+    directory = DIRECTORY._replace(opportunities=opportunities)
     return [
         each
         for each in links(mail(who).participants, NOON, Parties(directory, OURS))
@@ -196,7 +196,7 @@ WHO = st.lists(st.builds("{}: {}".format, ROLES, ADDRESSES), max_size=6)
 
 @given(WHO.flatmap(lambda who: st.tuples(st.just(who), st.permutations(who))))
 def test_links_do_not_depend_on_the_order_of_the_participants(orders: tuple[list[str], list[str]]) -> None:
-    directory = replace(DIRECTORY, opportunities=(deal("a", "jane"), deal("b", "jane"), deal("c", account="other")))
+    directory = DIRECTORY._replace(opportunities=(deal("a", "jane"), deal("b", "jane"), deal("c", account="other")))
     one, other = (links(mail(" ".join(who)).participants, NOON, Parties(directory, OURS)) for who in orders)
     assert one == other
 
@@ -205,8 +205,7 @@ def test_links_do_not_depend_on_the_order_of_the_participants(orders: tuple[list
 def test_the_lookups_are_all_that_the_links_need(who: list[str]) -> None:
     message = mail(" ".join(who))
     wanted = lookups([message.participants], OURS)
-    looked_up = replace(
-        DIRECTORY,
+    looked_up = DIRECTORY._replace(
         contacts={key: value for key, value in DIRECTORY.contacts.items() if key in wanted.addresses},
         accounts={key: value for key, value in DIRECTORY.accounts.items() if key in wanted.domains},
     )

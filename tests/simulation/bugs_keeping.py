@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from unittest.mock import patch
@@ -78,6 +77,6 @@ def who_is_closed_is_open_in_what_comes() -> AbstractContextManager[Any]:
     directory = known.directory
 
     def forgetful(*arguments: Any) -> Directory:
-        return replace(directory(*arguments), closed=frozenset())
+        return directory(*arguments)._replace(closed=frozenset())
 
     return patch.object(known, "directory", forgetful)
