@@ -67,11 +67,12 @@ def evidence(message: Message, policy: Policy) -> str:
 
 def system_sender(sender: str) -> str:
     """Say what kind of machine the address is, whatever its domain; a bare `MAILER-DAEMON` counts."""
-    return _system(_local(sender))
+    return _system(sender[:_LONGEST])
 
 
 @lru_cache(maxsize=8192)
-def _system(local: str) -> str:
+def _system(sender: str) -> str:
+    local = _local(sender)
     if _NO_REPLY.fullmatch(local):
         return "no-reply sender"
     return "system sender" if _SYSTEM.fullmatch(local) else ""

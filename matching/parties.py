@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Container, Iterable, Mapping, Sized
+from collections.abc import Collection, Container, Iterable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -16,6 +16,9 @@ _FROM, _SENDER = Role.FROM, Role.SENDER
 
 # `co.uk`: an account with such a domain is a slip of an import, and would own a country.
 _REGISTRY = re.compile(r"(?:ac|co|com|edu|gob|gouv|gov|ltd|me|ne|net|nhs|nom|or|org|plc|sch)\.[a-z]{2}")
+
+
+_DOUBT = " (ambiguous)"
 
 
 class Party(NamedTuple):
@@ -54,9 +57,9 @@ class Parties(dict[str, Party]):
         if not key or is_own(key, self.policy, self.directory.users):
             return Party(key, own=key != "")
         contacts = self.directory.contacts.get(key, ())
-        doubt = _doubt(contacts)
-        if doubt:
-            contacts = tuple(sorted(contacts, key=_id_of))
+        doubt = ""
+        if len(contacts) > 1:
+            doubt, contacts = _DOUBT, tuple(sorted(contacts, key=_id_of))
         ids = {each.account_id for each in contacts if each.account_id}
         if ids:
             return Party(key, False, True, contacts, doubt, _accounts(ids, "account of a contact"))
@@ -99,12 +102,9 @@ def employer_domains(domain: str) -> tuple[str, ...]:
     return tuple(each for each in address.lineage(domain) if not _REGISTRY.fullmatch(each))
 
 
-def _doubt(several: Sized) -> str:
-    return " (ambiguous)" if len(several) > 1 else ""
-
-
 def _accounts(ids: Collection[str], reason: str) -> tuple[Link, ...]:
-    reason += _doubt(ids)
+    if len(ids) > 1:
+        reason += _DOUBT
     return tuple([Link("account", id, reason) for id in sorted(ids)])
 
 

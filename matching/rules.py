@@ -21,6 +21,7 @@ from syncd.model import Decision, Direction, Level, Message, Policy, Role, Verdi
 # Python 3.11 calls a function for each look at an enum's member.
 _LOGGED, _SKIPPED = Verdict.LOGGED, Verdict.SKIPPED
 _INBOUND, _OUTBOUND = Direction.INBOUND, Direction.OUTBOUND
+_PRIVATE, _FULL = Level.PRIVATE, Level.FULL
 
 _RECIPIENT = frozenset({Role.TO, Role.CC, Role.BCC})
 _MOST_HASHES = 100
@@ -53,7 +54,7 @@ def decide(message: Message, parties: Parties) -> Decision:
     roles = contacts.outside(message.participants, parties)
     links = contacts.links_of(roles, occurred_at(message, fallback=_UNDATED), parties)
     most = allowed(facts.people, message.folders, parties)
-    return Decision(_LOGGED, "logged", direction=_direction(facts, roles), links=links, level=most)
+    return Decision(_LOGGED, "logged", "", (), _direction(facts, roles), links, most)
 
 
 def _facts(message: Message, parties: Parties) -> _Facts:
@@ -181,15 +182,15 @@ def allowed(people: Sequence[Party], folders: Iterable[str], parties: Parties) -
     """The most that may be stored of what these people and folders have to do with; the most closed of all wins."""
     policy = parties.policy
     if policy.protected and listed(people, policy.protected, "protected") is not None:
-        return Level.PRIVATE
+        return _PRIVATE
     if marked(people, parties.directory.closed, policy.key):
-        return Level.PRIVATE
+        return _PRIVATE
     if not policy.folder_levels:
-        return Level.FULL
+        return _FULL
     paths = [_path(folder) for folder in folders]
     return min(
         (level for name, level in policy.folder_levels if any(_below(path, _path(name)) for path in paths)),
-        default=Level.FULL,
+        default=_FULL,
     )
 
 
