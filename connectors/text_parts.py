@@ -62,7 +62,7 @@ def text_parts(body: bytes, content_type: str, transfer_encoding: str) -> TextPa
     top = plain_part(content_type, transfer_encoding) or careful_part(content_type, transfer_encoding, "")
     if top.media.startswith("multipart/"):
         if outermost := _outermost_boundary(body, top.boundary):
-            return _Walk(body, outermost, top.media).run()
+            return opening_text(body, outermost, top.media) or walked(body, outermost, top.media)
         top = top._replace(media="text/plain")  # it says that it has parts, and has none
     whole = TextPart(body, top.encoding, top.charset, cut=True)
     if top.media == "text/html":
@@ -77,6 +77,32 @@ def _outermost_boundary(body: bytes, declared: str) -> bytes:
         return boundary
     shown = _UNDECLARED_BOUNDARY.search(body)
     return shown[1] if shown else b""
+
+
+def opening_text(body: bytes, boundary: bytes, media: str) -> TextParts | None:
+    """What `walked` finds in most mail, in a quarter of the time: the body begins with a plain text; else None."""
+    delimiter = b"--" + boundary
+    first = body.find(b"\n", 0, _BOUNDARY_LIMIT) + 1
+    if body[:first].rstrip() != delimiter or media == "multipart/digest":
+        return None
+    blank = body.find(b"\r\n\r\n", first, first + _USUAL_HEAD)
+    head = body[first:blank]
+    if blank <= first or head.startswith(b"\r\n") or head.count(b"\n") != head.count(b"\r\n"):
+        return None
+    part = _usual_part(head, "text/plain")
+    begin = blank + 4
+    end = body.find(b"\n" + delimiter, begin - 1)
+    if end >= 0 and body[end + 1 : end + _BOUNDARY_LIMIT].partition(b"\n")[0].rstrip() != delimiter:
+        return None
+    data = body[begin : end if end >= 0 else len(body)]
+    if part.media != "text/plain" or part.attached or not data.strip():
+        return None
+    return TextParts(TextPart(data, part.encoding, part.charset, cut=end < 0), None, complete=True)
+
+
+def walked(body: bytes, boundary: bytes, media: str) -> TextParts:
+    """Go from part to part until the text is found."""
+    return _Walk(body, boundary, media).run()
 
 
 class _Delimiter(NamedTuple):
@@ -180,7 +206,9 @@ class _Walk:
 def _part_of(head: bytes, default: str) -> Part:
     fields = {name.lower(): _unfolded(value) for name, value in reversed(_PART_FIELD.findall(head))}
     kind, encoding = fields.get(b"type", default), fields.get(b"transfer-encoding", "")
-    return careful_part(kind, encoding, fields.get(b"disposition", ""))
+    disposition = fields.get(b"disposition", "")
+    plain = None if disposition else plain_part(kind, encoding)
+    return plain or careful_part(kind, encoding, disposition)
 
 
 _usual_part = lru_cache(maxsize=256)(_part_of)

@@ -6,11 +6,11 @@ from email.message import EmailMessage
 from email.policy import SMTP
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from connectors.text import TEXT_LIMIT, new_text
-from connectors.text_parts import careful_part, plain_part
+from connectors.text_parts import careful_part, opening_text, plain_part, walked
 
 PLAIN = "text/plain; charset=utf-8"
 
@@ -215,6 +215,34 @@ def test_what_most_mail_says_of_its_parts_is_read_alike_in_both_ways(kind: str, 
         plain = plain_part(content_type, " 7BIT ")
         assert plain is None or plain == careful_part(content_type, " 7BIT ", "")
     assert plain_part('multipart/mixed; boundary="b"', "") is not None
+
+
+PIECES = [b"--b", b"--b", b"--b--", b"--b \t", b"--bb", b"--b-", b"", b"", b"text", b" ", b"--", b"--b" + b" " * 260]
+PIECES += [b"Content-Type: text/plain", b"Content-Type: text/html", b"Content-Disposition: attachment"]
+PIECES += [b'Content-Type: multipart/mixed; boundary="c"', b"Content-Type: message/rfc822", b"X: " + b"x" * 250]
+ENDS = st.sampled_from([b"\r\n", b"\r\n", b"\r\n", b"\n", b"\r", b""])
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(PIECES), ENDS).map(b"".join), max_size=9).map(b"".join),
+    st.sampled_from([b"b", b"b", b"b ", b"b\nc", b"-", b""]),
+    st.sampled_from(["multipart/mixed", "multipart/alternative", "multipart/digest"]),
+)
+@example(b"--b\r\n\r\n--b--\r\n--b\r\n--\r\n\r\ntext--b-\r\n", b"b", "multipart/mixed")
+def test_a_body_that_begins_with_its_text_is_read_alike_in_both_ways(body: bytes, boundary: bytes, media: str) -> None:
+    for whole in (body, b"--b\r\nContent-Type: text/plain\r\n\r\n" + body):
+        opening = opening_text(whole, boundary, media)
+        assert opening is None or opening == walked(whole, boundary, media)
+
+
+def test_most_bodies_begin_with_their_text() -> None:
+    assert opening_text(b"--b\r\n\r\nhello\r\n--b--\r\n", b"b", "multipart/mixed") is None  # it has no headers
+    for cut in (18, 0):
+        body = b"--b\r\nContent-Type: text/plain\r\n\r\nhello\r\n--b\r\nContent-Type: text/html\r\n\r\n<p>hello"
+        found = opening_text(body[: len(body) - cut], b"b", "multipart/alternative")
+        assert found is not None
+        assert found.plain is not None
+        assert found.plain.data == b"hello\r"
 
 
 LINES = ["", "Grüße", "a: b", "--", "-- ", "> old", "_" * 40, "https://example.com/", "On 1 May 2026 Ben wrote:"]
