@@ -46,10 +46,10 @@ def a_meeting_that_turns_private_stays_open() -> AbstractContextManager[Any]:
 def a_meeting_has_the_level_of_its_last_copy() -> AbstractContextManager[Any]:
     content = Occasions._content
 
-    def opened(self: Occasions, current: Any, seen: Occasion, copy: StoredCopy) -> None:
+    def opened(self: Occasions, current: Any, seen: Occasion, *, decides: bool) -> None:
         if not current.closed and current.row.level >= Level.METADATA:
             current.row = current.row._replace(level=int(Level.FULL))
-        content(self, current, seen, copy)
+        content(self, current, seen, decides=decides)
 
     return patch.object(Occasions, "_content", opened)
 
