@@ -27,8 +27,7 @@ class Tokens(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContactsWanted:
+class ContactsWanted(NamedTuple):
     """What the directory takes from an account's contacts."""
 
     groups: frozenset[str] = frozenset()
@@ -39,8 +38,7 @@ class ContactsWanted:
     """Those, too, whom the owner never saved and only wrote to, where a provider keeps such a list."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
+class Context(NamedTuple):
     """What an account is given besides its settings; each is asked when it is needed."""
 
     mailbox: str

@@ -7,7 +7,6 @@ meeting the same identity, as in every other calendar. What iCalendar has no wor
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from connectors import ews_xml as xml
@@ -91,7 +90,7 @@ def item(
         _told(part, written.get(part.original_start, master)) if isinstance(part, Event) else part
         for part in found.parts
     )
-    return replace(found, parts=parts)
+    return found._replace(parts=parts)
 
 
 def calendar(told: Element, method: str) -> Iterator[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -87,7 +87,7 @@ def item(
         _told(part, written.get(part.original_start, group.master), group.master) if isinstance(part, Event) else part
         for part in found.parts
     )
-    return replace(found, parts=parts)
+    return found._replace(parts=parts)
 
 
 def _is_deleted(master: Resource) -> bool:

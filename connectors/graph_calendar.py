@@ -176,7 +176,7 @@ class CalendarStream:
             if len(found) > MOST:
                 return Unreadable(id_, f"it has more than {MOST} occurrences", self._version(master))
         item = self._object(id_, master, found)
-        return replace(item, next_at=item.next_at or (beyond if _goes_on(master, beyond) else None))
+        return item._replace(next_at=item.next_at or (beyond if _goes_on(master, beyond) else None))
 
     def _own_texts(self, entries: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
         """Of those that were changed by themselves, whose text may be another than the master's."""

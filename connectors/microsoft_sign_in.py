@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -48,7 +48,7 @@ def sign_in(settings: Settings, context: Context, person: Person) -> Consent:
     if "access_token" not in said:
         raise errors.refused(said, settings, context)
     held = _Held(cache.serialize())
-    login = Login(settings, replace(context, tokens=held))
+    login = Login(settings, context._replace(tokens=held))
     graph = Graph(settings, login)
     try:
         graph.get(f"{graph.mailbox}/mailFolders/inbox?$select=id")

@@ -192,8 +192,7 @@ class Note(NamedTuple):
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CalendarObject:
+class CalendarObject(NamedTuple):
     """One object of a calendar or task list, with all of it that lies in the window `begins` to `ends`.
 
     The end bounds only what a rule works out: an event that is written down is there if it comes later, too, and an
@@ -231,8 +230,7 @@ class Unreadable(NamedTuple):
 Item: TypeAlias = Message | CalendarObject | Removed | Unreadable
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
+class Batch(NamedTuple):
     """Some items, and the cursor that is true once they are saved."""
 
     items: tuple[Item, ...]

@@ -43,7 +43,7 @@ def vault(config: Config, store: Store) -> Vault:
 
 def account(mailbox: Mailbox, tokens: Tokens, now: Callable[[], datetime], *, processes: int = 1) -> Account:
     """Opens no connection yet: the account signs in when it is first asked. `processes` as in Context."""
-    given = replace(context(mailbox, tokens, now), processes=processes)
+    given = context(mailbox, tokens, now)._replace(processes=processes)
     return KINDS[mailbox.kind].open(mailbox.settings, given)
 
 

@@ -248,7 +248,7 @@ def _anchored(config: values.Config, home: Path) -> values.Config:
         ),
         directory=None if directory is None else _anchored_directory(directory, home),
         mailboxes=tuple(_anchored_mailbox(mailbox, home) for mailbox in config.mailboxes),
-        groups=tuple(replace(group, template=_anchored_mailbox(group.template, home)) for group in config.groups),
+        groups=tuple(group._replace(template=_anchored_mailbox(group.template, home)) for group in config.groups),
     )
 
 

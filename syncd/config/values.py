@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field
 
@@ -183,8 +183,7 @@ class Mailbox:
         return addresses((self.owner, user, *self.aliases, *self.members))
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(NamedTuple):
     """All users of a domain, whom the provider is asked for (syncd/membership.py)."""
 
     template: Mailbox

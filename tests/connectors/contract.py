@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from random import Random
 from typing import Protocol
@@ -88,7 +88,7 @@ class Reader:
         if batch.versions is None:
             return batch
         stale = [id_ for id_, version in batch.versions.items() if self.versions.get(id_) != version]
-        return replace(batch, items=(*batch.items, *stream.read(stale, text=True)))
+        return batch._replace(items=(*batch.items, *stream.read(stale, text=True)))
 
     def save(self, batch: Batch) -> None:
         for item in batch.items:

@@ -72,7 +72,7 @@ class GmailWorld(World):
     @property
     def context(self) -> Context:
         given = context(self.secret, since=self.since, now=self.now, tokens=self.tokens)
-        return replace(given, level=self.level, processes=self.processes)
+        return given._replace(level=self.level, processes=self.processes)
 
     def account(self) -> GoogleAccount:
         quotas = Quotas(self.fake.clock, self.fake.clock.sleep)

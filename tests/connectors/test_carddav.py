@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -44,7 +44,7 @@ class Owner:
 
     def open(self, url: str = "") -> CardDavAddressBook:
         settings = Settings(url=url or self.server.url, user=self.user)
-        given = replace(context(self.server.passwords[self.user]), contacts=self.wanted)
+        given = context(self.server.passwords[self.user])._replace(contacts=self.wanted)
         self.opened.append(book := CardDavAddressBook(settings, given))
         return book
 
@@ -166,13 +166,13 @@ def test_a_card_that_the_server_cannot_give_does_not_stop_the_others_and_does_no
     broken: set[str] = set()
     with serve(scripted(cards, broken, status)) as port:
         settings = Settings(url=f"http://localhost:{port}/book/", user="anna")
-        book = CardDavAddressBook(settings, replace(context("secret"), contacts=ContactsWanted()))
+        book = CardDavAddressBook(settings, context("secret")._replace(contacts=ContactsWanted()))
         broken.add("yan.vcf")
         assert names(book) == ["Xia", "Zoe"]
         broken.clear()
         assert names(book) == ["Xia", "Yan", "Zoe"]
         broken.update(cards)
-        fresh = CardDavAddressBook(settings, replace(context("secret"), contacts=ContactsWanted()))
+        fresh = CardDavAddressBook(settings, context("secret")._replace(contacts=ContactsWanted()))
         with pytest.raises((Retryable, Permanent)):
             fresh.cards()
         book.close()

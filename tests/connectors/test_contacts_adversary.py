@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -81,7 +81,7 @@ def test_a_google_address_book_tells_the_truth_or_nothing(google: FakeGoogle, se
     quotas = Quotas(google.clock, google.clock.sleep)
 
     def opened() -> GoogleAddressBook:
-        return GoogleAddressBook(world.settings, replace(world.context, contacts=ContactsWanted()), quotas=quotas)
+        return GoogleAddressBook(world.settings, world.context._replace(contacts=ContactsWanted()), quotas=quotas)
 
     book = _lived(owner.act, opened, lambda: set(owner.people.values()), dice)
     google.plan = lambda call: None
@@ -138,7 +138,7 @@ def test_a_graph_address_book_tells_the_truth_or_nothing(another_microsoft: Clou
 
 
 def _of(world: GraphWorld) -> GraphAddressBook:
-    return GraphAddressBook(world.settings, replace(world.context(), contacts=ContactsWanted()))
+    return GraphAddressBook(world.settings, world.context()._replace(contacts=ContactsWanted()))
 
 
 def _lived(

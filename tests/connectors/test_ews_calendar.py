@@ -121,7 +121,7 @@ class TestASingleMeeting:
     def test_text_that_may_not_be_stored_is_not_asked_for(self, world: EwsCalendarWorld, exchange: FakeEws) -> None:
         meeting(world.mailbox, "demo@example.com", utc("2026-11-23T09:00"))
         given = world.context
-        world.context = lambda: replace(given(), level=Level.SUBJECT)  # type: ignore[method-assign]
+        world.context = lambda: given()._replace(level=Level.SUBJECT)  # type: ignore[method-assign]
         assert events(world)[0].text == ""
         assert [request for request in exchange.requests if "item:Body" in request.fields] == []
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -37,7 +36,7 @@ def book(google: FakeGoogle) -> AddressBook:
 
 def opened(world: GmailWorld, wanted: ContactsWanted = PLAIN) -> GoogleAddressBook:
     quotas = Quotas(world.fake.clock, world.fake.clock.sleep)
-    return GoogleAddressBook(world.settings, replace(world.context, contacts=wanted), quotas=quotas)
+    return GoogleAddressBook(world.settings, world.context._replace(contacts=wanted), quotas=quotas)
 
 
 def named(cards: Iterable[Card]) -> list[str]:

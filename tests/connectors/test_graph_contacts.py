@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 import pytest
 
@@ -32,7 +31,7 @@ def contacts(world: GraphWorld) -> Contacts:
 
 
 def opened(world: GraphWorld, wanted: ContactsWanted = PLAIN) -> GraphAddressBook:
-    return GraphAddressBook(world.settings, replace(world.context(), contacts=wanted))
+    return GraphAddressBook(world.settings, world.context()._replace(contacts=wanted))
 
 
 def told(book: GraphAddressBook) -> Iterable[Card]:
@@ -175,6 +174,6 @@ def test_a_person_is_asked_for_the_right_only_when_the_directory_wants_it(
     assert "agree to Contacts.Read" in error.cure
 
     login.consented |= {"Contacts.Read"}
-    sign_in(world.settings, replace(world.context(), contacts=PLAIN), world.person)
+    sign_in(world.settings, world.context()._replace(contacts=PLAIN), world.person)
     assert names(opened(world)) == ["zoe"]
     assert world.account().streams()

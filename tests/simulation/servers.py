@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeGuard
 
@@ -114,13 +114,13 @@ class MailStream(MemoryStream):
         earlier: list[Item] = []
         for batch in map(_without_events, MemoryStream.changes(self, cursor)):
             if batch.listing is not None:
-                yield replace(batch, listing=frozenset(self.line.listing(self.name, sorted(batch.listing))))
+                yield batch._replace(listing=frozenset(self.line.listing(self.name, sorted(batch.listing))))
             elif self.line.jumbled:
                 again = [item for item in earlier if isinstance(item, Message) and item.id in self._ids()]
                 mixed = [*batch.items, *batch.items[:1], *again[-2:]]
                 self.line.order.shuffle(mixed)
                 earlier += batch.items
-                yield self.line.gave(replace(batch, items=tuple(mixed)))
+                yield self.line.gave(batch._replace(items=tuple(mixed)))
             else:
                 yield self.line.gave(batch)
 
@@ -135,7 +135,7 @@ class MailStream(MemoryStream):
 def _without_events(batch: Batch) -> Batch:
     """What a mail holds is told by `read` only."""
     told = (item._replace(invitation=None) if isinstance(item, Message) else item for item in batch.items)
-    return replace(batch, items=tuple(told))
+    return batch._replace(items=tuple(told))
 
 
 @dataclass

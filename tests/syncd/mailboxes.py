@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from syncd.errors import CursorExpired, SyncError
@@ -112,7 +112,7 @@ class MemoryStream:
         if state["count"] != len(folder.held):
             self.folder.call()
             state["count"] = len(folder.held)
-            yield replace(self._batch((), state), listing=frozenset(map(folder.item, folder.held)))
+            yield self._batch((), state)._replace(listing=frozenset(map(folder.item, folder.held)))
 
     def _arrivals(self, state: dict[str, int]) -> Iterator[Batch]:
         new = sorted(uid for uid in self.folder.held if uid >= state["next"])
