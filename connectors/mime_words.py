@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 _ENCODED_WORD_START = re.compile(r"=\?([^?\s]{1,80})\?([bBqQ])\?")
+_ONE_WORD = re.compile(r"=\?([^?\s]{1,80})\?([bBqQ])\?([^?]*)\?=")
 
 # The registered name is the smaller set; the code page is what mail programs mean by it (WHATWG Encoding, section 4.2).
 _CODECS = {
@@ -142,6 +143,13 @@ def decode_words(text: str) -> str:
     """
     if "=?" not in text:
         return text
+    if word := _ONE_WORD.fullmatch(text):
+        return decode(_payload(word[2], word[3]), _charset(word[1]))
+    return careful_words(text)
+
+
+def careful_words(text: str) -> str:
+    """The same of more, or of others, than the one plain word that most subjects and names are: in twice the time."""
     out: list[str] = []
     held, held_charset, position = bytearray(), "", 0
     for start, end, charset, data in _encoded_words(text):
@@ -168,8 +176,14 @@ def _encoded_words(text: str) -> Iterator[tuple[int, int, str, bytes]]:
         end = text.find("?=", head.end())
         if end < 0:
             return
-        payload = text[head.end() : end].encode("utf-8", "replace")
-        data = base64_bytes(payload) if head[2] in "bB" else quoted_printable_bytes(payload, header=True)
         position = end + 2
-        # RFC 2231 section 5: a language may follow the charset
-        yield start, position, head[1].partition("*")[0].lower(), data
+        yield start, position, _charset(head[1]), _payload(head[2], text[head.end() : end])
+
+
+def _charset(named: str) -> str:
+    return named.partition("*")[0].lower()  # RFC 2231 section 5: a language may follow the charset
+
+
+def _payload(encoding: str, text: str) -> bytes:
+    data = text.encode("utf-8", "replace")
+    return base64_bytes(data) if encoding in "bB" else quoted_printable_bytes(data, header=True)

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.mime_words import base64_bytes, clean, decode, decode_unlabelled, decode_words, quoted_printable_bytes
+from connectors.mime_words import (
+    base64_bytes,
+    careful_words,
+    clean,
+    decode,
+    decode_unlabelled,
+    decode_words,
+    quoted_printable_bytes,
+)
 
 WORDS = {
     "plain": "plain",
@@ -73,6 +81,31 @@ HOSTILE_CHARSETS = [
 def test_a_charset_is_looked_up_in_our_list_only(charset: str) -> None:
     assert decode(b"caf\xc3\xa9", charset) == "café"
     assert decode(b"caf\xe9", charset) == "café"
+
+
+PIECES = [
+    "=?",
+    "?=",
+    "?",
+    "=",
+    "utf-8",
+    "x*en",
+    "?q?",
+    "?B?",
+    "=?utf-8?q?",
+    "=?UTF-8*de?b?",
+    "a=C3=A4",
+    "w6Q",
+    " ",
+    "_",
+    "é",
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=8).map("".join))
+def test_one_word_is_decoded_as_it_is_among_others(text: str) -> None:
+    for one in (text, f"=?utf-8?q?{text}?=", f"=?latin1?B?{text}?="):
+        assert decode_words(one) == careful_words(one)
 
 
 @given(
