@@ -152,5 +152,5 @@ def uid_in(id_: ItemId) -> int:
 
 def uid_of(id_: ItemId, validity: int) -> int | None:
     """None for an id of another UIDVALIDITY, or of no IMAP folder."""
-    epoch, dot, uid = id_.partition(".")
-    return int(uid) if dot and epoch == str(validity) and uid.isdigit() else None
+    epoch, _, uid = id_.partition(".")
+    return int(uid) if uid.isdigit() and epoch == str(validity) else None

@@ -95,8 +95,9 @@ class FolderStream:
     def _read(self, session: Session, ids: Sequence[ItemId], *, text: bool) -> Iterator[Item]:
         state = session.selected(self._folder)
         validity = state.validity or _epoch(ids)
-        uids = {uid: id_ for id_ in ids if (uid := uid_of(id_, validity))}
-        yield from (Removed(id_) for id_ in ids if not uid_of(id_, validity))
+        uids = {uid for id_ in ids if (uid := uid_of(id_, validity))}
+        if len(uids) < len(ids):
+            yield from (Removed(id_) for id_ in ids if not uid_of(id_, validity))
         for chunk in chunks(sorted(uids)):
             yield from self._fetch(session, validity).again(chunk, text=text, largest=self._largest)
 
@@ -194,7 +195,7 @@ class FolderStream:
         uids = session.search(b"ALL")
         if len(uids) < here.messages:
             return Batch(items=(), cursor=replace(here, messages=expected).cursor(), remaining=0)
-        ids = frozenset(item_id(here.validity, uid) for uid in uids)
+        ids = frozenset([item_id(here.validity, uid) for uid in uids])
         return Batch(items=(), cursor=here.cursor(), listing=ids, epoch=str(here.validity), remaining=0)
 
     def _examine(self, session: Session, here: Place | None, *commands: Command) -> tuple[State, list[Answer]]:
