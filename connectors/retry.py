@@ -3,11 +3,12 @@ daemon's."""
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeVar
+
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from syncd.errors import Retryable
 
@@ -20,25 +21,23 @@ TRIES = 3
 LONGEST = timedelta(seconds=5)
 """A server that wants more time than this gets it from the daemon, which needs no thread to wait."""
 
-FIRST_WAIT = 0.2
-"""Seconds before the second try at most, doubled before the third, where the server wishes nothing. Less by chance, so
-that those whom one fault stopped do not come back together."""
+_wait = wait_random_exponential(multiplier=0.2, max=2)
+
+
+def _worth_it(error: BaseException) -> bool:
+    return isinstance(error, Retryable) and (error.retry_after is None or error.retry_after <= LONGEST)
+
+
+def _seconds(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, Retryable) and error.retry_after is not None:
+        return max(0.0, error.retry_after.total_seconds())
+    return _wait(state)
 
 
 def persistently(call: Callable[[], T], *, sleep: Callable[[float], None] = time.sleep) -> T:
     """Call, and again after a Retryable, as long as the server's own wish is short; the last error goes through."""
-    for number in range(1, TRIES):
-        try:
-            return call()
-        except Retryable as error:
-            if error.retry_after is not None and error.retry_after > LONGEST:
-                raise
-            wait = _seconds(error.retry_after, number)
-        sleep(wait)
-    return call()
-
-
-def _seconds(wish: timedelta | None, failures: int) -> float:
-    if wish is not None:
-        return max(0.0, wish.total_seconds())
-    return random.uniform(0, FIRST_WAIT * 2 ** (failures - 1))
+    retrying = Retrying(
+        stop=stop_after_attempt(TRIES), retry=retry_if_exception(_worth_it), wait=_seconds, sleep=sleep, reraise=True
+    )
+    return retrying(call)
