@@ -73,12 +73,6 @@ def test_no_cookie_is_kept(client: Client) -> None:
     assert b"ookie" not in server.requests[1]
 
 
-def test_a_server_on_this_machine_is_not_asked_to_pack_its_answers(client: Client) -> None:
-    with raw(OK) as server:
-        client.send("GET", server.url)
-    assert b"Accept-Encoding: identity\r\n" in server.requests[0]
-
-
 def test_a_redirect_is_the_callers_to_follow(client: Client) -> None:
     with raw(answer(b"", "301 Moved Permanently", Location="http://127.0.0.1:1/other")) as server:
         got = client.send("GET", server.url)
