@@ -86,10 +86,10 @@ def all_news(session: Session, found: Found, *, tokens: bool) -> dict[str, News]
     return {url: _news(row) for url, row in rows}
 
 
-def state_of(session: Session, collection: Collection, *, token: bool) -> News:
+def state_of(session: Session, collection: Collection) -> News:
     """What it says of itself now."""
     what = f"asking {collection.name} for its state"
-    asked = xml.propfind([_CTAG, *([_TOKEN] if token else [])])
+    asked = xml.propfind([_CTAG, *([_TOKEN] if collection.syncs else [])])
     listed, _ = session.multistatus(what, "PROPFIND", collection.url, asked, depth=0)
     return next((_news(row) for row in listed.rows if any(_news(row))), News(""))
 

@@ -98,22 +98,14 @@ class CalendarStream:
         return self._collection.excluded
 
     def changes(self, cursor: Cursor | None) -> Iterator[Batch]:
-        if cursor is None:
-            yield from self._compared(first=True)
-            return
-        place = Place.read(cursor)
-        if place.is_due(self._fetch.meaning, self._now()):
+        place = Place.read(cursor) if cursor is not None else None
+        if place is None or place.is_due(self._fetch.meaning, self._now()):
             yield from self._compared()
             return
         news = self._news(self._collection)
         if not place.may_differ(news) or self._is_old(news):
             return
-        if not place.syncs:
-            yield from self._compared_again(place, news)
-        elif place.token:
-            yield from self._followed(place, news)
-        else:
-            yield from self._compared()
+        yield from self._followed(place, news) if place.syncs and place.token else self._compared_again(place, news)
 
     def read(self, ids: Sequence[ItemId], *, text: bool) -> Iterator[Item]:
         return self._fetch.read(ids)
@@ -198,20 +190,16 @@ class CalendarStream:
 
     # ----------------------------------------------------------------------------------------------- comparisons
 
-    def _compared(self, *, syncs: bool = True, first: bool = False) -> Iterator[Batch]:
-        """Yield all ids and versions. `syncs`: that a token is taken, if there is one; the first time only where no
-        ctag tells of the next change, since a server reads the whole calendar for each of the two."""
+    def _compared(self, *, syncs: bool = True) -> Iterator[Batch]:
+        """Yield all ids and versions. `syncs`: that a token is taken, if there is one."""
+        state = state_of(self._session, self._collection)  # before anything is listed
         may_sync = syncs and self._collection.syncs
-        state = state_of(self._session, self._collection, token=may_sync and not first)  # before anything is listed
-        suffices = first and bool(state.ctag)
-        if first and may_sync and not suffices:
-            state = state_of(self._session, self._collection, token=True)
-        etags, token = self._listed(by_report=may_sync and not state.token and not suffices)
+        etags, token = self._listed(by_report=may_sync and not state.token)
         versions = self._versions(etags, state)
         made = Place(
             token=state.token or token,
             ctag=state.ctag,
-            syncs=may_sync and (suffices or bool(state.token or token)),
+            syncs=may_sync and bool(state.token or token),
             digest=_digest(versions),
             size=len(versions),
             compared_at=self._now(),
