@@ -43,8 +43,6 @@ def chain(server: ScriptedCalDav, calendar: Calendar, tmp_path: Path) -> ChainOf
     chain = on_sqlite(office)
     office.contacts.write_text(f"id,name,email\n1,Guest,{CONTACTS[0].address}\n")
     chain.pass_once()
-    calendar.put("0.ics", calendar.objects["0.ics"].data.replace(b"SUMMARY:", b"SUMMARY:Changed: "))
-    chain.pass_once()  # with the first change comes a sync-token
     assert chain.rows(STATUSES) == PLANNED
     return chain
 
