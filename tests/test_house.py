@@ -152,8 +152,8 @@ connectors.microsoft_settings store.directory_rows store.queries syncd.daemon sy
 @pytest.mark.parametrize(
     ("kind", "needed"),
     [
-        ("imap", {"imapclient", "connectors.imap_settings"}),
-        ("caldav", {"h11", "httpcore2", "connectors.caldav_settings"}),
+        ("imap", {"imapclient", "tenacity", "connectors.imap_settings"}),
+        ("caldav", {"h11", "httpcore2", "tenacity", "connectors.caldav_settings"}),
     ],
 )
 def test_a_pass_over_one_mailbox_imports_nothing_that_it_does_not_need(kind: str, needed: set[str]) -> None:
