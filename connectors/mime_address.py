@@ -44,8 +44,8 @@ def addresses(value: str) -> Addresses:
 # ---------------------------------------------------------------------------------------------- the plain forms
 
 # `"Name" <a@b>`, `Name <a@b>`, `=?utf-8?q?Name?= <a@b>`, `<a@b>` or `a@b`, and a comma or the end; linear, as a part
-# can match in one way only. The domain's labels are no possessive group: Python before 3.11.5, as Debian 12 has it, would
-# keep the dot of one that did not match to its end (`a@x.example., b@y.example`).
+# can match in one way only. The domain's labels are no possessive group: Python before 3.11.5, as Debian 12 has it,
+# would keep the dot of one that did not match to its end (`a@x.example., b@y.example`).
 _PLAIN = re.compile(
     r"""(?:(?:"([^"\\@?' ](?:[^"\\@?]*[^"\\@?' ])?)"|([A-Za-z0-9](?:[A-Za-z0-9 ._&/+-]*[A-Za-z0-9.])?)"""
     r"""|((?:=\?[A-Za-z0-9-]{1,40}\?[bBqQ]\?[!->@-~]{0,500}\?=[ ]?){1,9}+))?[ ]?(<))?"""
