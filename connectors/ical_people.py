@@ -55,8 +55,8 @@ def people(component: Component) -> People:
 
 def _add(found: dict[tuple[Role, str], Participant], role: Role, line: Property) -> bool:
     """Take in a line; False if it names somebody whose address cannot be read."""
-    known_before = len(line.parameters) + len(line.value) <= _CACHED_LENGTH
-    person = (_person_once if known_before else _person)(role, line)
+    is_short = len(line.parameters) + len(line.value) <= _CACHED_LENGTH
+    person = (_person_once if is_short else _person)(role, line)
     if person is None:
         return True
     key, one = person
