@@ -56,7 +56,7 @@ class CalDavAccount:
             self._found = None
             raise
         now = self._context.now()
-        news = _Once(lambda: all_news(self._session, found, tokens=False))
+        news = _Asked(lambda by_token: all_news(self._session, found, ctags=not by_token, tokens=by_token))
         return [self._stream(each, found, news, now) for each in self._collections]
 
     def close(self) -> None:
@@ -65,13 +65,14 @@ class CalDavAccount:
     def _current(self, found: Found) -> list[Collection]:
         if self._collections and self._clock() - self._listed_at < RELIST:
             read = [each.news for each in self._collections if not each.excluded and each.news is not None]
-            news = all_news(self._session, found, tokens=not all(each.ctag for each in read))
+            tokens = not all(each.ctag for each in read) or any(each.wants_ctag for each in self._memories.values())
+            news = all_news(self._session, found, ctags=True, tokens=tokens)
             if news.keys() == {each.url for each in self._collections}:
                 return [replace(each, news=news[each.url]) for each in self._collections]
         self._listed_at = self._clock()
         return collections(self._session, found, self._settings)
 
-    def _stream(self, collection: Collection, found: Found, news: _Once, now: datetime) -> CalendarStream:
+    def _stream(self, collection: Collection, found: Found, news: _Asked, now: datetime) -> CalendarStream:
         begins, ahead = self._context.since(), timedelta(days=self._settings.ahead_days)
         fetch = Fetch(
             session=self._session,
@@ -85,19 +86,19 @@ class CalDavAccount:
         return CalendarStream(collection, self._session, fetch, memory, news=news.of, now=self._context.now)
 
 
-class _Once:
+class _Asked:
     """The news of all calendars, asked for when the first of them needs it."""
 
-    def __init__(self, ask: Callable[[], Mapping[str, News]]) -> None:
+    def __init__(self, ask: Callable[[bool], Mapping[str, News]]) -> None:
         self._ask = ask
-        self._told: Mapping[str, News] | None = None
+        self._told: dict[bool, Mapping[str, News]] = {}
 
-    def of(self, collection: Collection) -> News:
+    def of(self, collection: Collection, by_token: bool) -> News:
         if collection.news is not None:
             return collection.news
-        if self._told is None:
-            self._told = self._ask()
-        return self._told.get(collection.url, News(""))
+        if by_token not in self._told:
+            self._told[by_token] = self._ask(by_token)
+        return self._told[by_token].get(collection.url, News())
 
 
 def open_account(settings: Settings, context: Context) -> CalDavAccount:

@@ -40,7 +40,8 @@ _KINDS = (("VEVENT", "calendar"), ("VTODO", "tasks"), ("VJOURNAL", "notes"))
 class News(NamedTuple):
     """What changes when anything in the calendar does; empty where it is not told."""
 
-    ctag: str
+    ctag: str | None = None
+    """None where it was not asked for."""
     token: str = ""
     """The sync-token of RFC 6578."""
 
@@ -79,11 +80,11 @@ def collections(session: Session, found: Found, settings: Settings) -> list[Coll
     return sorted(made, key=lambda each: each.name)
 
 
-def all_news(session: Session, found: Found, *, tokens: bool) -> dict[str, News]:
-    """URL -> the news of every calendar, by one request for each home. `tokens`: not the ctags alone; at some servers
-    both together are twice as dear."""
-    rows = _rows(session, found, (_TYPE, _CTAG, *([_TOKEN] if tokens else [])))
-    return {url: _news(row) for url, row in rows}
+def all_news(session: Session, found: Found, *, ctags: bool, tokens: bool) -> dict[str, News]:
+    """URL -> the news of every calendar, by one request for each home; at some servers both together are twice as
+    dear as one."""
+    asked = [name for name, wanted in ((_CTAG, ctags), (_TOKEN, tokens)) if wanted]
+    return {url: _news(row, ctags) for url, row in _rows(session, found, (_TYPE, *asked))}
 
 
 def state_of(session: Session, collection: Collection) -> News:
@@ -91,7 +92,7 @@ def state_of(session: Session, collection: Collection) -> News:
     what = f"asking {collection.name} for its state"
     asked = xml.propfind([_CTAG, *([_TOKEN] if collection.syncs else [])])
     listed, _ = session.multistatus(what, "PROPFIND", collection.url, asked, depth=0)
-    return next((_news(row) for row in listed.rows if any(_news(row))), News(""))
+    return next((news for row in listed.rows if any(news := _news(row))), News(""))
 
 
 def _rows(session: Session, found: Found, names: Iterable[str]) -> Iterator[tuple[str, Row]]:
@@ -148,5 +149,5 @@ def _by_type(row: Row) -> str:
     return next((why for name, why in _BY_TYPE.items() if row.has(_TYPE, name)), "")
 
 
-def _news(row: Row) -> News:
-    return News(row.text(_CTAG), row.text(_TOKEN))
+def _news(row: Row, with_ctag: bool = True) -> News:
+    return News(row.text(_CTAG) if with_ctag else None, row.text(_TOKEN))

@@ -20,7 +20,8 @@ class Place:
 
     token: str
     """The sync-token of the last answer."""
-    ctag: str
+    ctag: str | None
+    """None until it was asked for: while the token is the calendar's, nothing has changed either."""
     syncs: bool
     """False where the token was refused soon after it was given: no other is tried before the next comparison."""
     digest: str

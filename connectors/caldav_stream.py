@@ -60,6 +60,10 @@ class Memory:
     """So long that is believed."""
     doubted_at: datetime | None = None
     """When all was last compared because there was news of no change."""
+    wants_ctag: bool = False
+    """The place has none."""
+    learnt: News | None = None
+    """A ctag, and the token that the calendar had at that moment."""
 
 
 class _BadToken(Exception):
@@ -74,7 +78,7 @@ class CalendarStream:
         fetch: Fetch,
         memory: Memory,
         *,
-        news: Callable[[Collection], News],
+        news: Callable[[Collection, bool], News],
         now: Callable[[], datetime],
     ) -> None:
         self._collection = collection
@@ -100,9 +104,15 @@ class CalendarStream:
     def changes(self, cursor: Cursor | None) -> Iterator[Batch]:
         place = Place.read(cursor) if cursor is not None else None
         if place is None or place.is_due(self._fetch.meaning, self._now()):
-            yield from self._compared()
+            yield from self._compared(is_first=place is None)
             return
-        news = self._news(self._collection)
+        place = self._with_ctag(place)
+        news = self._news(self._collection, place.ctag is None)
+        if place.ctag is None and not news.token:
+            yield from self._compared()  # and by the ctag from then on
+            return
+        if news.ctag and news.token:
+            self._memory.learnt, self._memory.wants_ctag = news, False
         if not place.may_differ(news) or self._is_old(news):
             return
         yield from self._followed(place, news) if place.syncs and place.token else self._compared_again(place, news)
@@ -111,10 +121,17 @@ class CalendarStream:
         return self._fetch.read(ids)
 
     def inventory(self) -> Iterator[ItemId]:
-        listed, _ = self._listed(by_report=False)
-        return (ItemId(each) for each in listed)
+        return (ItemId(each) for each in self._listed())
 
     # ----------------------------------------------------------------------------------------------- what changed
+
+    def _with_ctag(self, place: Place) -> Place:
+        """With the ctag that was told together with its token, if it has none of its own."""
+        learnt = self._memory.learnt
+        if place.ctag is None and learnt and learnt.token == place.token:
+            place = replace(place, ctag=learnt.ctag)
+        self._memory.wants_ctag = place.ctag is None
+        return place
 
     def _followed(self, place: Place, news: News) -> Iterator[Batch]:
         """Yield page by page what the server says has changed since the place."""
@@ -190,11 +207,21 @@ class CalendarStream:
 
     # ----------------------------------------------------------------------------------------------- comparisons
 
-    def _compared(self, *, syncs: bool = True) -> Iterator[Batch]:
-        """Yield all ids and versions. `syncs`: that a token is taken, if there is one."""
-        state = state_of(self._session, self._collection)  # before anything is listed
+    def _compared(self, *, syncs: bool = True, is_first: bool = False) -> Iterator[Batch]:
+        """Yield all ids and versions. `syncs`: that a token is taken, if there is one.
+
+        The `is_first` listing is a sync-collection, which brings its token: servers go through the whole calendar for
+        each of its token, its ctag and its list. A day later a listing of another kind must agree.
+        """
         may_sync = syncs and self._collection.syncs
-        etags, token = self._listed(by_report=may_sync and not state.token)
+        etags, token = self._synced_if_it_can() if may_sync and is_first else ({}, "")
+        state = News(token=token)
+        if not etags:
+            state = state_of(self._session, self._collection)  # before anything is listed
+            if may_sync and not (state.token or token):
+                etags, token = self._synced_if_it_can()
+            etags = etags or self._listed()
+        self._memory.wants_ctag = state.ctag is None
         versions = self._versions(etags, state)
         made = Place(
             token=state.token or token,
@@ -209,8 +236,7 @@ class CalendarStream:
 
     def _compared_again(self, place: Place, news: News) -> Iterator[Batch]:
         """The same between two days, where only the ctag tells of changes; nothing if there are none."""
-        etags, _ = self._listed(by_report=False)
-        versions = self._versions(etags, news)
+        versions = self._versions(self._listed(), news)
         digest = _digest(versions)
         if digest == place.digest:
             self._remember(news, self._now() + HOUR)
@@ -225,25 +251,26 @@ class CalendarStream:
         self._fetch.etags.update(found)
         return {ItemId(each): self._fetch.version(etag) for each, etag in found.items()}
 
-    def _listed(self, *, by_report: bool) -> tuple[dict[str, str], str]:
-        """Path -> etag of every object, and the sync-token where it comes `by_report`; which is left if that fails."""
-        if by_report:
-            try:
-                return self._synced()
-            except _BadToken:
-                pass  # it did not say which reports it knows, or was wrong
+    def _listed(self) -> dict[str, str]:
+        """Path -> etag of every object."""
         what = f"listing {self.name}"
         listed, _ = self._session.multistatus(what, "PROPFIND", self._collection.url, xml.propfind([_ETAG]), depth=1)
         if self._is_cut(listed):
             try:
-                return self._synced()
+                return self._synced()[0]
             except _BadToken as error:
                 cure = "have the server list more at once, or add the calendar's name to `exclude` of the mailbox"
                 raise Permanent(f"{what}: the server lists a part only", cure=cure) from error
         if not listed.rows:
             raise Retryable(f"{what}: the server sends an empty list, without even the calendar itself", cure=IT_PASSES)
-        found = {path(row.href): row.text(_ETAG) for row in listed.rows if row.status not in GONE}
-        return self._members(found), ""
+        return self._members({path(row.href): row.text(_ETAG) for row in listed.rows if row.status not in GONE})
+
+    def _synced_if_it_can(self) -> tuple[dict[str, str], str]:
+        """Nothing where the server did not say which reports it knows, or was wrong."""
+        try:
+            return self._synced()
+        except _BadToken:
+            return {}, ""
 
     def _synced(self) -> tuple[dict[str, str], str]:
         """All by sync-collection without a token, which a server may divide into pages. Raises _BadToken."""

@@ -239,9 +239,50 @@ def test_after_a_restart_the_news_of_all_calendars_is_one_more_request(world: Sc
     assert world.asked() == ["PROPFIND"]
 
 
+def test_a_first_listing_comes_with_its_token_by_one_request(world: ScriptedWorld) -> None:
+    world.add(9)
+    stream = world.stream(world.account())
+    world.asked()
+    batches = list(stream.changes(None))
+    assert world.asked() == [SYNC]
+    assert {len(batch.versions or ()) for batch in batches} == {9}
+
+
+def test_a_first_listing_with_nothing_in_it_is_no_proof_that_there_is_nothing(world: ScriptedWorld) -> None:
+    empty = dav_xml.multistatus([], [], token="http://sabre.io/ns/sync/1")
+    world.server.script[SYNC] = lambda asked, usual: empty
+    begun(world)
+
+
+@pytest.mark.parametrize("ctag", ["", None])
+def test_a_token_that_only_the_list_of_changes_tells_is_enough(server: ScriptedCalDav, ctag: str | None) -> None:
+    world = scripted(server, tells_token=False, ctag=ctag)
+    world.restarts = False
+    reader = begun(world)
+    reader.whole_pass()  # compares once, as there is nothing else to go by
+    assert reader.whole_pass() == []
+    touch(world)
+    assert sorted(keys_in(reader.whole_pass())) == ["new", "uid0001"]
+    assert world.holds(reader)
+    assert listings(world) == 0
+    world.close()
+
+
+def test_the_ctag_that_is_learnt_with_the_token_is_all_that_is_asked_for_from_then_on(world: ScriptedWorld) -> None:
+    world.restarts = False
+    reader = begun(world)
+    wants_token = []
+    for _ in range(3):
+        assert reader.whole_pass() == []
+        wants_token.append(b"sync-token" in world.server.asked[-1].body)
+    assert wants_token == [True, False, False]
+
+
 def test_a_ctag_that_stands_still_hides_nothing_for_longer_than_a_day(server: ScriptedCalDav) -> None:
     world = scripted(server, ctag="always the same")
+    world.restarts = False
     reader = begun(world)
+    assert reader.whole_pass() == []  # by its token; the ctag is learnt with it
     touch(world)
     assert reader.whole_pass() == []
     world.now += DAY

@@ -60,6 +60,8 @@ class Calendar:
     """No token is ever known again, not even the newest."""
     hides_token: bool = False
     """A sync answer without its token."""
+    tells_token: bool = True
+    """The newest one among its properties."""
     page_size: int | None = None
     """So many rows in a sync answer, and then 507."""
     gone_as: int = 404
@@ -157,7 +159,7 @@ class Calendar:
                 dav_xml.element("supported-report", dav_xml.element("report", dav_xml.element(name))) for name in named
             ),
         }
-        if self.syncs:
+        if self.syncs and self.tells_token:
             found["{DAV:}sync-token"] = self.token
         if self.ctag is not None:
             found[f"{{{CALENDAR_SERVER}}}getctag"] = escape(self.ctag or f"{self.token}")
