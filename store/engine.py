@@ -6,9 +6,11 @@ import errno
 import fcntl
 import os
 import stat
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from sqlite3 import SQLITE_BUSY
 from sqlite3 import Connection as SQLiteConnection
 from threading import Lock
 
@@ -25,6 +27,10 @@ _POSTGRESQL_KEY = "hashtextextended(COALESCE(current_schema(), ''), :key)"
 
 _WAIT_MS = 10_000
 """How long a writer waits for one of another process before it gives up as Retryable."""
+
+_LOOK = 0.001
+"""Seconds between two looks of a writer whether it is its turn. SQLite itself waits longer from look to look, up to a
+tenth of a second, in which nobody may write."""
 
 # WAL lets readers and backups go on beside the writer. FULL: with NORMAL the last commits, and so a cursor that was
 # promised, may be lost on a power cut (https://www.sqlite.org/wal.html).
@@ -131,8 +137,27 @@ def _prepare_sqlite(connection: SQLiteConnection, _record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    reads = connection.get_execution_options().get("reads", False)
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+    if connection.get_execution_options().get("reads", False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    until = time.monotonic() + _WAIT_MS / 1000
+    connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+    try:
+        while not _is_begun(connection, last=time.monotonic() >= until):
+            time.sleep(_LOOK)
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {_WAIT_MS}")
+
+
+def _is_begun(connection: Connection, *, last: bool) -> bool:
+    """False if another process writes; the `last` time that is raised."""
+    try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    except exc.OperationalError as error:
+        if last or getattr(error.orig, "sqlite_errorcode", 0) & 0xFF != SQLITE_BUSY:  # the rest says why
+            raise
+        return False
+    return True
 
 
 def _postgresql(url: URL) -> Engine:
