@@ -50,7 +50,7 @@ DEATHS = 3
 
 READ_AT_ONCE = 200
 
-CATCH_UP_AT_ONCE = 1000
+CATCH_UP_AT_ONCE = 500
 """Occurrences of a calendar's objects between two commits."""
 
 OBJECTS_AT_ONCE = 1000
