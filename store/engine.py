@@ -28,9 +28,9 @@ _POSTGRESQL_KEY = "hashtextextended(COALESCE(current_schema(), ''), :key)"
 _WAIT_MS = 10_000
 """How long a writer waits for one of another process before it gives up as Retryable."""
 
-_LOOK = 0.001
-"""Seconds between two looks of a writer whether it is its turn. SQLite itself waits longer from look to look, up to a
-tenth of a second, in which nobody may write."""
+_LOOK_MS = 1
+"""Between two looks of a writer whether it is its turn. By itself SQLite waits longer from look to look, up to a tenth
+of a second, while nobody may write."""
 
 # WAL lets readers and backups go on beside the writer. FULL: with NORMAL the last commits, and so a cursor that was
 # promised, may be lost on a power cut (https://www.sqlite.org/wal.html).
@@ -141,10 +141,10 @@ def _begin_sqlite(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN")
         return
     until = time.monotonic() + _WAIT_MS / 1000
-    connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+    connection.exec_driver_sql(f"PRAGMA busy_timeout = {_LOOK_MS}")
     try:
         while not _is_begun(connection, last=time.monotonic() >= until):
-            time.sleep(_LOOK)
+            pass  # SQLite has waited
     finally:
         connection.exec_driver_sql(f"PRAGMA busy_timeout = {_WAIT_MS}")
 
