@@ -34,6 +34,7 @@ from syncd.model import Identity, Level, Link, LinkState, Removed, Role, Verdict
 # plain string or integer: what the rows hold is plain.
 _LOGGED = Verdict.LOGGED
 _LINKED, _CANDIDATE = LinkState.LINKED, LinkState.CANDIDATE
+_SUBJECT, _FULL = Level.SUBJECT, Level.FULL
 _ROLE = {role: role.value for role in Role}
 
 
@@ -230,7 +231,7 @@ class _Messages:
             stored=False,
             occurred_at=decided.occurred_at,
             level=level,
-            has_subject=level >= Level.SUBJECT,
+            has_subject=level >= _SUBJECT,
             has_text=message.text is not None,
             direction=str(direction) if direction else None,
             participants=set(),
@@ -243,8 +244,8 @@ class _Messages:
                 activity.id,
                 identity.key,
                 decided.occurred_at,
-                message.subject if level >= Level.SUBJECT else None,
-                message.text if level >= Level.FULL else None,
+                message.subject if level >= _SUBJECT else None,
+                message.text if level >= _FULL else None,
                 activity.direction,
                 int(level),
                 message.message_id,
@@ -254,7 +255,7 @@ class _Messages:
                 identity.sent_at,
             )
         )
-        if message.attachments and level >= Level.FULL:
+        if message.attachments and level >= _FULL:
             self.plan.attachments.append((activity.id, message.attachments))
         return activity
 
@@ -264,8 +265,8 @@ class _Messages:
         allowed = self._allowed(decided)
         lower = allowed if allowed < activity.level else None
         level = min(allowed, activity.level)
-        subject = message.subject if level >= Level.SUBJECT and not activity.has_subject else None
-        text = message.text if level == Level.FULL and not activity.has_text else None
+        subject = message.subject if level >= _SUBJECT and not activity.has_subject else None
+        text = message.text if level == _FULL and not activity.has_text else None
         direction = decided.decision.direction if activity.direction == "inbound" else None
         self.threads.join(decided.thread_keys, activity.id if not activity.stored else self._thread(activity))
         if direction == activity.direction:

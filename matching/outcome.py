@@ -34,16 +34,18 @@ def _stands(copy: StoredCopy) -> bool:
     return copy.gone_at is None or copy.claim.by_mail
 
 
-def status(copies: Collection[StoredCopy], answers: Mapping[str, str], contacts: Collection[str], now: datetime) -> str:
+def status(
+    claim: Claim,
+    copies: Collection[StoredCopy],
+    answers: Mapping[str, str],
+    contacts: Collection[str],
+    now: datetime,
+) -> str:
     """`planned`, `held`, `tentative`, `cancelled` or `declined` (docs/DESIGN.md section 7).
 
-    `answers` are the participants' responses by address key, `contacts` the keys that known contacts hold. What
-    happens after the end is no news of the meeting: cleaning up a calendar does not undo it.
+    `claim` is the deciding copy's, `answers` are the participants' responses by address key, `contacts` the keys that
+    known contacts hold. What happens after the end is no news of the meeting: cleaning up a calendar does not undo it.
     """
-    decider = deciding(copies)
-    if decider is None:
-        return "planned"
-    claim = decider.claim
     if claim.settles_at is None:
         return claim.status
     over = claim.settles_at <= now

@@ -201,7 +201,8 @@ def _witnessed(decision: Decision, part: Part, claim: Claim) -> Decision:
         return decision
     answer = "" if claim.organized or not claim.response else f", {claim.response.replace('_', ' ')}"
     status = "" if claim.status == "confirmed" else f", {claim.status}"
-    return decision._replace(facts=f"the {'organizer' if claim.organized else 'guest'}'s copy{answer}{status}")
+    facts = f"the {'organizer' if claim.organized else 'guest'}'s copy{answer}{status}"
+    return Decision._make((decision.verdict, decision.rule, facts, *decision[3:]))
 
 
 def _owner(part: Part, parties: Parties) -> frozenset[str]:

@@ -56,6 +56,9 @@ CATCH_UP_AT_ONCE = 500
 OBJECTS_AT_ONCE = 1000
 """That a stream is told of together, so that it may ask for the next while these are saved."""
 
+_PROBLEM = Message._fields.index("problem")
+"""From here on is what reading the whole message tells; to make it anew takes a third of the time of `_replace`."""
+
 # Python 3.11 calls a function for each look at an enum's member.
 _LOGGED = Verdict.LOGGED
 _CANDIDATE = LinkState.CANDIDATE
@@ -224,7 +227,7 @@ class Pass:
         read = {item.id: item for item in self._read([*full], text=True)}
         read.update((item.id, item) for item in self._read(others, text=False))
         return [
-            one._replace(message=_with(one.message, read[one.message.id])) if one.message.id in read else one
+            Decided._make((_with(one.message, read[one.message.id]), *one[1:])) if one.message.id in read else one
             for one in decided
         ]
 
@@ -366,8 +369,7 @@ def _with(message: Message, read: Item) -> Message:
     """The message with its text; as it was when it left, or could not be read, in between."""
     match read:
         case Message():
-            text, attachments, problem = read.text, read.attachments, read.problem
-            return message._replace(text=text, attachments=attachments, problem=problem, invitation=read.invitation)
+            return Message._make((*message[:_PROBLEM], *read[_PROBLEM:]))
         case Unreadable(reason=reason):
             return message._replace(problem=f"{message.problem}; {reason}".strip("; "))
     return message
