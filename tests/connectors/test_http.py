@@ -48,6 +48,12 @@ def test_an_answer_comes_with_its_headers_in_lower_case_and_joined(client: Clien
         assert header in sent
 
 
+def test_a_server_on_this_machine_is_not_asked_to_pack_its_answer(client: Client) -> None:
+    with raw(OK) as server:
+        client.send("GET", server.url)
+        assert b"Accept-Encoding: identity\r\n" in server.requests[0]
+
+
 def test_requests_share_a_connection_and_a_closed_client_opens_a_new_one(client: Client) -> None:
     with raw(OK) as server:
         client.send("GET", server.url)
