@@ -65,7 +65,8 @@ class CalDavAccount:
     def _current(self, found: Found) -> list[Collection]:
         if self._collections and self._clock() - self._listed_at < RELIST:
             read = [each.news for each in self._collections if not each.excluded and each.news is not None]
-            tokens = not all(each.ctag for each in read) or any(each.wants_ctag for each in self._memories.values())
+            learning = any(self._memories[each.path].wants_ctag for each in self._collections)
+            tokens = learning or not all(each.ctag for each in read)
             news = all_news(self._session, found, ctags=True, tokens=tokens)
             if news.keys() == {each.url for each in self._collections}:
                 return [replace(each, news=news[each.url]) for each in self._collections]
