@@ -52,12 +52,12 @@ def among(connection: Connection, statement: Select[Any], wanted: Iterable[objec
         size = next(size for size in _SIZES if len(some) <= size)
         filled = [*some, *[some[-1]] * (size - len(some))]
         text, parameters = _compiled(statement, connection.dialect, size, tuple(more))
-        yield from _run(connection, text, parameters(filled, more)).fetchall()
+        yield from _executed(connection, text, parameters(filled, more)).fetchall()
 
 
 def rows(connection: Connection, statement: Select[Any]) -> Sequence[Any]:
     """Run a statement that has no parameters and is there for as long as the program."""
-    return _run(connection, _plain(statement, connection.dialect), ()).fetchall()
+    return _executed(connection, _plain(statement, connection.dialect), ()).fetchall()
 
 
 @cache
@@ -98,7 +98,7 @@ def insert(connection: Connection, table: str, columns: str, rows: Sequence[Row]
         text = _insert(connection.dialect.paramstyle, table, columns, width, size, conflict)
         while len(rows) - start >= size:
             values = tuple(chain.from_iterable(rows[start : start + size]))
-            _run(connection, text, values)
+            _executed(connection, text, values)
             start += size
 
 
@@ -108,13 +108,13 @@ def run(connection: Connection, statement: str, rows: Sequence[Row]) -> None:
         connection.exec_driver_sql(statement.replace("?", _mark(connection.dialect.paramstyle)), list(rows))
 
 
-def _run(connection: Connection, text: str, parameters: Any) -> CursorResult[Any] | Cursor:
+def _executed(connection: Connection, text: str, parameters: Any) -> CursorResult[Any] | Cursor:
     """One statement; of SQLite by its driver, since SQLAlchemy spends 12 microseconds around each, of which a batch has
     fifty. Its errors are the driver's then, which store.failures knows as well."""
     driver = connection.connection.dbapi_connection
-    return (
-        driver.execute(text, parameters) if isinstance(driver, SQLite) else connection.exec_driver_sql(text, parameters)
-    )
+    if isinstance(driver, SQLite):
+        return driver.execute(text, parameters)
+    return connection.exec_driver_sql(text, parameters)
 
 
 def stamp(connection: Connection) -> Callable[[datetime | None], Value]:
