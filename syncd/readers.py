@@ -30,6 +30,7 @@ from syncd import logs
 from syncd.config import Config, policy, store_key, store_url
 from syncd.errors import SyncError
 from syncd.opening import vault
+from syncd.signals import listening
 from syncd.states import Failure, MailboxState, Outcome, State, begun, failure, next_state
 from syncd.watch import Manner, Progress, Saved, Watch, watch
 
@@ -210,15 +211,19 @@ class _Others:
 
         waiting = deque(tasks)
         try:
-            self._begin(waiting)
-            self._looked_at = time.monotonic()
-            while busy := [other for other in self._others if other.in_hand]:
-                ready = wait([other.pipe for other in busy], LOOK if waiting else None)
-                for other in busy:
-                    if other.pipe in ready:
-                        self._hear(other, results)
-                self._look()
-                self._hand_out(waiting)
+            # Ctrl-C comes between two messages: one that is lost on the way would be the result of a whole mailbox.
+            with listening({signal.SIGINT}) as ctrl_c:
+                self._begin(waiting)
+                self._looked_at = time.monotonic()
+                while busy := [other for other in self._others if other.in_hand]:
+                    ready = wait([ctrl_c.fileno(), *(other.pipe for other in busy)], LOOK if waiting else None)
+                    for other in busy:
+                        if other.pipe in ready:
+                            self._hear(other, results)
+                    if ctrl_c.next(timedelta(0)) is not None:
+                        raise KeyboardInterrupt
+                    self._look()
+                    self._hand_out(waiting)
         finally:
             self.leave(results)
         results.update((task.mailbox, _lost(task, "each process that read mailboxes died")) for task in waiting)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,6 +18,10 @@ _HEARD = STOP | {signal.SIGHUP}
 class Signals:
     _heard: socket.socket
 
+    def fileno(self) -> int:
+        """To be waited for together with other things; it can be read from when a signal has come."""
+        return self._heard.fileno()
+
     def next(self, within: timedelta) -> signal.Signals | None:
         """The next signal, or None when none came in time."""
         ready, _, _ = select.select([self._heard], [], [], within.total_seconds())
@@ -25,12 +29,12 @@ class Signals:
 
 
 @contextmanager
-def listening() -> Iterator[Signals]:
-    """Hear SIGTERM, SIGINT and SIGHUP until the end of the block; for the main thread only."""
+def listening(numbers: Iterable[signal.Signals] = _HEARD) -> Iterator[Signals]:
+    """Hear SIGTERM, SIGINT and SIGHUP, or these, until the end of the block; for the main thread only."""
     heard, told = socket.socketpair()
     with heard, told:
         told.setblocking(False)
-        before = {number: signal.signal(number, lambda *_: None) for number in _HEARD}
+        before = {number: signal.signal(number, lambda *_: None) for number in numbers}
         woken = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
         try:
             yield Signals(heard)
