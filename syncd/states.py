@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from syncd.errors import CursorExpired, ReauthNeeded, Retryable, SyncError
 
@@ -125,6 +125,9 @@ class StreamOutcome:
     @property
     def seen(self) -> int:
         return sum(self.counts.values()) + self.removed
+
+
+_Touched = TypeVar("_Touched", MailboxState, StreamState)
 
 
 class Outcome(NamedTuple):
@@ -249,7 +252,7 @@ def paused(previous: MailboxState, now: datetime) -> MailboxState:
     return _in(previous, State.PAUSED, now)._replace(error="", cure="", pace=Pace())
 
 
-def touched(previous: MailboxState) -> MailboxState:
+def touched(previous: _Touched) -> _Touched:
     """A person did something (a reload, a restart): what waits for a person need not wait for its next probe.
 
     What the server asked to wait for is waited for all the same.

@@ -29,7 +29,7 @@ from syncd.states import (
     STANDS_STILL,
     MailboxState,
     Outcome,
-    Pace,
+    State,
     begun,
     next_interval,
     next_state,
@@ -100,6 +100,8 @@ class Watch:
     _dirty: bool = True
     _compared: bool = False
     """Whether the folders that the configuration names were looked for on the server."""
+    _touched: bool = False
+    """Carried out by the next pass: one in hand ends by saying how each stream is, and would undo it."""
     _busy: Lock = field(default_factory=Lock)
 
     # ------------------------------------------------------------------------------------------ in a worker's thread
@@ -119,6 +121,9 @@ class Watch:
         if self.rows is None:
             self.rows = health.streams(self.store.engine, self.id)
             self._saved = dict(self.rows)
+        if self._touched:
+            self._touched, self.state = False, touched(self.state)
+            self.rows = {name: row._replace(state=touched(row.state)) for name, row in self.rows.items()}
         self._become(begun(self.state, _now()))
         outcome, self.rows = poll(self._poll(alive), self.rows)
         if outcome.failure is not None:
@@ -158,6 +163,9 @@ class Watch:
             before = inventory.findings(self.store.engine, self.mailbox.name).get(self.mailbox.name, ())
             return [each for each in before if each.kind.startswith(RIGHTS)]
         return [Finding("", f"{RIGHTS}{number or ''}", *warning) for number, warning in enumerate(warnings)]
+
+    def _states(self) -> Iterable[State]:
+        return [self.state.state, *(row.state.state for row in list((self.rows or {}).values()))]
 
     def missing(self) -> int:
         """How many items the server holds of which no decision is stored, by the last audit of each stream."""
@@ -210,15 +218,10 @@ class Watch:
         self._become(paused(self.state, _now()))
 
     def touch(self) -> bool:
-        """A person did something: try at once what waits for one. False if nothing did."""
-        self.state, before = touched(self.state), self.state
-        waits = {name for name, row in (self.rows or {}).items() if row.state.state in AWAITS_A_PERSON}
-        if waits and self.rows is not None:
-            self.rows = {
-                name: row._replace(state=row.state._replace(pace=Pace())) if name in waits else row
-                for name, row in self.rows.items()
-            }
-        return before is not self.state or bool(waits)
+        """A person did something: the next pass tries what waits for one. False if nothing does."""
+        # What the pass in hand will come to was tried before.
+        self._touched = self._busy.locked() or not AWAITS_A_PERSON.isdisjoint(self._states())
+        return self._touched
 
     def stop(self) -> None:
         """End at the next batch, and close the account once no pass uses it."""

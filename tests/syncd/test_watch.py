@@ -150,6 +150,25 @@ def test_a_refused_sign_in_is_tried_again_in_an_hour_or_at_once_after_a_restart(
     assert stored(world) == ("ok", "", 0)
 
 
+def test_what_a_person_mended_during_a_pass_is_tried_by_the_next(
+    watched: Watch, account: MemoryAccount, world: World
+) -> None:
+    account.folder("INBOX").faults = [Permanent("may not be read")]
+    account.folder("Deals").faults = [None, lambda: told.append(watched.touch())]
+    told: list[bool] = []
+    while not told:
+        watched.run()
+    assert told == [True]
+    assert stored(world)[0] == "misconfigured"
+    watched.run()
+    assert stored(world) == ("ok", "", 0)
+
+
+def test_a_person_who_mends_nothing_makes_nothing_run(watched: Watch) -> None:
+    watched.run()
+    assert not watched.touch()
+
+
 def test_a_busy_mailbox_is_asked_sooner_than_a_quiet_one(watched: Watch, account: MemoryAccount) -> None:
     watched.run()
     waits = [watched.run() for _ in range(9)]
