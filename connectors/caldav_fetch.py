@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -32,8 +32,10 @@ with each of them than we do."""
 GONE = (404, 410, 418)
 """The teapot is Infomaniak's, and of an older Nextcloud (python-caldav 183)."""
 
+MANY_BYTES = 2 * MAX_BYTES
+"""Of several objects in one answer."""
+
 _ETAG, _DATA = f"{DAV}getetag", f"{CALDAV}calendar-data"
-_MANY_BYTES = 2 * MAX_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +51,26 @@ class Fetch:
     """Part of every version: an object is read again when it comes to mean something else by itself."""
     etags: dict[str, str] = field(default_factory=dict)
     """Path -> etag as last listed, for servers that tell none with the object."""
+    _brought: dict[str, Row] = field(default_factory=dict)
+    """By path, what came with the list and was not read yet."""
 
     def version(self, etag: str) -> str:
         return f"{_plain(etag)}|{self.meaning}"
 
+    def bring(self, listed: Iterable[tuple[str, Row]]) -> None:
+        """Keep the objects that the list had in it, as far as it did: some servers give the property without them."""
+        self._brought.update((each, row) for each, row in listed if "BEGIN:" in row.text(_DATA))
+
     def read(self, paths: Sequence[str]) -> Iterator[Item]:
+        rest = []
+        for wanted in paths:
+            if (row := self._brought.pop(wanted, None)) is not None:
+                yield self._item(wanted, row)
+            else:
+                rest.append(wanted)
+        yield from self._asked_for(rest)
+
+    def _asked_for(self, paths: Sequence[str]) -> Iterator[Item]:
         """The next of them are asked for while these are read, decided and saved."""
         chunks = [paths[start : start + TOGETHER] for start in range(0, len(paths), TOGETHER)]
         ahead = ThreadPoolExecutor(1)  # a session asks for one thing at a time
@@ -73,7 +90,7 @@ class Fetch:
         """None if together they are too large."""
         body = xml.multiget(paths)
         try:
-            return self.session.ask("REPORT", self.collection.url, body, depth=1, max_bytes=_MANY_BYTES)
+            return self.session.ask("REPORT", self.collection.url, body, depth=1, max_bytes=MANY_BYTES)
         except TooLarge:
             return None
 

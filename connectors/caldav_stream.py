@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from connectors import caldav_xml as xml
 from connectors.caldav_calendars import Collection, News, state_of
-from connectors.caldav_fetch import GONE, Fetch
+from connectors.caldav_fetch import GONE, MANY_BYTES, Fetch
 from connectors.caldav_place import Place
 from connectors.caldav_session import Session, path
 from connectors.caldav_xml import DAV, Multistatus
@@ -181,17 +181,17 @@ class CalendarStream:
             return False
         return timedelta(0) < until - self._now() <= HOUR  # and no longer, however the clock was set meanwhile
 
-    def _page(self, token: str) -> Changes:
-        """Raises _BadToken."""
+    def _page(self, token: str, *, objects: bool = False) -> Changes:
+        """Raises _BadToken. With `objects` they come, too, if they can."""
         what = f"asking {self.name} what changed"
-        response = self._session.ask("REPORT", self._collection.url, xml.sync_collection(token), depth=0)
-        if _is_bad_token(response):
-            raise _BadToken
-        listed = self._session.listed(what, response)
+        listed = (self._with_objects(what) if objects else None) or self._without_objects(what, token)
         if not listed.token:
             raise Retryable(f"{what}: the server gives no sync-token", cure=IT_PASSES)
-        changed = {path(row.href): row.text(_ETAG) for row in listed.rows if not row.status or row.status < 300}
-        removed = {path(row.href) for row in listed.rows if row.status in GONE}
+        rows = [(path(row.href), row) for row in listed.rows]
+        if objects:
+            self._fetch.bring(rows)
+        changed = {each: row.text(_ETAG) for each, row in rows if not row.status or row.status < 300}
+        removed = {each for each, row in rows if row.status in GONE}
         self._fetch.etags.update({each: etag for each, etag in changed.items() if etag})
         return Changes(
             changed={each: etag for each, etag in changed.items() if self._is_member(each)},
@@ -200,6 +200,26 @@ class CalendarStream:
             token=listed.token,
             is_cut=self._is_cut(listed),
         )
+
+    def _without_objects(self, what: str, token: str) -> Multistatus:
+        response = self._session.ask("REPORT", self._collection.url, xml.sync_collection(token), depth=0)
+        if _is_bad_token(response):
+            raise _BadToken
+        return self._session.listed(what, response)
+
+    def _with_objects(self, what: str) -> Multistatus | None:
+        """All there is in one answer, of which servers go through their calendar once and not twice: half the time for
+        both sides. None if that failed: by itself the list may come, and objects that are asked for by hundreds."""
+        body = xml.sync_collection("", objects=True)
+        try:
+            response = self._session.ask("REPORT", self._collection.url, body, depth=0, max_bytes=MANY_BYTES)
+            return self._session.listed(what, response)
+        except Retryable as error:
+            if error.retry_after is not None:
+                raise
+        except Permanent:
+            pass
+        return None
 
     def _items(self, page: Changes) -> Iterator[Item]:
         yield from self._fetch.read([*page.changed])
@@ -214,7 +234,7 @@ class CalendarStream:
         each of its token, its ctag and its list. A day later a listing of another kind must agree.
         """
         may_sync = syncs and self._collection.syncs
-        etags, token = self._synced_if_it_can() if may_sync and is_first else ({}, "")
+        etags, token = self._synced_if_it_can(objects=True) if may_sync and is_first else ({}, "")
         state = News(token=token)
         if not etags:
             state = state_of(self._session, self._collection)  # before anything is listed
@@ -265,19 +285,20 @@ class CalendarStream:
             raise Retryable(f"{what}: the server sends an empty list, without even the calendar itself", cure=IT_PASSES)
         return self._members({path(row.href): row.text(_ETAG) for row in listed.rows if row.status not in GONE})
 
-    def _synced_if_it_can(self) -> tuple[dict[str, str], str]:
+    def _synced_if_it_can(self, *, objects: bool = False) -> tuple[dict[str, str], str]:
         """Nothing where the server did not say which reports it knows, or was wrong."""
         try:
-            return self._synced()
+            return self._synced(objects=objects)
         except _BadToken:
             return {}, ""
 
-    def _synced(self) -> tuple[dict[str, str], str]:
-        """All by sync-collection without a token, which a server may divide into pages. Raises _BadToken."""
+    def _synced(self, *, objects: bool = False) -> tuple[dict[str, str], str]:
+        """All by sync-collection without a token, which a server may divide into pages; `objects` come with the first,
+        so that no more of them are held than one answer may have. Raises _BadToken."""
         found: dict[str, str] = {}
         token = ""
-        for _ in range(PAGES):
-            page = self._page(token)
+        for number in range(PAGES):
+            page = self._page(token, objects=objects and not number)
             found = {each: etag for each, etag in (found | page.changed).items() if each not in page.removed}
             if not page.is_cut:
                 return self._members(found), page.token

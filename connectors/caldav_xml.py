@@ -66,12 +66,13 @@ def propfind(names: Iterable[str]) -> bytes:
     return _document("d:propfind", _prop(names))
 
 
-def sync_collection(token: str) -> bytes:
-    """Without DAV:limit, as servers cut there without saying so; sync-level 1 (RFC 6578 section 3.3)."""
+def sync_collection(token: str, *, objects: bool = False) -> bytes:
+    """Without DAV:limit, as servers cut there without saying so; sync-level 1 (RFC 6578 section 3.3). With `objects`
+    each is to come itself, too: any property may be asked for (section 3.2)."""
     return _document(
         "d:sync-collection",
         f"<d:sync-token>{escape(token, quote=False)}</d:sync-token><d:sync-level>1</d:sync-level>"
-        + _prop([f"{DAV}getetag"]),
+        + _prop([f"{DAV}getetag", *([f"{CALDAV}calendar-data"] if objects else [])]),
     )
 
 

@@ -390,6 +390,7 @@ def test_a_calendar_that_lists_nothing_says_so_and_leaves_the_judgement_to_its_c
 
 def test_a_server_that_fails_in_the_middle_loses_nothing_and_removes_nothing(world: ScriptedWorld) -> None:
     keys = world.add(TOGETHER + 20)
+    world.calendar.brings = "nothing"
     reader = Reader(world)
     answers = iter([True, False])
     world.server.script[MULTIGET] = lambda asked, usual: usual() if next(answers) else dav_xml.failure(500, "E", "e")

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
-from typing import cast
+from datetime import timedelta
+from typing import Literal, cast
 from urllib.parse import quote, unquote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.caldav_fetch import AHEAD, TOGETHER
+from connectors.caldav_fetch import AHEAD, MANY_BYTES, TOGETHER
 from connectors.caldav_session import path
 from connectors.ical_read import MAX_BYTES
 from syncd.errors import Permanent, Retryable
@@ -35,9 +36,17 @@ def server() -> Iterator[ScriptedCalDav]:
 
 @pytest.fixture
 def world(server: ScriptedCalDav) -> Iterator[ScriptedWorld]:
-    made = scripted(server)
+    """Its objects must be asked for by their names."""
+    made = scripted(server, brings="nothing")
     yield made
     made.close()
+
+
+@pytest.fixture
+def bringing(world: ScriptedWorld) -> ScriptedWorld:
+    """Its objects come with the list."""
+    world.calendar.brings = "objects"
+    return world
 
 
 def read(world: ScriptedWorld) -> dict[str, Item]:
@@ -66,6 +75,7 @@ ODD_NAMES = (
 )
 
 
+@pytest.mark.parametrize("brings", ["objects", "nothing"])
 @pytest.mark.parametrize(
     "href_of",
     [
@@ -77,9 +87,9 @@ ODD_NAMES = (
     ids=["usual", "with @", "lower case", "absolute"],
 )
 def test_objects_are_found_again_by_whatever_name_the_server_gives_them(
-    world: ScriptedWorld, href_of: Callable[[str], str]
+    world: ScriptedWorld, href_of: Callable[[str], str], brings: Literal["objects", "nothing"]
 ) -> None:
-    world.server.href_of = href_of
+    world.server.href_of, world.calendar.brings = href_of, brings
     for name in ODD_NAMES:
         world.calendar.put(name, meeting(name))
     found = read(world)
@@ -227,6 +237,92 @@ def test_a_huge_object_is_refused_by_its_size_and_the_others_are_read(world: Scr
     assert "larger than" in huge.reason
     assert huge.version
     assert len(found) == 2
+
+
+# --------------------------------------------------------------------------------------------- what comes with the list
+
+
+def asked_with_objects(world: ScriptedWorld) -> list[bool]:
+    """Of each sync-collection, whether the objects were to come with it."""
+    return [
+        b"calendar-data" in asked.body
+        for asked, kind in zip(world.server.asked, world.server.kinds(), strict=True)
+        if kind == SYNC
+    ]
+
+
+def test_what_came_with_the_list_is_not_asked_for_again(bringing: ScriptedWorld) -> None:
+    bringing.add(2 * TOGETHER)
+    bringing.calendar.put("broken.ics", b"this is no calendar")
+    bringing.calendar.without_etag = {"uid0001.ics"}
+    reader = Reader(bringing)
+    items = [item for batch in reader.whole_pass() for item in batch.items]
+    assert len(items) == 2 * TOGETHER + 1
+    (broken,) = [item for item in items if isinstance(item, Unreadable)]
+    assert broken.version.startswith(bringing.calendar.objects["broken.ics"].etag.strip('"'))
+    assert bringing.server.kinds().count(MULTIGET) == 1  # for the broken one, which may have been cut
+
+
+def test_only_the_first_list_is_asked_for_with_its_objects(bringing: ScriptedWorld) -> None:
+    bringing.add(9)
+    reader = Reader(bringing)
+    reader.whole_pass()
+    bringing.put("new")
+    assert keys_in(reader.whole_pass()) == ["new"]
+    bringing.now += timedelta(days=1)
+    bringing.calendar.expire_tokens()
+    reader.whole_pass()
+    assert asked_with_objects(bringing)[0]
+    assert not any(asked_with_objects(bringing)[1:])
+    assert bringing.holds(reader)
+
+
+def test_of_a_list_in_pages_the_first_alone_brings_objects(bringing: ScriptedWorld) -> None:
+    bringing.add(9)
+    bringing.calendar.page_size = 4
+    reader = Reader(bringing)
+    reader.whole_pass()
+    assert asked_with_objects(bringing) == [True, False, False]
+    assert bringing.holds(reader)
+
+
+def test_a_server_that_gives_the_property_with_nothing_in_it_is_asked_for_the_objects(world: ScriptedWorld) -> None:
+    world.add(9)
+    world.calendar.brings = "empty"
+    reader = Reader(world)
+    reader.whole_pass()
+    assert world.holds(reader)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        error(500),
+        error(403),
+        error(404),
+        error(501),
+        LOGIN_PAGE,
+        Told(207, b"<d:multistatus"),
+        Told(207, b"x" * MANY_BYTES * 2),
+    ],
+    ids=["500", "403", "404", "501", "a login page", "half a list", "too large"],
+)
+def test_a_server_that_cannot_list_with_the_objects_lists_without_them(bringing: ScriptedWorld, answer: Told) -> None:
+    bringing.add(9)
+    bringing.server.script[SYNC] = lambda asked, usual: answer if b"calendar-data" in asked.body else usual()
+    reader = Reader(bringing)
+    reader.whole_pass()
+    assert bringing.holds(reader)
+    assert asked_with_objects(bringing) == [True, False]
+
+
+def test_a_server_that_asks_to_wait_is_not_asked_in_another_way(bringing: ScriptedWorld) -> None:
+    bringing.add(9)
+    bringing.server.script[SYNC] = lambda asked, usual: Told(429, headers=(("Retry-After", "70"),))
+    with pytest.raises(Retryable) as raised:
+        Reader(bringing).whole_pass()
+    assert raised.value.retry_after == timedelta(seconds=70)
+    assert asked_with_objects(bringing) == [True]
 
 
 # ------------------------------------------------------------------------------------------------------- what is asked

@@ -25,6 +25,8 @@ from tests.servers.scripted_calendar import BAD_TOKENS, Calendar, Page
 
 Script: TypeAlias = Callable[[Asked, Callable[[], Told]], Told]
 
+_DATA = f"{{{CALDAV}}}calendar-data"
+
 ROOT, PRINCIPAL, HOME = "/dav/", "/dav/principals/anna/", "/dav/calendars/anna/"
 LOGIN_PAGE = Told(200, b"<!DOCTYPE html><html><body><form>Sign in</form>", (("Content-Type", "text/html"),))
 
@@ -139,13 +141,20 @@ class ScriptedCalDav:
             page = calendar.page("") if calendar.bad_token == "full" else Page((), (), calendar.token)
         else:
             page = calendar.page(wanted.token, wanted.limit)
-        rows = [self._object(calendar, name) for name in page.changed]
+        rows = [self._listed(calendar, name) for name in page.changed]
         rows += [Row(self._object_href(calendar, name), status=calendar.gone_as) for name in page.removed]
         if calendar.lists_itself:
             rows.insert(0, Row(self._href(calendar.path), calendar.properties(self._who())))
         if page.more:
             rows.append(Row(self._href(calendar.path), status=507))
         return dav_xml.multistatus(rows, wanted.properties, token=None if calendar.hides_token else page.token)
+
+    def _listed(self, calendar: Calendar, name: str) -> Row:
+        row = self._object(calendar, name)
+        if calendar.brings == "objects":
+            return row
+        rest = {name: value for name, value in row.properties.items() if name != _DATA}
+        return row._replace(properties={**rest, **({_DATA: ""} if calendar.brings == "empty" else {})})
 
     def _query(self, calendar: Calendar, wanted: Wanted, depth: str) -> Told:
         """By component only: no server is to be trusted with more."""
@@ -176,7 +185,7 @@ class ScriptedCalDav:
         found = {
             "{DAV:}getcontenttype": f"text/calendar; charset=utf-8; component={calendar.component(name).lower()}",
             "{DAV:}resourcetype": "",
-            f"{{{CALDAV}}}calendar-data": escape(stored.data.decode(errors="replace")),
+            _DATA: escape(stored.data.decode(errors="replace")),
         }
         if name not in calendar.without_etag:
             found["{DAV:}getetag"] = escape(stored.etag)

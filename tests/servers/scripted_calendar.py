@@ -64,6 +64,8 @@ class Calendar:
     """The newest one among its properties."""
     page_size: int | None = None
     """So many rows in a sync answer, and then 507."""
+    brings: Literal["objects", "nothing", "empty"] = "objects"
+    """What a sync answer has for a calendar-data that was asked for; empty is the property with nothing in it."""
     gone_as: int = 404
     """418 at Infomaniak and an older Nextcloud."""
     lists_itself: bool = False
