@@ -50,7 +50,7 @@ def watch(calendars: Calendars, directory: Path, *, interval: int, rounds: int) 
             recording.clear()
             before = daemon.moment(pid)
             enough = before.polls + rounds * len(calendars.users)
-            eventually(lambda: daemon.moment(pid).polls >= enough, within=600)
+            eventually(lambda: daemon.moment(pid).polls >= enough, within=600, every=0.5)  # to look costs it CPU
             after = daemon.moment(pid)
             heard = list(recording.exchanges)
     polls = after.polls - before.polls
