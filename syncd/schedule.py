@@ -36,7 +36,7 @@ SILENT = timedelta(seconds=60)
 STUCK = timedelta(minutes=10)
 """Work without any progress for so long is stuck: each call of a connector gives up long before."""
 
-JITTER = 0.1
+JITTER = 0.25
 """Of the longest interval, so that what began together parts."""
 
 _OFF = timedelta(minutes=1)
