@@ -32,10 +32,8 @@ with each of them than we do."""
 GONE = (404, 410, 418)
 """The teapot is Infomaniak's, and of an older Nextcloud (python-caldav 183)."""
 
-MANY_BYTES = 2 * MAX_BYTES
-"""Of several objects in one answer."""
-
 _ETAG, _DATA = f"{DAV}getetag", f"{CALDAV}calendar-data"
+_MANY_BYTES = 2 * MAX_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +49,27 @@ class Fetch:
     """Part of every version: an object is read again when it comes to mean something else by itself."""
     etags: dict[str, str] = field(default_factory=dict)
     """Path -> etag as last listed, for servers that tell none with the object."""
-    _brought: dict[str, Row] = field(default_factory=dict)
-    """By path, what came with the list and was not read yet."""
+    _brought: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Path -> etag and object, of what came with the list and was not read yet."""
 
     def version(self, etag: str) -> str:
         return f"{_plain(etag)}|{self.meaning}"
 
     def bring(self, listed: Iterable[tuple[str, Row]]) -> None:
-        """Keep the objects that the list had in it, as far as it did: some servers give the property without them."""
-        self._brought.update((each, row) for each, row in listed if "BEGIN:" in row.text(_DATA))
+        """Keep the objects that the list had in it, as far as it did: some servers give the property without them.
+
+        Their text alone: of 1,000 it is 2 MB, and many mailboxes may be read for the first time at once.
+        """
+        self._brought.update(
+            (each, (row.text(_ETAG), data)) for each, row in listed if "BEGIN:" in (data := row.text(_DATA))
+        )
 
     def read(self, paths: Sequence[str]) -> Iterator[Item]:
         rest = []
         for wanted in paths:
-            if (row := self._brought.pop(wanted, None)) is not None:
-                yield self._item(wanted, row)
+            if wanted in self._brought:
+                etag, data = self._brought.pop(wanted)
+                yield self._parsed(wanted, data, etag)
             else:
                 rest.append(wanted)
         yield from self._asked_for(rest)
@@ -90,7 +94,7 @@ class Fetch:
         """None if together they are too large."""
         body = xml.multiget(paths)
         try:
-            return self.session.ask("REPORT", self.collection.url, body, depth=1, max_bytes=MANY_BYTES)
+            return self.session.ask("REPORT", self.collection.url, body, depth=1, max_bytes=_MANY_BYTES)
         except TooLarge:
             return None
 

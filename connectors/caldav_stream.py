@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from connectors import caldav_xml as xml
 from connectors.caldav_calendars import Collection, News, state_of
-from connectors.caldav_fetch import GONE, MANY_BYTES, Fetch
+from connectors.caldav_fetch import GONE, Fetch
 from connectors.caldav_place import Place
 from connectors.caldav_session import Session, path
 from connectors.caldav_xml import DAV, Multistatus
@@ -29,6 +29,9 @@ more may bring all there is, and leave out what is gone."""
 
 MANY_GONE = 20
 """More removals at once than this, and than a fifth of all, are compared as well: a listing must confirm them."""
+
+WHOLE = 8 << 20
+"""Bytes of a list with its objects, some 4,000 of them."""
 
 HOUR = timedelta(hours=1)
 PAGES = 1000
@@ -212,7 +215,7 @@ class CalendarStream:
         both sides. None if that failed: by itself the list may come, and objects that are asked for by hundreds."""
         body = xml.sync_collection("", objects=True)
         try:
-            response = self._session.ask("REPORT", self._collection.url, body, depth=0, max_bytes=MANY_BYTES)
+            response = self._session.ask("REPORT", self._collection.url, body, depth=0, max_bytes=WHOLE)
             return self._session.listed(what, response)
         except Retryable as error:
             if error.retry_after is not None:

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.caldav_fetch import AHEAD, MANY_BYTES, TOGETHER
+from connectors.caldav_fetch import AHEAD, TOGETHER
 from connectors.caldav_session import path
+from connectors.caldav_stream import WHOLE
 from connectors.ical_read import MAX_BYTES
 from syncd.errors import Permanent, Retryable
 from syncd.model import CalendarObject, Event, Item, ItemId, Removed, Unreadable
@@ -303,7 +304,7 @@ def test_a_server_that_gives_the_property_with_nothing_in_it_is_asked_for_the_ob
         error(501),
         LOGIN_PAGE,
         Told(207, b"<d:multistatus"),
-        Told(207, b"x" * MANY_BYTES * 2),
+        Told(207, b"x" * (WHOLE + 1)),
     ],
     ids=["500", "403", "404", "501", "a login page", "half a list", "too large"],
 )
