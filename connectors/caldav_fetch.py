@@ -60,9 +60,10 @@ class Fetch:
 
         Their text alone: of 1,000 it is 2 MB, and many mailboxes may be read for the first time at once.
         """
-        self._brought.update(
-            (each, (row.text(_ETAG), data)) for each, row in listed if "BEGIN:" in (data := row.text(_DATA))
-        )
+        for each, row in listed:
+            data = _data(row)
+            if "BEGIN:" in data:
+                self._brought[each] = row.text(_ETAG), data
 
     def read(self, paths: Sequence[str]) -> Iterator[Item]:
         rest = []
@@ -110,7 +111,7 @@ class Fetch:
     def _item(self, wanted: str, row: Row) -> Item:
         if row.status in GONE:
             return Removed(ItemId(wanted))
-        return self._parsed(wanted, row.properties[_DATA].text or "", row.text(_ETAG))
+        return self._parsed(wanted, _data(row), row.text(_ETAG))
 
     def _parsed(self, wanted: str, data: str | bytes, etag: str) -> Item:
         return calendar_object(
@@ -174,6 +175,12 @@ def _rows(response: Response) -> dict[str, Row]:
         return {path(row.href): row for row in xml.multistatus(response.body).rows}
     except NotDav:
         return {}
+
+
+def _data(row: Row) -> str:
+    """The object to its last blank: without the end of its last line it would be one that was cut."""
+    found = row.properties.get(_DATA)
+    return (found.text or "") if found is not None else ""
 
 
 def _is_answer(row: Row) -> bool:

@@ -21,6 +21,7 @@ from syncd.errors import Permanent, Retryable
 from syncd.model import CalendarObject, Event, Item, ItemId, Removed, Unreadable
 from tests.connectors.caldav_worlds import ScriptedWorld, meeting, scripted
 from tests.connectors.contract import Reader, keys_in
+from tests.odd_calendars.files import odd_calendars
 from tests.servers import dav_xml
 from tests.servers.loopback_http import Asked, Told
 from tests.servers.scripted_caldav import LOGIN_PAGE, ScriptedCalDav, serve
@@ -262,6 +263,16 @@ def test_what_came_with_the_list_is_not_asked_for_again(bringing: ScriptedWorld)
     (broken,) = [item for item in items if isinstance(item, Unreadable)]
     assert broken.version.startswith(bringing.calendar.objects["broken.ics"].etag.strip('"'))
     assert bringing.server.kinds().count(MULTIGET) == 1  # for the broken one, which may have been cut
+
+
+def test_odd_objects_mean_the_same_whether_they_came_with_the_list_or_were_asked_for(world: ScriptedWorld) -> None:
+    for name, data in odd_calendars(300, seed=20261126).items():
+        world.calendar.put(f"{name}.ics", data)
+    asked_for = read(world)
+    world.calendar.brings = "objects"
+    assert read(world) == asked_for
+    assert asked_with_objects(world) == [True, True]
+    assert len(asked_for) == len(world.calendar.objects)
 
 
 def test_only_the_first_list_is_asked_for_with_its_objects(bringing: ScriptedWorld) -> None:
