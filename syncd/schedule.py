@@ -30,14 +30,13 @@ from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 
+from syncd.states import JITTER
+
 BEAT = timedelta(seconds=5)
 SILENT = timedelta(seconds=60)
 """A scheduler that did not beat for so long stands."""
 STUCK = timedelta(minutes=10)
 """Work without any progress for so long is stuck: each call of a connector gives up long before."""
-
-JITTER = 0.25
-"""Of the longest interval, so that what began together parts."""
 
 _OFF = timedelta(minutes=1)
 """So much later or sooner than it should run next is by a clock that was set."""

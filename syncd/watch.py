@@ -26,10 +26,10 @@ from syncd.opening import account
 from syncd.poll import Poll, StreamRows, poll
 from syncd.states import (
     AWAITS_A_PERSON,
+    JITTER,
     STANDS_STILL,
     MailboxState,
     Outcome,
-    State,
     begun,
     next_interval,
     next_state,
@@ -49,10 +49,6 @@ RIGHTS = "rights"
 SLICE = timedelta(seconds=30)
 SAVE_SUCCESS = timedelta(minutes=10)
 """How old the last success of a stream may become in the store, as long as nothing else changed of it."""
-
-JITTER = 0.25
-"""Of each interval, so that mailboxes that began together part soon: of ten that ask Radicale at once for what takes it
-32 ms, each waits 300, and all together half as long again as one after the other."""
 
 _SAVING = Lock()
 
@@ -165,9 +161,6 @@ class Watch:
             return [each for each in before if each.kind.startswith(RIGHTS)]
         return [Finding("", f"{RIGHTS}{number or ''}", *warning) for number, warning in enumerate(warnings)]
 
-    def _states(self) -> Iterable[State]:
-        return [self.state.state, *(row.state.state for row in list((self.rows or {}).values()))]
-
     def missing(self) -> int:
         """How many items the server holds of which no decision is stored, by the last audit of each stream."""
         return sum(row.state.audited.missing for row in list((self.rows or {}).values()) if row.state.audited)
@@ -220,8 +213,9 @@ class Watch:
 
     def touch(self) -> bool:
         """A person did something: the next pass tries what waits for one. False if nothing does."""
+        states = {self.state.state, *(row.state.state for row in list((self.rows or {}).values()))}
         # What the pass in hand will come to was tried before.
-        self._touched = self._busy.locked() or not AWAITS_A_PERSON.isdisjoint(self._states())
+        self._touched = self._busy.locked() or not AWAITS_A_PERSON.isdisjoint(states)
         return self._touched
 
     def stop(self) -> None:
