@@ -1,7 +1,8 @@
 """One calendar as a stream: what changed by sync-collection (RFC 6578) where that can be believed, else by comparison.
 
-A comparison lists ids and versions only; the caller knows what is stored, and reads what differs. No time range is ever
-asked for, nor a limit, nor an expansion: servers answer all three in part without saying so.
+A comparison lists ids and versions; the caller knows what is stored, and reads what differs. Only the very first brings
+the objects, too. No time range is ever asked for, nor a limit, nor an expansion: servers answer all three in part
+without saying so.
 """
 
 from __future__ import annotations
@@ -217,12 +218,10 @@ class CalendarStream:
         try:
             response = self._session.ask("REPORT", self._collection.url, body, depth=0, max_bytes=WHOLE)
             return self._session.listed(what, response)
-        except Retryable as error:
-            if error.retry_after is not None:
+        except (Permanent, Retryable) as error:
+            if isinstance(error, Retryable) and error.retry_after is not None:
                 raise
-        except Permanent:
-            pass
-        return None
+            return None
 
     def _items(self, page: Changes) -> Iterator[Item]:
         yield from self._fetch.read([*page.changed])
@@ -233,8 +232,8 @@ class CalendarStream:
     def _compared(self, *, syncs: bool = True, is_first: bool = False) -> Iterator[Batch]:
         """Yield all ids and versions. `syncs`: that a token is taken, if there is one.
 
-        The `is_first` listing is a sync-collection, which brings its token: servers go through the whole calendar for
-        each of its token, its ctag and its list. A day later a listing of another kind must agree.
+        The `is_first` listing is a sync-collection, which brings its token and the objects: servers go through the
+        whole calendar for each of token, ctag, list and objects. A day later a listing of another kind must agree.
         """
         may_sync = syncs and self._collection.syncs
         etags, token = self._synced_if_it_can(objects=True) if may_sync and is_first else ({}, "")
