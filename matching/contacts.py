@@ -29,15 +29,19 @@ class Lookups:
     domains: frozenset[str]
 
 
-def lookups(people: Iterable[Sequence[Participant]], policy: Policy) -> Lookups:
-    """Every address of a batch's participants, and every domain that could be an account's, with its parents."""
-    written = {each.address for participants in people for each in participants}
+def lookups(written: Iterable[str], policy: Policy) -> Lookups:
+    """All of these addresses, and every domain that could be an account's, with its parents."""
     addresses = frozenset(map(address.key, written)) - {""}
     domains: set[str] = set()
     for domain in set(map(address.domain_of, addresses)):
         if not address.within(domain, policy.own_domains):
             domains.update(employer_domains(domain))
     return Lookups(addresses, frozenset(domains))
+
+
+def written(people: Iterable[Sequence[Participant]]) -> set[str]:
+    """Every address of these, as it is written."""
+    return {each.address for participants in people for each in participants}
 
 
 def outside(participants: Iterable[Participant], parties: Parties) -> dict[str, Role]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
@@ -26,6 +26,7 @@ from syncd.ledger import (
     Stored,
     StoredActivity,
     StoredSighting,
+    Wanted,
     Whole,
 )
 from syncd.model import Identity, Level, Link, LinkState, Removed, Role, Verdict
@@ -36,6 +37,30 @@ _LOGGED = Verdict.LOGGED
 _LINKED, _CANDIDATE = LinkState.LINKED, LinkState.CANDIDATE
 _SUBJECT, _FULL = Level.SUBJECT, Level.FULL
 _ROLE = {role: role.value for role in Role}
+
+
+def wanted(handled: Sequence[Handled]) -> Wanted:
+    """What of the store must be known to plan these."""
+    invitations = [one for one in handled if isinstance(one, Invited)]
+    messages = [one for one in handled if isinstance(one, Decided)] + [one.mail for one in invitations]
+    occasions = [one for one in handled if isinstance(one, Occasion)]
+    occasions += [occasion for one in invitations for occasion in one.occasions]
+    logged = [one for one in messages if one.decision.verdict is _LOGGED]
+    named = [one for one in messages if one.decision.verdict is _LOGGED or one.decision.rule == PRIVATE]
+    others = [one.id for one in handled if isinstance(one, Failed | Removed)]
+    objects = {one.object for one in handled if isinstance(one, Occasion | Nothing | Whole)}
+    return Wanted(
+        items=[*(one.message.id for one in messages), *others],
+        identities={key for one in named for key in (one.identity.key, one.identity.fingerprint)},
+        thread_keys={key for one in logged for key in (one.identity.fingerprint, *one.thread_keys)},
+        undecided={key for one in logged if _has_candidates(one) for key in one.thread_keys},
+        objects=objects.union(others),
+        occasions={key for one in occasions for key in (one.key, one.other_key)},
+    )
+
+
+def _has_candidates(decided: Decided) -> bool:
+    return any(link.state is _CANDIDATE for link in decided.decision.links)
 
 
 def plan(items: Iterable[Handled], stored: Stored, level: Level, now: datetime) -> Plan:
@@ -291,14 +316,14 @@ class _Messages:
         return self.stored.activities[activity.identity.key].thread_id
 
     def _participants(self, activity: _Activity, decided: Decided) -> None:
-        for participant, key in zip(decided.message.participants, decided.address_keys, strict=True):
-            role, written = _ROLE[participant.role], participant.address
-            place = (role, key or written)
-            if place not in activity.participants:
-                activity.participants.add(place)
-                row = ParticipantRow(activity.id, role, key or written, written, participant.name)
-                self.plan.participants.append(row)
-                self._touch(activity)
+        known, rows, before = activity.participants, self.plan.participants, len(self.plan.participants)
+        for (role, written, name, _), key in zip(decided.message.participants, decided.address_keys, strict=True):
+            place = (_ROLE[role], key or written)
+            if place not in known:
+                known.add(place)
+                rows.append(ParticipantRow(activity.id, *place, written, name))
+        if len(rows) > before:
+            self._touch(activity)
 
     def _links(self, activity: _Activity, decided: Decided) -> None:
         for link in self._settled(decided):

@@ -49,6 +49,19 @@ class Parties(dict[str, Party]):
         self.policy = policy
         self.opportunities = _by_party(directory.opportunities)
 
+    def learn(self, more: Directory) -> None:
+        """What is known of further addresses, none of which was asked for before; of the same `turns`."""
+        own = self.directory
+        deals = {each.id: each for each in (*own.opportunities, *more.opportunities)}
+        self.directory = own._replace(
+            contacts={**own.contacts, **more.contacts},
+            accounts={**own.accounts, **more.accounts},
+            users={**own.users, **more.users},
+            opportunities=tuple(deals.values()),
+        )
+        if len(deals) > len(own.opportunities):
+            self.opportunities = _by_party(deals.values())
+
     def __missing__(self, written: str) -> Party:
         self[written] = party = self._party(address.key(written))
         return party

@@ -57,7 +57,7 @@ def relink_all(store: Store, policy: Policy, ids: Sequence[int], now: datetime, 
     for start in range(0, len(ids), RELINKED_AT_ONCE):
         with store.transaction() as transaction:
             some = late.linked(transaction.connection, ids[start : start + RELINKED_AT_ONCE])
-            wanted = contacts.lookups([each.participants for each in some], policy)
+            wanted = contacts.lookups(contacts.written([each.participants for each in some]), policy)
             directory = known.directory(transaction.connection, wanted.addresses, wanted.domains)
             changes = list(_changes(some, Parties(directory, policy)))
             if changes and not dry_run:

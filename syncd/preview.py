@@ -45,7 +45,7 @@ def preview(streams: Sequence[Stream], policy: Policy, store: Store | None, now:
     for stream in (each for each in streams if each.kind == "mail" and not each.excluded):
         for batch in stream.changes(None):
             messages = [item for item in batch.items if isinstance(item, Message)]
-            wanted = contacts.lookups([message.participants for message in messages], policy)
+            wanted = contacts.lookups(contacts.written([message.participants for message in messages]), policy)
             directory = store.directory(wanted.addresses, wanted.domains) if store else Directory()
             parties = Parties(directory, policy)
             for message in messages:

@@ -137,7 +137,7 @@ class _Replay:
                     yield was, one.id, one.claim.starts_at, one.decision
 
     def _parties(self, people: Sequence[Sequence[Participant]]) -> Parties:
-        wanted = contacts.lookups(people, self.policy)
+        wanted = contacts.lookups(contacts.written(people), self.policy)
         return Parties(self.store.directory(wanted.addresses, wanted.domains), self.policy)
 
     def _change(self, stream: Stream, decided: Sequence[_Anew]) -> None:

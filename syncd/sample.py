@@ -50,7 +50,7 @@ def decided(items: Sequence[Item], policy: Policy, store: Store | None) -> dict[
     messages = [item for item in items if isinstance(item, Message)]
     parts = [part for item in items if isinstance(item, CalendarObject) for part in told(item)]
     people = [message.participants for message in messages] + [part.participants for part in parts]
-    wanted = contacts.lookups(people, policy)
+    wanted = contacts.lookups(contacts.written(people), policy)
     parties = Parties(store.directory(wanted.addresses, wanted.domains) if store else Directory(), policy)
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for message in messages:

@@ -14,13 +14,13 @@ from datetime import datetime
 from functools import partial
 
 from connectors.base import Stream
-from matching import contacts, dedup, identity
-from matching.occasions import PRIVATE
+from matching import dedup, identity
 from matching.parties import Parties
 from store.writer import Store
+from syncd.acquaintances import Acquaintances
 from syncd.deciding import decide, invited, may_invite, occasions, told
 from syncd.errors import CursorExpired, Retryable, SyncError
-from syncd.ledger import Decided, Failed, Handled, Invited, Mark, Nothing, Occasion, Wanted, Whole
+from syncd.ledger import Decided, Failed, Handled, Invited, Mark
 from syncd.logs import place
 from syncd.model import (
     Batch,
@@ -30,7 +30,6 @@ from syncd.model import (
     Item,
     ItemId,
     Level,
-    LinkState,
     Message,
     Participant,
     Policy,
@@ -61,7 +60,6 @@ _PROBLEM = Message._fields.index("problem")
 
 # Python 3.11 calls a function for each look at an enum's member.
 _LOGGED = Verdict.LOGGED
-_CANDIDATE = LinkState.CANDIDATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +93,10 @@ class Pass:
     doubted: int = 0
     turns: int | None = None
     """Directory.turns when what is in hand was decided on."""
+    acquaintances: Acquaintances = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.acquaintances = Acquaintances(self.store, self.policy)
 
     def run(self) -> PassResult:
         """Bring the store up to date with the stream; raises one of the four SyncErrors, with all that came before
@@ -210,11 +212,10 @@ class Pass:
         return item.version if isinstance(item, CalendarObject | Unreadable) else ""
 
     def _parties(self, people: Sequence[Sequence[Participant]]) -> Parties:
-        wanted = contacts.lookups(people, self.policy)
-        directory = self.store.directory(wanted.addresses, wanted.domains)
+        parties = self.acquaintances.parties(people)
         if self.turns is None:
-            self.turns = directory.turns
-        return Parties(directory, self.policy)
+            self.turns = parties.directory.turns
+        return parties
 
     def _completed(self, decided: list[Decided], parties: Parties) -> list[Decided]:
         """Read the text of what is logged, if it may be stored and is not yet; and what may invite to a meeting."""
@@ -259,13 +260,14 @@ class Pass:
         """
         while not self._written(handle(), batch, advanced=advanced):
             self.turns = None
+            self.acquaintances.forget()
 
     def _written(self, handled: Sequence[Handled], batch: Batch | None, *, advanced: bool) -> bool:
         now = self.now()
         with self.store.transaction() as transaction:
             if self.turns is not None and transaction.turns() != self.turns:
                 return False
-            stored = transaction.stored(self.stream_id, _wanted(handled))
+            stored = transaction.stored(self.stream_id, dedup.wanted(handled))
             plan = dedup.plan(handled, stored, self.policy.level, now)
             transaction.apply(self.stream_id, plan, now)
             if batch is not None:
@@ -373,27 +375,3 @@ def _with(message: Message, read: Item) -> Message:
         case Unreadable(reason=reason):
             return message._replace(problem=f"{message.problem}; {reason}".strip("; "))
     return message
-
-
-def _wanted(handled: Sequence[Handled]) -> Wanted:
-    """What of the store must be known to plan these."""
-    invitations = [one for one in handled if isinstance(one, Invited)]
-    messages = [one for one in handled if isinstance(one, Decided)] + [one.mail for one in invitations]
-    occasions = [one for one in handled if isinstance(one, Occasion)]
-    occasions += [occasion for one in invitations for occasion in one.occasions]
-    logged = [one for one in messages if one.decision.verdict is _LOGGED]
-    named = [one for one in messages if one.decision.verdict is _LOGGED or one.decision.rule == PRIVATE]
-    others = [one.id for one in handled if isinstance(one, Failed | Removed)]
-    objects = {one.object for one in handled if isinstance(one, Occasion | Nothing | Whole)}
-    return Wanted(
-        items=[*(one.message.id for one in messages), *others],
-        identities={key for one in named for key in (one.identity.key, one.identity.fingerprint)},
-        thread_keys={key for one in logged for key in (one.identity.fingerprint, *one.thread_keys)},
-        undecided={key for one in logged if _has_candidates(one) for key in one.thread_keys},
-        objects=objects.union(others),
-        occasions={key for one in occasions for key in (one.key, one.other_key)},
-    )
-
-
-def _has_candidates(decided: Decided) -> bool:
-    return any(link.state is _CANDIDATE for link in decided.decision.links)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matching.contacts import links, lookups
+from matching.contacts import links, lookups, written
 from matching.parties import Parties
 from syncd.model import Contact, Directory, Link, LinkState, Opportunity, Policy
 from tests.matching.letters import NOON, OURS, mail
@@ -204,7 +204,7 @@ def test_links_do_not_depend_on_the_order_of_the_participants(orders: tuple[list
 @given(WHO)
 def test_the_lookups_are_all_that_the_links_need(who: list[str]) -> None:
     message = mail(" ".join(who))
-    wanted = lookups([message.participants], OURS)
+    wanted = lookups(written([message.participants]), OURS)
     looked_up = DIRECTORY._replace(
         contacts={key: value for key, value in DIRECTORY.contacts.items() if key in wanted.addresses},
         accounts={key: value for key, value in DIRECTORY.accounts.items() if key in wanted.domains},
@@ -215,8 +215,7 @@ def test_the_lookups_are_all_that_the_links_need(who: list[str]) -> None:
 
 
 def test_lookups_ask_for_parents_and_leave_out_own_and_free_mail_domains() -> None:
-    wanted = lookups(
-        [mail("from: J@a.client.example to: rep@ours.example cc: joe@gmail.com nobody").participants], OURS
-    )
+    message = mail("from: J@a.client.example to: rep@ours.example cc: joe@gmail.com nobody")
+    wanted = lookups(written([message.participants]), OURS)
     assert wanted.addresses == {"j@a.client.example", "rep@ours.example", "joe@gmail.com"}
     assert wanted.domains == {"a.client.example", "client.example"}
