@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from connectors import mime
+from connectors.imap_place import CHUNK, item_id, uid_in, uid_set
 from connectors.imap_place import chunks as chunks_of
-from connectors.imap_place import item_id, uid_in, uid_set
 from connectors.imap_scan import Row, internal_date, row
 from connectors.imap_session import Session, fetch_command
 from connectors.imap_suspects import Suspicion
 from connectors.imap_text import Texts
 from connectors.imap_wire import Answer
+from syncd.errors import SyncError
 from syncd.model import Item, ItemId, Message, Removed, Unreadable
 
 _FIELDS = b"(UID INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS (%b)])" % " ".join(mime.HEADER_FIELDS).encode()
@@ -49,16 +50,28 @@ class Fetcher:
         """The last batch, whose texts may be asked for in a moment."""
 
     def batches(self, chunks: Sequence[Sequence[int]]) -> Iterator[tuple[Sequence[int], list[Item]]]:
-        """Each chunk with its items; the next one is asked for before this one is parsed, decided and saved."""
+        """All chunks with their items, two whole ones at a time; the next one is asked for before those are parsed,
+        decided and saved."""
         chunks = self._suspects.narrowed(chunks)
         ahead = self._ask(chunks[0]) if chunks else None
+        uids: list[int] = []
+        items: list[Item] = []
         for index, chunk in enumerate(chunks):
             assert ahead is not None
-            rows, others = self._taken_in(ahead, chunk)
+            try:
+                rows, others = self._taken_in(ahead, chunk)
+            except SyncError:
+                if uids:
+                    yield uids, items  # a server that lets nobody read for long would never be read to the end
+                raise
             ahead = self._ahead = self._ask(chunks[index + 1]) if index + 1 < len(chunks) else None
-            items = {uid: self._item(rows[uid]) for uid in chunk if uid in rows}
-            self._recent = {uid: item for uid, item in items.items() if isinstance(item, Message)}
-            yield chunk, [*items.values(), *others]
+            uids += chunk
+            items += [self._item(rows[uid]) for uid in chunk if uid in rows]
+            items += others
+            if len(chunk) < CHUNK or len(uids) > CHUNK or ahead is None:
+                self._recent = {uid_in(item.id): item for item in items if isinstance(item, Message)}
+                yield uids, items
+                uids, items = [], []
 
     def again(self, uids: Sequence[int], *, text: bool, largest: int) -> Iterator[Item]:
         """These items once more with their invitations; with their text if asked, unless they have more than `largest`

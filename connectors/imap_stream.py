@@ -19,8 +19,8 @@ from connectors.imap_wire import Answer, Command
 from syncd.errors import CursorExpired, Retryable, SyncError
 from syncd.model import Batch, Cursor, Item, ItemId, Removed
 
-CHECK_EVERY = 4
-"""Chunks of a backfill between two looks for new mail, which must not wait behind the old."""
+CHECK_EVERY = 2
+"""Batches of a backfill between two looks for new mail, which must not wait behind the old."""
 CONNECTIONS = 12
 """That one pass may use up. A message that the server dies of takes six, until it is found and passed over."""
 

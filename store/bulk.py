@@ -23,14 +23,17 @@ Value = str | int | bytes | datetime | bool | None
 Row = Sequence[Value]
 Parameters: TypeAlias = "Callable[[Sequence[object], Mapping[str, Value]], Any]"
 
-CHUNK = 500
+CHUNK = 1000
 """Keys of one IN list; SQLite allows 32,766."""
 
 _ROWS = (128, 32, 8, 2, 1)
 """Rows of one INSERT; few sizes, so that few statements are ever prepared."""
 
-_SIZES = (4, 32, 128, CHUNK)
+_SIZES = (4, 16, 32, 64, 96, 128, 192, 256, 384, 512, CHUNK)
 """A list is filled up to one of these by its last key, so that few statements are ever prepared."""
+
+_LIST = "__[POSTCOMPILE_keys]"
+"""Where SQLAlchemy would put the list."""
 
 
 def chunks(values: Iterable[T]) -> Iterator[list[T]]:
@@ -68,22 +71,31 @@ def _plain(statement: Select[Any], dialect: Dialect) -> str:
 @lru_cache(maxsize=1024)
 def _compiled(statement: Select[Any], dialect: Dialect, size: int, others: tuple[str, ...]) -> tuple[str, Parameters]:
     """The statement as text for lists of this size, and what makes the parameters for it."""
-    given = statement.params(keys=list(range(size)), **dict.fromkeys(others))
-    compiled = given.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
-    assert isinstance(compiled, SQLCompiler)
-    names = [f"keys_{place}" for place in range(1, size + 1)]
-    fixed = {name: bind.effective_value for name, bind in compiled.binds.items() if not bind.required}
-    order = compiled.positiontup
+    text, fixed, order = _outline(statement, dialect, others)
+    names = [f"keys_{place}" for place in range(size)]
     if order is None:
-        return str(compiled), lambda keys, more: {**fixed, **dict(zip(names, keys, strict=True)), **more}
-    first = order.index(names[0])
-    before, after = order[:first], order[first + size :]
+        text = text.replace(_LIST, ", ".join([f"%({name})s" for name in names]))
+        return text, lambda keys, more: {**fixed, **dict(zip(names, keys, strict=True)), **more}
+    place = order.index("keys")
+    before, after = order[:place], order[place + 1 :]
 
     def parameters(keys: Sequence[object], more: Mapping[str, Value]) -> Any:
         values = {**fixed, **more}
         return (*[values[name] for name in before], *keys, *[values[name] for name in after])
 
-    return str(compiled), parameters
+    return text.replace(_LIST, ", ".join("?" * size)), parameters
+
+
+@cache
+def _outline(
+    statement: Select[Any], dialect: Dialect, others: tuple[str, ...]
+) -> tuple[str, Mapping[str, Any], list[str] | None]:
+    """The text for a list of any size, the values that stand in the statement, and the order of the parameters where
+    they are told apart by that."""
+    compiled = statement.params(**dict.fromkeys(others)).compile(dialect=dialect)
+    assert isinstance(compiled, SQLCompiler)
+    fixed = {name: bind.effective_value for name, bind in compiled.binds.items() if not bind.required}
+    return str(compiled), fixed, compiled.positiontup
 
 
 def insert(connection: Connection, table: str, columns: str, rows: Sequence[Row], conflict: str = "") -> None:

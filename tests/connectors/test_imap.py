@@ -28,7 +28,7 @@ from tests.servers.recording_proxy import record
 class ImapWorld(World):
     server: Dovecot
     settings: Settings
-    several_batches: int = 1100
+    several_batches: int = 2100
     folder: str = "INBOX"
     validity: int = 1000
     password: str = ""
