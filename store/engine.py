@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from sqlite3 import SQLITE_BUSY
+from sqlite3 import SQLITE_BUSY, OperationalError
 from sqlite3 import Connection as SQLiteConnection
 from threading import Lock
 
@@ -137,24 +137,27 @@ def _prepare_sqlite(connection: SQLiteConnection, _record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
+    """By the driver, since a pass begins often; its errors are known to store.failures as well."""
+    driver = connection.connection.dbapi_connection
+    assert isinstance(driver, SQLiteConnection)
     if connection.get_execution_options().get("reads", False):
-        connection.exec_driver_sql("BEGIN")
+        driver.execute("BEGIN")
         return
     until = time.monotonic() + _WAIT_MS / 1000
-    connection.exec_driver_sql(f"PRAGMA busy_timeout = {_LOOK_MS}")
+    driver.execute(f"PRAGMA busy_timeout = {_LOOK_MS}")
     try:
-        while not _is_begun(connection, last=time.monotonic() >= until):
+        while not _is_begun(driver, last=time.monotonic() >= until):
             pass  # SQLite has waited
     finally:
-        connection.exec_driver_sql(f"PRAGMA busy_timeout = {_WAIT_MS}")
+        driver.execute(f"PRAGMA busy_timeout = {_WAIT_MS}")
 
 
-def _is_begun(connection: Connection, *, last: bool) -> bool:
+def _is_begun(driver: SQLiteConnection, *, last: bool) -> bool:
     """False if another process writes; the `last` time that is raised."""
     try:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    except exc.OperationalError as error:
-        if last or getattr(error.orig, "sqlite_errorcode", 0) & 0xFF != SQLITE_BUSY:  # the rest says why
+        driver.execute("BEGIN IMMEDIATE")
+    except OperationalError as error:
+        if last or getattr(error, "sqlite_errorcode", 0) & 0xFF != SQLITE_BUSY:  # the rest says why
             raise
         return False
     return True

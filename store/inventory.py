@@ -119,7 +119,9 @@ def places(engine: Engine, mailbox_name: str) -> dict[str, Place]:
 
 def flow(engine: Engine, mailbox_id: int, since: datetime) -> Flow:
     """Of the mail that this mailbox holds."""
-    own = select(sighting.c.activity_id).join(stream).where(stream.c.mailbox_id == mailbox_id)
+    # An activity dates from the earliest of its copies, so what this one leaves out the other condition would too.
+    recent = sighting.c.occurred_at >= since
+    own = select(sighting.c.activity_id).join(stream).where(stream.c.mailbox_id == mailbox_id, recent)
     number = func.count().label("number")
     ways = (
         select(activity.c.direction, number)

@@ -92,6 +92,7 @@ _PARTICIPANTS = select(participant.c.activity_id, participant.c.role, participan
 _LINKS = select(link.c.activity_id, link.c.entity_kind, link.c.entity_id, link.c.origin, link.c.state).where(
     link.c.activity_id.in_(_KEYS)
 )
+_ANY_CLOSED_ITEM = select(closed_item.c.key).limit(1)
 _CLOSED_ITEMS = select(closed_item.c.key).where(closed_item.c.key.in_(_KEYS))
 _THREADS = select(thread.c.key, thread.c.thread_id).where(thread.c.key.in_(_KEYS))
 _THREAD_OPPORTUNITIES = (
@@ -235,6 +236,8 @@ def stored(connection: Connection, stream_id: int, wanted: Wanted) -> Stored:
 
 
 def _closed_items(connection: Connection, identities: Iterable[bytes]) -> frozenset[bytes]:
+    if not rows(connection, _ANY_CLOSED_ITEM):
+        return frozenset()
     return frozenset(key for (key,) in among(connection, _CLOSED_ITEMS, identities))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, text
 
-from store.bulk import among, keys, unstamp
+from store.bulk import among, keys, rows, unstamp
 from store.schema import activity, contact_address, copy, link, participant, sighting
 from syncd.ledger import Answer, Claim, StoredCopy, StoredOccasion, StoredSighting
 from syncd.model import ItemId, Level, Verdict
@@ -81,6 +81,7 @@ _LINKS = select(link.c.activity_id, link.c.entity_kind, link.c.entity_id, link.c
     link.c.activity_id.in_(_KEYS)
 )
 # In the words of the partial index.
+_ANY_CLOSED = select(sighting.c.id).where(text("rule = 'private'")).limit(1)
 _CLOSED = select(sighting.c.key).where(
     sighting.c.key.in_(_KEYS), text("rule = 'private'"), sighting.c.gone_at.is_(None)
 )
@@ -88,6 +89,8 @@ _CLOSED = select(sighting.c.key).where(
 
 def closed(connection: Connection, identities: Iterable[bytes]) -> frozenset[bytes]:
     """Those of which a private copy is in somebody's mailbox or calendar."""
+    if not rows(connection, _ANY_CLOSED):
+        return frozenset()
     return frozenset(key for (key,) in among(connection, _CLOSED, identities))
 
 
