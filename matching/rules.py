@@ -81,11 +81,13 @@ def _folder_excluded(facts: _Facts) -> str | None:
 
 
 def _never_log(facts: _Facts) -> str | None:
-    return listed(facts.people, facts.policy.never_log, "never_log")
+    entries = facts.policy.never_log
+    return listed(facts.people, entries, "never_log") if entries else None
 
 
 def _never_log_personal(facts: _Facts) -> str | None:
-    return listed(facts.people, facts.policy.never_log_personal, "never_log_personal")
+    entries = facts.policy.never_log_personal
+    return listed(facts.people, entries, "never_log_personal") if entries else None
 
 
 def _private(facts: _Facts) -> str | None:
@@ -97,7 +99,7 @@ def _private(facts: _Facts) -> str | None:
 
 
 def _erased(facts: _Facts) -> str | None:
-    return erased(facts.people, facts.parties)
+    return erased(facts.people, facts.parties) if facts.parties.directory.erased else None
 
 
 def _automated(facts: _Facts) -> str | None:

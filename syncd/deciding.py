@@ -53,7 +53,7 @@ def _name(message: Message, key: bytes) -> Identity:
     name = identity.message_key(message.message_id, key)
     if name is None:
         return identity.identify(message, key)
-    return Identity(key=name, fingerprint=name, sender=b"", subject=b"", sent_at=None)
+    return Identity(name, name, b"", b"", None)
 
 
 # ---------------------------------------------------------------------------------------------- invitations
