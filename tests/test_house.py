@@ -143,7 +143,7 @@ def _exists(words: list[str]) -> bool:
 
 NEEDED_BY_FEW = """
 alembic apscheduler cryptography exchangelib googleapiclient http.client http.server imapclient h11 httpcore2 msal
-multiprocessing.connection phonenumbers prometheus_client psycopg rich tenacity urllib.request
+multiprocessing.connection phonenumbers prometheus_client psycopg pydantic rich tenacity urllib.request
 connectors.caldav_settings connectors.ews_settings connectors.google_settings connectors.imap_settings
 connectors.microsoft_settings store.directory_rows store.queries syncd.daemon syncd.directory syncd.viewing
 """

@@ -19,8 +19,6 @@ def main() -> None:
     # Many passes at once mostly wait for their servers; while they do not, taking the interpreter from each other every
     # 5 ms (the default) only costs: a seventh of the time for ten mailboxes on a local server.
     sys.setswitchinterval(0.02)
-    # Its search for other people's plug-ins reads the entry points of all that is installed, only to find none.
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     codes: list[int] = []
     atexit.register(_end, codes)
     from syncd.cli import app

@@ -11,10 +11,9 @@ from datetime import timedelta
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator
-
 from matching.address import FREE_MAIL, domain_key, key
 from syncd import secrets
+from syncd.config.reading import Check, Read
 from syncd.model import Level
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -132,18 +131,18 @@ def one_line(value: str) -> str:
     return value.strip()
 
 
-Duration = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_positive)]
-StoredLevel = Annotated[Level, BeforeValidator(level)]
-FolderLevels = Annotated[tuple[tuple[str, Level], ...], BeforeValidator(folder_levels)]
-Address = Annotated[str, AfterValidator(address)]
-OwnDomain = Annotated[str, AfterValidator(own_domain)]
-NeverLogEntry = Annotated[str, AfterValidator(never_log_entry)]
-ListenAddress = Annotated[str, AfterValidator(listen_address)]
-Reference = Annotated[str, AfterValidator(reference)]
-DatabaseUrl = Annotated[str, AfterValidator(database_url)]
-SourceUrl = Annotated[str, AfterValidator(without_password)]
-Region = Annotated[str, AfterValidator(region)]
-Line = Annotated[str, AfterValidator(one_line)]
+Duration = Annotated[timedelta, Read(duration), Check(_positive)]
+StoredLevel = Annotated[Level, Read(level)]
+FolderLevels = Annotated[tuple[tuple[str, Level], ...], Read(folder_levels)]
+Address = Annotated[str, Check(address)]
+OwnDomain = Annotated[str, Check(own_domain)]
+NeverLogEntry = Annotated[str, Check(never_log_entry)]
+ListenAddress = Annotated[str, Check(listen_address)]
+Reference = Annotated[str, Check(reference)]
+DatabaseUrl = Annotated[str, Check(database_url)]
+SourceUrl = Annotated[str, Check(without_password)]
+Region = Annotated[str, Check(region)]
+Line = Annotated[str, Check(one_line)]
 
 
 def is_address(value: str) -> bool:

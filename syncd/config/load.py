@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
-
 from connectors import KINDS
-from syncd.config import groups, values, words
+from syncd.config import groups, reading, values, words
 from syncd.errors import ConfigError
 
 Table = dict[str, object]
@@ -114,8 +110,6 @@ def _section(name: str, kind: type[T], table: Table, problems: _Problems, *, req
     if required and name not in table:
         problems.add(name, f"is missing; add a [{name}] section (syncd init writes an example)")
         return None
-    if name not in table:
-        return kind()  # its defaults need no validator, which takes longer to make than the rest of the file to read
     _refuse_unknown(section, kind, f"[{name}]", name, problems)
     return _parsed(kind, section, name, problems)
 
@@ -199,22 +193,11 @@ def _elsewhere(name: str, section: str) -> dict[str, str]:
     return {name: f"[[{homes[0]}]]" if homes[0] == "mailboxes" else f"[{homes[0]}]"} if len(homes) == 1 else {}
 
 
-@cache
-def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
-
-
 def _parsed(kind: type[T], table: Table, place: str, problems: _Problems) -> T | None:
-    """JSON on the way, because pydantic's strict mode then takes a list for a tuple, but still no text for a number."""
-    known = {each.name for each in fields(kind)}  # type: ignore[arg-type]
-    text = json.dumps({name: value for name, value in table.items() if name in known}, default=str)
-    try:
-        adapter: TypeAdapter[T] = _adapter(kind)  # type: ignore[arg-type]  # mypy holds a type[T] to be unhashable
-        return adapter.validate_json(text, strict=True)
-    except ValidationError as invalid:
-        for error in invalid.errors(include_url=False, include_input=False):
-            problems.add(place, words.problem(error))
-        return None
+    value, wrong = reading.section(kind, table)
+    for each in wrong:
+        problems.add(place, each)
+    return value
 
 
 def _refuse_twins(entries: list[Table], found: list[values.Mailbox | None], problems: _Problems) -> None:

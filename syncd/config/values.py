@@ -8,8 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import AfterValidator, Field
-
 from connectors import KINDS
 from connectors.base import ContactsWanted
 from syncd.config.fields import (
@@ -29,6 +27,7 @@ from syncd.config.fields import (
     is_address,
     no_repeats,
 )
+from syncd.config.reading import Check, at_least
 from syncd.model import Level
 
 
@@ -44,7 +43,7 @@ class StoreSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DaemonSettings:
-    workers: Annotated[int, Field(ge=1, le=512)] = 64
+    workers: Annotated[int, at_least(1, at_most=512)] = 64
     interval_min: Duration = timedelta(minutes=1)
     interval_max: Duration = timedelta(minutes=15)
     listen: ListenAddress = ""
@@ -58,14 +57,14 @@ class DaemonSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Organisation:
-    domains: Annotated[tuple[OwnDomain, ...], AfterValidator(no_repeats)]
+    domains: Annotated[tuple[OwnDomain, ...], Check(no_repeats)]
     level: StoredLevel = Level.SUBJECT
     never_log: tuple[NeverLogEntry, ...] = ()
     protected: tuple[NeverLogEntry, ...] = ()
     visibility: Literal["everyone", "team", "participants"] = "everyone"
     """Who sees what is not private, besides those whom it concerns."""
     outsiders: tuple[Address, ...] = ()
-    max_recipients: Annotated[int, Field(ge=1, le=10_000)] = 100
+    max_recipients: Annotated[int, at_least(1, at_most=10_000)] = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +110,7 @@ class DirectorySource:
     users: str = ""
     url: SourceUrl = ""
     password: Reference | None = None
-    mailboxes: Annotated[tuple[Line, ...], AfterValidator(no_repeats)] = ()
+    mailboxes: Annotated[tuple[Line, ...], Check(no_repeats)] = ()
     """Their names; that of a block with `users` or `domain` stands for all of its mailboxes."""
     groups: tuple[Line, ...] = ()
     """Labels, categories, folders or books of contacts; all contacts when empty."""

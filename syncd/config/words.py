@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
-
-from pydantic_core import ErrorDetails
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 from syncd import secrets
 
@@ -25,50 +24,23 @@ _SECRET_NAMES = frozenset(
     {"password", "passwd", "pass", "token", "secrets", "client_secret", "api_key", "app_password"}
 )
 
-_MUST_BE: Mapping[str, str] = {
-    "string_type": "must be text in quotes",
-    "int_type": "must be a whole number without quotes",
-    "int_from_float": "must be a whole number",
-    "float_type": "must be a number without quotes",
-    "bool_type": "must be true or false, without quotes",
-    "tuple_type": "must be a list in brackets",
-    "path_type": "must be a path in quotes",
-    "time_delta_type": "must be a number and a unit in quotes",
-    "greater_than_equal": "must be at least {ge}",
-    "greater_than": "must be more than {gt}",
-    "less_than_equal": "must be at most {le}",
-    "less_than": "must be less than {lt}",
-    "literal_error": "must be {expected}",
-    "enum": "must be {expected}",
-    "value_error": "{error}",
+_MUST_BE: Mapping[type, str] = {
+    str: "must be text in quotes",
+    int: "must be a whole number without quotes",
+    bool: "must be true or false, without quotes",
+    tuple: "must be a list in brackets",
+    Path: "must be a path in quotes",
 }
 
 
-def problem(error: ErrorDetails) -> str:
-    """`port: must be a whole number without quotes`, for one of pydantic's errors."""
-    place = location(error["loc"])
-    said = _said(error, str(error["loc"][0]) if error["loc"] else "")
-    return f"{place}: {said}" if place else said
+def other_type(kind: type, name: str) -> str:
+    """Of a value of another type than this. There are no examples of a list's single entries (`aliases[2]`)."""
+    return f"{_MUST_BE[kind]}, such as {name} = {_EXAMPLES[name]}" if name in _EXAMPLES else _MUST_BE[kind]
 
 
-def location(loc: tuple[int | str, ...]) -> str:
-    """`aliases[2]`: counted from 1, as a person counts."""
-    text = ""
-    for part in loc:
-        text += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if text else part
-    return text
-
-
-def _said(error: ErrorDetails, name: str) -> str:
-    kind, context = error["type"], error.get("ctx", {})
-    if kind == "missing":
-        return missing(name)
-    if kind not in _MUST_BE:
-        return error["msg"]
-    said = _MUST_BE[kind].format(**context)
-    if kind.endswith("_type") and name in _EXAMPLES and len(error["loc"]) == 1:
-        return f"{said}, such as {name} = {_EXAMPLES[name]}"
-    return said
+def one_of(choices: Sequence[object]) -> str:
+    *others, last = map(repr, choices)
+    return f"must be {', '.join(others)} or {last}" if others else f"must be {last}"
 
 
 def missing(name: str) -> str:
