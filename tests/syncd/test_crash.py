@@ -19,13 +19,13 @@ from tests.syncd.daemons import Office
 
 @pytest.fixture
 def office(dovecot: Dovecot, tmp_path: Path) -> Office:
-    """Two mailboxes with copies of the same mails, more of them than one chunk holds."""
+    """Two mailboxes with copies of the same mails, more of them than one batch holds."""
     office = Office(tmp_path, dovecot)
     for name in ("anna", "ben"):
         office.more[name] = 'level = "full"'
         user = office.mailbox(name)
-        dovecot.fill(user, [_mail(number, user) for number in range(520)])
-        dovecot.fill(user, [_mail(number, user) for number in range(1000, 1040)], folder="Archive")
+        dovecot.fill(user, [_mail(number, user) for number in range(1040)])
+        dovecot.fill(user, [_mail(number, user) for number in range(2000, 2040)], folder="Archive")
     office.write()
     return office
 

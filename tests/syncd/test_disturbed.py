@@ -29,11 +29,11 @@ PASSES = 20
 
 @pytest.fixture(scope="module")
 def users(dovecot: Dovecot) -> Mapping[str, str]:
-    """Two mailboxes with copies of the same mails, more of them than one chunk holds."""
+    """Two mailboxes with copies of the same mails, more of them than one batch holds."""
     users = {name: dovecot.new_user() for name in ("anna", "ben")}
     for user in users.values():
         dovecot.fill(user, [_mail(number) for number in range(2300)])
-        dovecot.fill(user, [_mail(number) for number in range(2000, 2100)], folder="Archive")
+        dovecot.fill(user, [_mail(number) for number in range(3000, 3100)], folder="Archive")
     return users
 
 

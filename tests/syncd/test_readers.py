@@ -25,7 +25,8 @@ from tests.syncd.daemons import Office
 from tests.syncd.doors import PROGRAM
 from tests.waiting import eventually
 
-COUNT = 620
+COUNT = 1240
+"""More than one batch holds."""
 NAMES = ("anna", "ben", "cleo")
 
 
