@@ -43,9 +43,9 @@ _PRAGMAS = (
     "temp_store = MEMORY",
     # What is erased is overwritten, not only unlinked.
     "secure_delete = ON",
-    # 16 MB: by default each batch of a first sync would have its pages copied into the file at once, and the same ones
+    # 32 MB: by default each batch of a first sync would have its pages copied into the file at once, and the same ones
     # again by the next.
-    "wal_autocheckpoint = 4000",
+    "wal_autocheckpoint = 8000",
     "journal_size_limit = 67108864",
 )
 

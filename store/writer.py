@@ -209,24 +209,25 @@ class Transaction:
     def _sightings(self, stream_id: int, plan: Plan) -> None:
         stamp = bulk.stamp(self.connection)
 
-        def values(row: SightingRow) -> bulk.Row:
-            return (
-                *(row.item, row.verdict, row.rule, row.facts, row.key, stamp(row.occurred_at)),
-                *(row.activity_id, row.attempts, PARSER_VERSION, row.object, row.version, stamp(row.due_at), row.id),
-            )
+        def stamped(rows: Iterable[SightingRow]) -> list[bulk.Row]:
+            return [
+                (*row[:6], stamp(row.occurred_at), *row[7:11], stamp(row.due_at), PARSER_VERSION, stream_id)
+                for row in rows
+            ]
 
+        # The fields of the row, in their order, and two more.
         columns = (
-            "item, verdict, rule, facts, key, occurred_at, activity_id, attempts, parser, object, version, due_at, id,"
+            "id, item, verdict, rule, facts, key, occurred_at, activity_id, attempts, object, version, due_at, parser,"
             " stream_id"
         )
-        bulk.insert(self.connection, "sighting", columns, [(*values(row), stream_id) for row in plan.sightings])
+        bulk.insert(self.connection, "sighting", columns, stamped(plan.sightings))
         bulk.run(self.connection, "DELETE FROM sighting_address WHERE sighting_id = ?", _ids(plan.resightings))
         bulk.run(
             self.connection,
             "UPDATE sighting SET item = ?, verdict = ?, rule = ?, facts = ?, key = ?, occurred_at = ?,"
-            " activity_id = ?, attempts = ?, parser = ?, object = ?, version = ?, due_at = ?, gone_at = NULL"
-            " WHERE id = ?",
-            [values(row) for row in plan.resightings],
+            " activity_id = ?, attempts = ?, object = ?, version = ?, due_at = ?, parser = ?, stream_id = ?,"
+            " gone_at = NULL WHERE id = ?",
+            [(*values, id_) for id_, *values in stamped(plan.resightings)],
         )
         bulk.insert(self.connection, "sighting_address", "hash, sighting_id", plan.addresses)
         missed = [(attempts, stamp(due_at), id_) for id_, attempts, due_at in plan.missed]
