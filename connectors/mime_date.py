@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
 
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
@@ -19,10 +18,6 @@ _PLAIN = re.compile(
 )
 
 
-_USUAL = len("Wed, 25 Nov 2026 09:00:00 +0000")
-_DAY_OF_USUAL = re.compile(r"[A-Z][a-z]{2}, ([0-3][0-9]) ([A-Z][a-z]{2}) (19[7-9][0-9]|20[0-9]{2}) ")
-
-
 def date(value: str) -> datetime | None:
     """Read a date; one without a zone, or with `-0000`, is taken for UTC (RFC 5322 section 3.3)."""
     return plain_date(value) or careful_date(value)
@@ -30,25 +25,15 @@ def date(value: str) -> datetime | None:
 
 def plain_date(value: str) -> datetime | None:
     """Return what `careful_date` would, or None for whatever is not wholly plain."""
-    if len(value) == _USUAL and value[19] == value[22] == ":" and value[25] == " " and (day := _day(value[:17])):
-        text = f"{day} {value[17:25]}{value[26:]}"
-    elif match := _PLAIN.fullmatch(value):
-        number, month, year, clock, zone = match.groups()
-        text = f"{year}-{_MONTHS.get(month)}-{number:0>2} {clock}{zone}"
-    else:
+    match = _PLAIN.fullmatch(value)
+    if match is None:
         return None
+    day, month, year, clock, zone = match.groups()
     try:
-        moment = datetime.fromisoformat(text).astimezone(UTC)
-    except ValueError:
+        moment = datetime.fromisoformat(f"{year}-{_MONTHS[month]}-{day:0>2} {clock}{zone}").astimezone(UTC)
+    except (KeyError, ValueError):
         return None
     return moment if moment >= _EARLIEST else None
-
-
-@lru_cache(maxsize=4096)
-def _day(text: str) -> str:
-    """`2026-11-25` of `Wed, 25 Nov 2026 `, remembered: many mails are of one day. Empty if it is written otherwise."""
-    match = _DAY_OF_USUAL.fullmatch(text)
-    return f"{match[3]}-{_MONTHS[match[2]]}-{match[1]}" if match and match[2] in _MONTHS else ""
 
 
 def careful_date(value: str) -> datetime | None:

@@ -41,8 +41,8 @@ class Acquaintances:
         self._asked = set()
 
     def _anew(self, written: set[str]) -> Parties:
-        self._asked = written
         self._parties = Parties(self._look_up(written), self._policy)
+        self._asked = written
         return self._parties
 
     def _look_up(self, written: Iterable[str]) -> Directory:

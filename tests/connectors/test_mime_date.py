@@ -75,6 +75,14 @@ def test_the_short_way_takes_no_date_that_the_careful_one_refuses(value: str) ->
     assert plain is None or plain == careful_date(value)
 
 
+@given(MOMENTS, st.integers(0, 30), st.characters(codec="utf-8") | st.sampled_from("0123456789:+-., Z"))
+def test_the_short_way_takes_no_damaged_date_for_another(moment: datetime, place: int, letter: str) -> None:
+    value = format_datetime(moment.replace(tzinfo=UTC))
+    damaged = value[:place] + letter + value[place + 1 :]
+    plain = plain_date(damaged)
+    assert plain is None or plain == careful_date(damaged)
+
+
 def test_the_short_way_takes_what_most_mail_has() -> None:
     assert plain_date(SAME[0]) == plain_date(SAME[3]) == NOON
 
