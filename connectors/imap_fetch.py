@@ -21,6 +21,9 @@ _FIELDS = b"(UID INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS (%b)])" % " ".
 # Not of every message, since no other program asks for a part of some header fields, and servers may not know how.
 _BEGINNING = b"%b<0.%d>)" % (_FIELDS[:-1], mime.BLOCK_LIMIT)
 
+LIGHT = 10_000
+"""Participants of a chunk that another may join: a thousand mails to five hundred people each take 140 MB."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Asked:
@@ -50,8 +53,8 @@ class Fetcher:
         """The last batch, whose texts may be asked for in a moment."""
 
     def batches(self, chunks: Sequence[Sequence[int]]) -> Iterator[tuple[Sequence[int], list[Item]]]:
-        """All chunks with their items, two whole ones at a time; the next one is asked for before those are parsed,
-        decided and saved."""
+        """All chunks with their items, two at a time if they are whole and light; the next one is asked for before
+        those are parsed, decided and saved."""
         chunks = self._suspects.narrowed(chunks)
         ahead = self._ask(chunks[0]) if chunks else None
         uids: list[int] = []
@@ -68,7 +71,7 @@ class Fetcher:
             uids += chunk
             items += [self._item(rows[uid]) for uid in chunk if uid in rows]
             items += others
-            if len(chunk) < CHUNK or len(uids) > CHUNK or ahead is None:
+            if ahead is None or len(chunk) < CHUNK or len(uids) > CHUNK or _people(items) > LIGHT:
                 self._recent = {uid_in(item.id): item for item in items if isinstance(item, Message)}
                 yield uids, items
                 uids, items = [], []
@@ -153,6 +156,10 @@ class Fetcher:
             answer.check()
         reason = answer.text if answer.status != b"OK" else ""
         return Unreadable(self._id(uid), reason or "the server lists it, but gives nothing of it")
+
+
+def _people(items: Sequence[Item]) -> int:
+    return sum(len(item.participants) for item in items if isinstance(item, Message))
 
 
 def _rows(answer: Answer, asked: Sequence[int]) -> dict[int, Row]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -17,7 +16,7 @@ from connectors import KINDS
 from connectors.imap import ImapAccount, Settings
 from connectors.imap_stream import CONNECTIONS
 from syncd.errors import Permanent, ReauthNeeded, Retryable
-from syncd.model import Batch, Item, ItemId, Message, Unreadable
+from syncd.model import Item, ItemId, Message, Unreadable
 from tests.connectors.contexts import context
 from tests.connectors.imap_scripted import (
     SECRET,
@@ -149,33 +148,6 @@ class TestBrokenAnswers:
         with pytest.raises(Retryable, match="shutting down"):
             follow(account, None)
         assert server.sign_ins == 1
-
-    def test_a_server_that_lets_nobody_read_for_long_is_read_to_its_end_over_several_passes(
-        self, server: ScriptedServer, account: ImapAccount
-    ) -> None:
-        fill(server.inbox, 1600)
-        given = Counter[int]()
-
-        def enough(request: Request, usual: Callable[[], bytes]) -> bytes:
-            answer = usual()
-            given[server.sign_ins] += answer.count(b" FETCH (UID ")
-            if given[server.sign_ins] > 700:
-                raise HangUp(b"* BYE enough for now\r\n")
-            return answer
-
-        server.script["UID FETCH"] = enough
-        batches: list[Batch] = []
-
-        def one_pass() -> None:
-            for batch in account.streams()[0].changes(batches[-1].cursor if batches else None):
-                batches.append(batch)
-
-        for _ in range(2):
-            with pytest.raises(Retryable, match="enough"):
-                one_pass()
-        one_pass()
-        seen = ids(batches)
-        assert len(seen) == len(set(seen)) == 1600
 
     def test_of_a_message_with_too_large_a_header_the_beginning_is_read_and_no_other_is_asked_for_singly(
         self, server: ScriptedServer, account: ImapAccount
