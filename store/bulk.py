@@ -26,7 +26,7 @@ Parameters: TypeAlias = "Callable[[Sequence[object], Mapping[str, Value]], Any]"
 CHUNK = 1000
 """Keys of one IN list; SQLite allows 32,766."""
 
-_ROWS = (128, 32, 8, 2, 1)
+_ROWS = (512, 128, 32, 8, 2, 1)
 """Rows of one INSERT; few sizes, so that few statements are ever prepared."""
 
 _SIZES = (4, 16, 32, 64, 96, 128, 192, 256, 384, 512, CHUNK)
