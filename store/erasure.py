@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, delete, func, insert, select, text, update
+from sqlalchemy import Connection, Engine, case, delete, func, insert, select, text, update
 
 from store import bulk
 from store.bulk import among, chunks, keys
@@ -160,7 +160,9 @@ def take_out(connection: Connection, ids: Sequence[int], rule: str, now: datetim
     for some in chunks(ids):
         mine = select(sighting.c.id).where(sighting.c.activity_id.in_(some))
         connection.execute(delete(sighting_address).where(sighting_address.c.sighting_id.in_(mine)))
-        kept = {"verdict": "skipped", "rule": rule, "facts": "", "activity_id": None, "due_at": None}
+        # A mail is not asked for again. A calendar's object is: its other dates come as the window reaches them.
+        due_at = case((sighting.c.object.is_not(None), sighting.c.due_at))
+        kept = {"verdict": "skipped", "rule": rule, "facts": "", "activity_id": None, "due_at": due_at}
         connection.execute(update(sighting).where(sighting.c.activity_id.in_(some)).values(kept))
         _hand_on_threads(connection, some)
         # Not left to the references: where somebody deleted an activity without them, these stayed behind.

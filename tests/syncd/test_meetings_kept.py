@@ -7,6 +7,7 @@ from itertools import permutations
 
 import pytest
 
+from store.retention import Periods, expire
 from syncd.model import Event, ItemId, Level, Note, Participant, Role, Task
 from syncd.sync import Pass
 from tests.syncd.calendars import Office, meeting
@@ -156,6 +157,22 @@ def test_an_object_outside_the_window_is_skipped_by_name_and_comes_when_the_wind
     office.sync()
     assert office.statuses() == ["planned"]
     assert office.world.verdicts() == {"logged": 1}
+
+
+def test_a_series_of_which_all_that_was_seen_is_taken_out_by_age_goes_on_when_the_window_reaches_more(
+    office: Office,
+) -> None:
+    calendar = office.calendar("rita")
+    calendar.put("s", *series(0, 7))
+    calendar.next_at["s"] = START + 180 * DAY
+    office.sync()
+    engine = office.world.store.engine
+    assert expire(engine, Periods(activities=100 * DAY), START + 120 * DAY).activities == 2
+    office.world.clock = START + 125 * DAY
+    calendar.objects["s"] = (calendar.objects["s"][0], tuple(series(178)))
+    office.sync()
+    assert office.statuses() == ["planned"]
+    assert office.world.verdicts() == {"logged": 1, "skipped": 2}
 
 
 def test_a_meeting_that_the_window_has_passed_stays_logged_when_its_object_is_read_again(office: Office) -> None:
