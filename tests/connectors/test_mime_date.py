@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from email.utils import format_datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from connectors.mime_date import careful_date, date, plain_date
@@ -75,9 +75,14 @@ def test_the_short_way_takes_no_date_that_the_careful_one_refuses(value: str) ->
     assert plain is None or plain == careful_date(value)
 
 
-@given(MOMENTS, st.integers(0, 30), st.characters(codec="utf-8") | st.sampled_from("0123456789:+-., Z"))
-def test_the_short_way_takes_no_damaged_date_for_another(moment: datetime, place: int, letter: str) -> None:
-    value = format_datetime(moment.replace(tzinfo=UTC))
+@given(MOMENTS, ZONES, st.integers(0, 30), st.characters(codec="utf-8") | st.sampled_from("0123456789:+-., Z"))
+@example(datetime(2026, 11, 25, 9), timezone(timedelta(hours=8)), 29, ",")
+@example(datetime(2026, 11, 25, 9), timezone(timedelta(hours=7)), 26, ".")
+def test_the_short_way_takes_no_damaged_date_for_another(
+    moment: datetime, zone: timezone, place: int, letter: str
+) -> None:
+    """`+08,0` and `.0700` are no zones, though Python's `fromisoformat` takes both."""
+    value = format_datetime(moment.replace(tzinfo=zone))
     damaged = value[:place] + letter + value[place + 1 :]
     plain = plain_date(damaged)
     assert plain is None or plain == careful_date(damaged)
