@@ -95,7 +95,7 @@ def _opportunities(
     """The one that was open then, of the contacts, else of the accounts; several are candidates for a person."""
     of = parties.opportunities
     for kind, ids in (("contact", contacts), ("account", accounts)):
-        open_ids = {each.id for id in ids for each in of.get((kind, id), ()) if _is_open(each, occurred_at)}
+        open_ids = {each.id for id in ids for each in of.get((kind, id), {}).values() if _is_open(each, occurred_at)}
         if len(open_ids) == 1:
             return (Link("opportunity", open_ids.pop(), f"the only open one of the {kind}"),)
         if open_ids:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Container, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -46,30 +46,34 @@ class Parties(dict[str, Party]):
     def __init__(self, directory: Directory, policy: Policy) -> None:
         super().__init__()
         self.directory = directory
+        """Of its mappings, what was known at first."""
         self.policy = policy
-        self.opportunities = _by_party(directory.opportunities)
+        self.opportunities: dict[tuple[str, str], dict[str, Opportunity]] = defaultdict(dict)
+        """(kind, id) of a contact or account -> its opportunities, by id."""
+        self._contacts: dict[str, tuple[Contact, ...]] = {}
+        self._accounts: dict[str, tuple[str, ...]] = {}
+        self._users: dict[str, str] = {}
+        self.learn(directory)
 
     def learn(self, more: Directory) -> None:
         """What is known of further addresses, none of which was asked for before; of the same `turns`."""
-        own = self.directory
-        deals = {each.id: each for each in (*own.opportunities, *more.opportunities)}
-        self.directory = own._replace(
-            contacts={**own.contacts, **more.contacts},
-            accounts={**own.accounts, **more.accounts},
-            users={**own.users, **more.users},
-            opportunities=tuple(deals.values()),
-        )
-        if len(deals) > len(own.opportunities):
-            self.opportunities = _by_party(deals.values())
+        self._contacts.update(more.contacts)
+        self._accounts.update(more.accounts)
+        self._users.update(more.users)
+        for each in more.opportunities:
+            for contact in each.contact_ids:
+                self.opportunities["contact", contact][each.id] = each
+            if each.account_id:
+                self.opportunities["account", each.account_id][each.id] = each
 
     def __missing__(self, written: str) -> Party:
         self[written] = party = self._party(address.key(written))
         return party
 
     def _party(self, key: str) -> Party:
-        if not key or is_own(key, self.policy, self.directory.users):
+        if not key or is_own(key, self.policy, self._users):
             return Party(key, own=key != "")
-        contacts = self.directory.contacts.get(key, ())
+        contacts = self._contacts.get(key, ())
         doubt = ""
         if len(contacts) > 1:
             doubt, contacts = _DOUBT, tuple(sorted(contacts, key=_id_of))
@@ -82,7 +86,7 @@ class Parties(dict[str, Party]):
     def _by_domain(self, full: str) -> tuple[str, tuple[str, ...]]:
         """The nearest known domain of an address and the accounts that have it."""
         for domain in employer_domains(full):
-            accounts = self.directory.accounts.get(domain)
+            accounts = self._accounts.get(domain)
             if accounts and not address.within(full, self.policy.own_domains):
                 return domain, accounts
         return "", ()
@@ -119,17 +123,6 @@ def _accounts(ids: Collection[str], reason: str) -> tuple[Link, ...]:
     if len(ids) > 1:
         reason += _DOUBT
     return tuple([Link("account", id, reason) for id in sorted(ids)])
-
-
-def _by_party(opportunities: Iterable[Opportunity]) -> Mapping[tuple[str, str], list[Opportunity]]:
-    """(kind, id) of a contact or account -> its opportunities."""
-    found: dict[tuple[str, str], list[Opportunity]] = defaultdict(list)
-    for each in opportunities:
-        for contact in each.contact_ids:
-            found["contact", contact].append(each)
-        if each.account_id:
-            found["account", each.account_id].append(each)
-    return dict(found)
 
 
 def _id_of(contact: Contact) -> str:

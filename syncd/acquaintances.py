@@ -9,8 +9,8 @@ from matching.parties import Parties
 from store.writer import Store
 from syncd.model import Directory, Participant, Policy
 
-MOST = 20_000
-"""Addresses that are kept in mind; whoever has read the mail of more begins anew."""
+MOST = 5_000
+"""Addresses that are kept in mind, some 4 MB of them in each pass; whoever has read the mail of more begins anew."""
 
 
 class Acquaintances:

@@ -266,7 +266,7 @@ class Opportunity(NamedTuple):
 
 
 class Directory(NamedTuple):
-    """What is known of the addresses of one batch. Keys are those of matching.address."""
+    """What is known of some addresses. Keys are those of matching.address."""
 
     contacts: Mapping[str, tuple[Contact, ...]] = EMPTY
     """address key -> every contact that holds it; more than one is an ambiguity, kept as data."""

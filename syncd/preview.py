@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from connectors.base import Stream
-from matching import contacts, rules
+from matching import rules
 from matching.identity import occurred_at
 from matching.parties import Parties
 from store.writer import Store
+from syncd.acquaintances import Acquaintances
 from syncd.model import Directory, ItemId, Message, Policy
 
 SAMPLES = 3
@@ -39,15 +40,15 @@ class Judged:
 
 def preview(streams: Sequence[Stream], policy: Policy, store: Store | None, now: datetime) -> tuple[Judged, ...]:
     """Read the headers of the whole window of every stream of mail. Without a store nobody is known."""
+    known = Acquaintances(store, policy) if store else None
     counts: Counter[str] = Counter()
     facts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     samples: defaultdict[str, list[Seen]] = defaultdict(list)
     for stream in (each for each in streams if each.kind == "mail" and not each.excluded):
         for batch in stream.changes(None):
             messages = [item for item in batch.items if isinstance(item, Message)]
-            wanted = contacts.lookups(contacts.written([message.participants for message in messages]), policy)
-            directory = store.directory(wanted.addresses, wanted.domains) if store else Directory()
-            parties = Parties(directory, policy)
+            people = [message.participants for message in messages]
+            parties = known.parties(people) if known else Parties(Directory(), policy)
             for message in messages:
                 decision = rules.decide(message, parties)
                 counts[decision.rule] += 1

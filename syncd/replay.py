@@ -14,7 +14,6 @@ from datetime import datetime
 from typing import TypeAlias
 
 from connectors.base import Stream
-from matching import contacts
 from matching.occasions import PRIVATE
 from matching.parties import Parties
 from store import closing, inventory
@@ -23,6 +22,7 @@ from store.replay import Known, Restated
 from store.vault import Vault
 from store.writer import Store
 from syncd import late
+from syncd.acquaintances import Acquaintances
 from syncd.config import Mailbox
 from syncd.deciding import decide, invited, may_invite, occasions, told
 from syncd.errors import SyncError
@@ -137,8 +137,7 @@ class _Replay:
                     yield was, one.id, one.claim.starts_at, one.decision
 
     def _parties(self, people: Sequence[Sequence[Participant]]) -> Parties:
-        wanted = contacts.lookups(contacts.written(people), self.policy)
-        return Parties(self.store.directory(wanted.addresses, wanted.domains), self.policy)
+        return Acquaintances(self.store, self.policy).parties(people)
 
     def _change(self, stream: Stream, decided: Sequence[_Anew]) -> None:
         restated: list[Restated] = []

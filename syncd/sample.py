@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 from connectors.base import Stream
-from matching import calendar_rules, contacts, rules
+from matching import calendar_rules, rules
 from matching.parties import Parties
 from store.writer import Store
+from syncd.acquaintances import Acquaintances
 from syncd.deciding import told
 from syncd.model import CalendarObject, Directory, Event, Item, Message, Note, Policy, Task
 
@@ -50,8 +51,7 @@ def decided(items: Sequence[Item], policy: Policy, store: Store | None) -> dict[
     messages = [item for item in items if isinstance(item, Message)]
     parts = [part for item in items if isinstance(item, CalendarObject) for part in told(item)]
     people = [message.participants for message in messages] + [part.participants for part in parts]
-    wanted = contacts.lookups(contacts.written(people), policy)
-    parties = Parties(store.directory(wanted.addresses, wanted.domains) if store else Directory(), policy)
+    parties = Acquaintances(store, policy).parties(people) if store else Parties(Directory(), policy)
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for message in messages:
         counts[_CALLED[Message]][rules.decide(message, parties).rule] += 1
