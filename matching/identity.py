@@ -52,11 +52,8 @@ _LONGEST_SUBJECT = 998
 def keyed(key: bytes, text: str) -> bytes:
     """The keyed hash by which something is recognised without being stored; of an address, hash its address key."""
     hasher = _hasher(key).copy()
-    try:
-        data = text.encode()
-    except UnicodeEncodeError:  # a lone surrogate must hash like anything else
-        data = text.encode("utf-8", "surrogatepass")
-    hasher.update(data)
+    # A lone surrogate must hash like anything else.
+    hasher.update(text.encode("utf-8", "surrogatepass"))
     return hasher.digest()
 
 

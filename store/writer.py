@@ -225,9 +225,9 @@ class Transaction:
         bulk.run(
             self.connection,
             "UPDATE sighting SET item = ?, verdict = ?, rule = ?, facts = ?, key = ?, occurred_at = ?,"
-            " activity_id = ?, attempts = ?, object = ?, version = ?, due_at = ?, parser = ?, stream_id = ?,"
-            " gone_at = NULL WHERE id = ?",
-            [(*values, id_) for id_, *values in stamped(plan.resightings)],
+            " activity_id = ?, attempts = ?, object = ?, version = ?, due_at = ?, parser = ?, gone_at = NULL"
+            " WHERE id = ?",
+            [(*values, id_) for id_, *values, _ in stamped(plan.resightings)],
         )
         bulk.insert(self.connection, "sighting_address", "hash, sighting_id", plan.addresses)
         missed = [(attempts, stamp(due_at), id_) for id_, attempts, due_at in plan.missed]

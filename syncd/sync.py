@@ -236,7 +236,7 @@ class Pass:
         """Those that are logged and of which the store does not have all it may have."""
         logged = [one for one in decided if one.decision.verdict is _LOGGED]
         settled = self.store.with_text({one.identity.key for one in logged}) if logged else {}
-        return [one for one in logged if not _among(settled, one.identity)] if settled else logged
+        return [one for one in logged if not _among(settled, one.identity)]
 
     def _invited(self, decided: list[Decided], now: datetime) -> list[Decided | Invited]:
         """Those with an invitation, as what they are about. Whom a meeting brings together, its mail may not name."""
